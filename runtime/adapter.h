@@ -1,0 +1,183 @@
+/**
+ * The adapter contract: what the HTTP side asks of a runtime, whether its state lives in this
+ * process or in Redis.
+ *
+ * A const table of functions over an opaque instance; memory/ and redis/ each embed tw_adapter_t as
+ * their first member. All calls are made on a worker's thread and name that worker (`from`); every
+ * callback comes exactly once, on that worker's loop, unless the row says that it may not come. MAY
+ * BE CALLED BACK BEFORE THE CALL RETURNS holds for every row marked [now]. What a callback is given
+ * is borrowed and gone when it returns. A caller that loses interest still gets its callback: it
+ * keeps its `data` alive until then.
+ *
+ * Order: events of one topic reach every subscriber of every node in one order, and that of a
+ * publisher's answers. Once a stream is open, no event accepted after that misses it.
+ * tests/conformance holds every adapter to this.
+ */
+#ifndef TW_RUNTIME_ADAPTER_H
+#define TW_RUNTIME_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/close_reason.h"
+#include "runtime/event.h"
+#include "runtime/fanout.h"
+#include "runtime/hub.h"
+#include "runtime/resume.h"
+#include "runtime/status.h"
+#include "runtime/topic_name.h"
+
+typedef struct tw_adapter tw_adapter_t;
+
+/* --- what is listed --- */
+
+/** A page of a listing; numbers are checked by the caller: page ≥ 1, 1 ≤ page_size ≤ 500. */
+typedef struct tw_page_query {
+    uint64_t page;
+    uint64_t page_size;
+    const char *prefix; /* only names (ids) that start so; prefix_len 0: all */
+    size_t prefix_len;
+    const tw_topic_name_t *topic; /* connections: only followers of it; NULL: all */
+} tw_page_query_t;
+
+typedef struct tw_node_share {
+    const char *node_id;
+    uint64_t connection_count;
+} tw_node_share_t;
+
+typedef struct tw_topic_row {
+    const char *topic;
+    size_t topic_len;
+    uint64_t connection_count; /* streams in the whole cluster */
+    const tw_node_share_t *nodes;
+    size_t node_count;
+} tw_topic_row_t;
+
+typedef struct tw_connection_row {
+    const char *connection_id;
+    const char *client_id; /* NULL: none given */
+    const tw_topic_name_t *topics;
+    size_t topic_count;
+    const char *node_id;
+    const char *remote_address;
+    const char *protocol;
+    int64_t opened_at_ms; /* wall clock */
+    uint64_t delivered;   /* events */
+    uint64_t queued_bytes;
+} tw_connection_row_t;
+
+typedef struct tw_node_row {
+    const char *node_id;
+    const char *hostname;
+    const char *ip;
+    int64_t started_at_ms;
+    const char *version;
+    uint64_t connection_count; /* streams */
+    const char *state;         /* "up" or "draining" */
+} tw_node_row_t;
+
+/** total counts all pages. On a status other than TW_OK: rows NULL, count 0. */
+typedef void (*tw_topics_fn)(void *data, tw_status_t status, uint64_t total,
+                             const tw_topic_row_t *rows, size_t count);
+typedef void (*tw_connections_fn)(void *data, tw_status_t status, uint64_t total,
+                                  const tw_connection_row_t *rows, size_t count);
+typedef void (*tw_nodes_fn)(void *data, tw_status_t status, const tw_node_row_t *rows,
+                            size_t count);
+
+/** Oldest first. */
+typedef void (*tw_tail_fn)(void *data, tw_status_t status, tw_event_t *const *events, size_t count);
+
+/** followed[i]: whether a publish to topics->items[i] would have a receiver now. */
+typedef void (*tw_followed_fn)(void *data, tw_status_t status, const uint8_t *followed);
+
+/** result is NULL unless TW_OK; its `delivered` counts the cluster. All topics unaccepted: the
+ * event was dropped. */
+typedef void (*tw_published_fn)(void *data, tw_status_t status, const tw_dispatch_result_t *result);
+
+typedef void (*tw_status_fn)(void *data, tw_status_t status);
+
+/** This node, as the cluster sees it. Strings are owned by whoever made it and outlive the adapter.
+ */
+typedef struct tw_node_info {
+    const char *node_id;
+    const char *hostname;
+    const char *ip;
+    const char *version;
+    int64_t started_at_ms;
+} tw_node_info_t;
+
+/* --- the table --- */
+
+typedef struct tw_adapter_ops {
+    const char *name; /* "memory", "redis": the value of TIDEWAY_RUNTIME */
+
+    /** Begins to work: on the control loop's thread, before workers run. 0, or a negative value
+     * after one line in the log. */
+    int (*start)(tw_adapter_t *adapter, uv_loop_t *control_loop);
+
+    /** Leaves the cluster: no calls after it but destroy; on the control loop, once streams are
+     * closed. on_stopped may come [now]. */
+    void (*stop)(tw_adapter_t *adapter, void (*on_stopped)(void *data), void *data);
+
+    /** Frees the instance; after stop, and after its loops have ended. */
+    void (*destroy)(tw_adapter_t *adapter);
+
+    /** Whether publishes and new streams can work. Why not: a constant text. Any thread. */
+    bool (*ready)(tw_adapter_t *adapter, const char **why_not);
+
+    /** The node goes away soon: shown in the node listing. Control loop. */
+    void (*drain)(tw_adapter_t *adapter);
+
+    /**
+     * Opens the stream of a NEW subscriber (see tw_hub_join): on_open says how it begins. A status
+     * other than TW_OK: the subscriber is NEW as before, and the caller's to destroy. [now] only
+     * with such a status.
+     */
+    void (*open_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
+                        const tw_resume_t *resume, tw_opened_fn on_open, void *data);
+
+    /** Lets an opening or open subscriber go and frees it; an on_open under way does not come.
+     * Counts the reason. */
+    void (*close_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
+                         tw_close_reason_t reason);
+
+    /** For the early drop, before the body is read. [now] */
+    void (*has_subscribers)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_list_t *topics,
+                            tw_followed_fn on_answer, void *data);
+
+    /** Accepts an event (reference taken) and brings it to all subscribers; on_done when every
+     * local worker has queued it. [now] */
+    void (*publish)(tw_adapter_t *adapter, tw_fanout_t *from, tw_event_t *event,
+                    tw_published_fn on_done, void *data);
+
+    /** [now] */
+    void (*list_topics)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+                        tw_topics_fn on_page, void *data);
+    /** Sorted by connection id; with query->topic in no particular order. [now] */
+    void (*list_connections)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+                             tw_connections_fn on_page, void *data);
+    /** [now] */
+    void (*list_nodes)(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes, void *data);
+
+    /**
+     * The newest `limit` kept events of a topic; with after (may be NULL) only those newer than it,
+     * if it is of the current epoch. [now]
+     */
+    void (*tail_events)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+                        const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
+
+    /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND: there is none. [now] */
+    void (*close_connection)(tw_adapter_t *adapter, tw_fanout_t *from, const char *connection_id,
+                             tw_close_reason_t reason, tw_status_fn on_done, void *data);
+} tw_adapter_ops_t;
+
+struct tw_adapter {
+    const tw_adapter_ops_t *ops;
+    tw_hub_t *hub; /* borrowed: outlives the adapter */
+};
+
+/** The adapter that keeps all state in this process: one node. `info` is borrowed. */
+tw_adapter_t *tw_memory_adapter_create(tw_hub_t *hub, const tw_node_info_t *info);
+
+#endif

@@ -1,0 +1,141 @@
+/**
+ * One worker's part of the runtime: its subscribers by topic, its clock, its counters, and the
+ * mailbox by which events reach it.
+ *
+ * topic → groups (one per connection that has followers of the topic) → streams. Fan-out walks it
+ * event by event and connection by connection. All of it belongs to the worker's thread, except
+ * what says otherwise.
+ */
+#ifndef TW_RUNTIME_FANOUT_H
+#define TW_RUNTIME_FANOUT_H
+
+#include <uv.h>
+
+#include "runtime/connection.h"
+#include "runtime/counters.h"
+#include "runtime/mailbox.h"
+#include "runtime/ranked_tree.h"
+#include "runtime/subscriber.h"
+#include "runtime/table.h"
+
+typedef struct tw_hub tw_hub_t;
+typedef struct tw_local_topic tw_local_topic_t;
+
+/** The streams of one connection that follow one topic. */
+struct tw_group {
+    tw_table_node_t node; /* by (topic, connection) */
+    tw_local_topic_t *topic;
+    tw_connection_t *connection;
+    tw_stream_t **streams; /* &single, or owned */
+    tw_stream_t *single;
+    uint32_t count, capacity;
+    uint32_t index; /* its place in topic->groups */
+};
+
+struct tw_local_topic {
+    tw_table_node_t node;
+    tw_group_t **groups; /* &single, or owned */
+    tw_group_t *single;
+    uint32_t count, capacity;
+    uint32_t stream_count;
+    uint32_t name_len;
+    char name[];
+};
+
+struct tw_fanout {
+    tw_hub_t *hub; /* borrowed: outlives it */
+    uint32_t index;
+    uint16_t tick; /* heartbeat clock: tw_fanout_advance() */
+    tw_mailbox_t mailbox;
+    tw_table_t topics;        /* tw_local_topic_t by name */
+    tw_table_t groups;        /* tw_group_t by topic and connection */
+    tw_ranked_tree_t listing; /* live subscribers by number */
+    uint64_t next_number;
+    tw_connection_t *connections; /* those with streams */
+    tw_subscriber_t *doomed;
+    tw_counters_t counters;
+};
+
+/** On the loop's thread, or before it runs. */
+void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *loop);
+
+/** Begins to close the loop handle: when all streams are closed and nobody posts any more. */
+void tw_fanout_close(tw_fanout_t *fanout);
+
+/** Frees everything, after the loop has closed the handle. */
+void tw_fanout_dispose(tw_fanout_t *fanout);
+
+/** Gives the event to every local stream that follows one of its topics, each once; returns to how
+ * many it went. */
+size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event);
+
+/** JOINING → LIVE: puts the subscriber into the tables, under these topic_count names, which stay
+ * the caller's. */
+void tw_fanout_join(tw_fanout_t *fanout, tw_subscriber_t *subscriber, const tw_topic_name_t *names);
+
+/** LIVE → NEW: takes it out. */
+void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber);
+
+/** The live subscriber with this number, or NULL. */
+tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number);
+
+/** Closes at the end of the batch: see tw_subscriber_doom(). */
+void tw_fanout_doom(tw_fanout_t *fanout, tw_subscriber_t *subscriber);
+
+/** Closes what is doomed; the mailbox calls it after each batch, a transport after what may doom.
+ */
+void tw_fanout_reap(tw_fanout_t *fanout);
+
+/** The heartbeat clock goes on by one; writes to the streams that were silent for `silence` ticks.
+ */
+void tw_fanout_advance(tw_fanout_t *fanout, uint16_t silence);
+
+/** Closes up to max streams; returns how many (fewer than max: none is left). */
+size_t tw_fanout_close_some(tw_fanout_t *fanout, size_t max, tw_close_reason_t reason);
+
+/** A connection with streams goes into, or out of, the worker's list. */
+void tw_fanout_link(tw_fanout_t *fanout, tw_connection_t *connection);
+void tw_fanout_unlink(tw_fanout_t *fanout, tw_connection_t *connection);
+
+/** A group's topic; borrowed while a stream is in the group. */
+tw_topic_name_t tw_group_topic(const tw_group_t *group);
+
+/** What a listing visits; live, so copy what you keep. */
+typedef void (*tw_subscriber_visit_fn)(tw_subscriber_t *subscriber, void *data);
+
+/** Live subscribers in order of their numbers, from rank `from` on, up to `count`. O(log N +
+ * count). */
+void tw_fanout_list(tw_fanout_t *fanout, size_t from, size_t count, tw_subscriber_visit_fn visit,
+                    void *data);
+
+/** The same for the followers of one topic, in no particular order. Returns how many follow it.
+ * O(groups + count). */
+size_t tw_fanout_list_topic(tw_fanout_t *fanout, const tw_topic_name_t *topic, size_t from,
+                            size_t count, tw_subscriber_visit_fn visit, void *data);
+
+static inline uint16_t tw_fanout_tick(const tw_fanout_t *fanout)
+{
+    return fanout->tick;
+}
+
+static inline tw_counters_t *tw_fanout_counters(tw_fanout_t *fanout)
+{
+    return &fanout->counters;
+}
+
+static inline uint64_t tw_fanout_next_number(tw_fanout_t *fanout)
+{
+    return ++fanout->next_number;
+}
+
+static inline uint32_t tw_fanout_index(const tw_fanout_t *fanout)
+{
+    return fanout->index;
+}
+
+static inline tw_hub_t *tw_fanout_hub(const tw_fanout_t *fanout)
+{
+    return fanout->hub;
+}
+
+#endif

@@ -1,0 +1,436 @@
+#include "runtime/hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/clock.h"
+#include "runtime/hash.h"
+#include "runtime/memory.h"
+
+/* An event on its way through the workers. */
+typedef struct tw_dispatch {
+    tw_event_t *event; /* owned reference */
+    tw_fanout_t *from; /* NULL: nobody waits */
+    tw_dispatched_fn on_done;
+    void *data;
+    int64_t begun_us;
+    atomic_uint pending; /* workers that have not queued it */
+    _Atomic uint64_t delivered;
+    size_t accepted_count;
+    uint8_t accepted[]; /* per topic */
+} tw_dispatch_t;
+
+tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
+{
+    assert(config->worker_count >= 1 && config->worker_count <= TW_WORKERS_MAX);
+    tw_hub_t *hub = tw_alloc(sizeof(*hub));
+    hub->config = *config;
+    tw_random(&hub->instance, sizeof(hub->instance));
+    tw_random(&hub->last.epoch, sizeof(hub->last.epoch));
+    tw_topic_index_init(&hub->index, config->worker_count, config->resume_window_ms);
+    pthread_mutex_init(&hub->order, NULL);
+    return hub;
+}
+
+void tw_hub_attach(tw_hub_t *hub, tw_fanout_t *fanout)
+{
+    hub->fanouts[fanout->index] = fanout;
+}
+
+bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic)
+{
+    return tw_topic_index_accepts_name(&hub->index, topic, tw_clock_ms());
+}
+
+/* --- kept events; all under the order lock --- */
+
+static void keep_newest(tw_hub_t *hub, tw_event_t *event)
+{
+    event->older = hub->newest;
+    *(hub->newest != NULL ? &hub->newest->newer : &hub->oldest) = event;
+    hub->newest = event;
+    hub->kept_bytes += tw_event_bytes(event);
+    hub->kept_events += 1;
+}
+
+/* One tail less holds it. */
+static void unkeep(tw_hub_t *hub, tw_event_t *event)
+{
+    if (--event->kept == 0) {
+        *(event->older != NULL ? &event->older->newer : &hub->oldest) = event->newer;
+        *(event->newer != NULL ? &event->newer->older : &hub->newest) = event->older;
+        hub->kept_bytes -= tw_event_bytes(event);
+        hub->kept_events -= 1;
+    }
+    tw_event_unref(event);
+}
+
+/* The stripe is locked. */
+static void keep_in(tw_hub_t *hub, tw_topic_t *topic, tw_event_t *event)
+{
+    if (hub->config.tail_events == 0) {
+        topic->tail.lost_seq = event->position.seq;
+        return;
+    }
+    if (event->kept++ == 0)
+        keep_newest(hub, event);
+    tw_event_t *oldest = tw_tail_push(&topic->tail, tw_event_ref(event), hub->config.tail_events);
+    if (oldest != NULL)
+        unkeep(hub, oldest);
+}
+
+/* Out of all tails that hold it: it is the oldest event of the node, hence of each of them. */
+static void evict(tw_hub_t *hub, tw_event_t *event, int64_t now_ms)
+{
+    tw_event_ref(event);
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
+        tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
+        if (topic != NULL && topic->tail.count > 0 && tw_tail_at(&topic->tail, 0) == event) {
+            unkeep(hub, tw_tail_shift(&topic->tail));
+            tw_topic_index_collect(&hub->index, stripe, topic, now_ms);
+        }
+        tw_topic_index_unlock(stripe);
+    }
+    assert(event->kept == 0);
+    tw_event_unref(event);
+}
+
+void tw_hub_destroy(tw_hub_t *hub)
+{
+    while (hub->oldest != NULL)
+        evict(hub, hub->oldest, 0);
+    tw_topic_index_dispose(&hub->index);
+    pthread_mutex_destroy(&hub->order);
+    free(hub);
+}
+
+/* --- dispatch --- */
+
+static void finish(tw_dispatch_t *dispatch)
+{
+    if (dispatch->on_done != NULL) {
+        const tw_dispatch_result_t result = {.position = dispatch->event->position,
+                                             .delivered = dispatch->delivered,
+                                             .accepted = dispatch->accepted,
+                                             .accepted_count = dispatch->accepted_count};
+        tw_count_latency(&dispatch->from->counters, (uint64_t)(tw_clock_us() - dispatch->begun_us));
+        dispatch->on_done(dispatch->data, &result);
+    }
+    tw_event_unref(dispatch->event);
+    free(dispatch);
+}
+
+static void on_queued_everywhere(void *owner, void *data)
+{
+    (void)owner;
+    finish(data);
+}
+
+static void on_dispatch(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_dispatch_t *dispatch = data;
+    tw_fanout_t *from = dispatch->from;
+
+    atomic_fetch_add_explicit(&dispatch->delivered, tw_fanout_deliver(fanout, dispatch->event),
+                              memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&dispatch->pending, 1, memory_order_acq_rel) != 1)
+        return;
+    if (from == NULL || from == fanout)
+        finish(dispatch);
+    else
+        tw_mailbox_post(&from->mailbox, on_queued_everywhere, dispatch);
+}
+
+/* The workers that have followers of the event's topics, as bits; keeps the event and marks the
+ * topics that accept it. */
+static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
+{
+    tw_event_t *event = dispatch->event;
+    uint64_t workers = 0;
+
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
+        tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
+        if (tw_topic_index_accepts(&hub->index, topic, now_ms)) {
+            dispatch->accepted[i] = 1;
+            ++dispatch->accepted_count;
+            for (uint32_t w = 0; w < hub->config.worker_count; ++w)
+                workers |= (uint64_t)(topic->by_worker[w] > 0) << w;
+            keep_in(hub, topic, event);
+        }
+        tw_topic_index_unlock(stripe);
+    }
+    return workers;
+}
+
+void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const tw_position_t *at,
+                     tw_dispatched_fn on_done, void *data)
+{
+    tw_dispatch_t *dispatch = tw_alloc(sizeof(*dispatch) + event->topic_count);
+    int64_t now_us = tw_clock_us();
+    uint64_t workers = 0;
+
+    assert((on_done == NULL) == (from == NULL));
+    dispatch->event = tw_event_ref(event);
+    dispatch->from = from;
+    dispatch->on_done = on_done;
+    dispatch->data = data;
+    dispatch->begun_us = now_us;
+
+    pthread_mutex_lock(&hub->order);
+    if (at == NULL || at->seq > hub->last.seq) {
+        if (at == NULL)
+            ++hub->last.seq;
+        else
+            hub->last = *at;
+        event->position = hub->last;
+        workers = route(hub, dispatch, now_us / 1000);
+        while (hub->kept_bytes > hub->config.tail_bytes)
+            evict(hub, hub->oldest, now_us / 1000);
+        atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
+        for (uint64_t left = workers; left != 0; left &= left - 1)
+            tw_mailbox_post(&hub->fanouts[__builtin_ctzll(left)]->mailbox, on_dispatch, dispatch);
+    }
+    pthread_mutex_unlock(&hub->order);
+    if (workers == 0)
+        finish(dispatch);
+}
+
+/* --- joining and leaving --- */
+
+/* A join on its way through the mailbox. */
+typedef struct tw_join {
+    tw_subscriber_t *subscriber;
+    tw_opened_fn on_open;
+    void *data;
+    tw_opening_t opening;
+    tw_topic_name_t *gap_topics; /* owned; borrows the bytes of subscriber->joining */
+    tw_event_t **events;         /* owned, with references: what it missed, oldest first */
+    size_t event_count, event_capacity;
+} tw_join_t;
+
+static void free_join(tw_join_t *join)
+{
+    for (size_t i = 0; i < join->event_count; ++i)
+        tw_event_unref(join->events[i]);
+    free(join->events);
+    free(join->gap_topics);
+    free(join);
+}
+
+static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
+{
+    int64_t now_ms = tw_clock_ms();
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
+        tw_topic_index_unfollow(&hub->index, &name, subscriber->connection->fanout->index, now_ms);
+    }
+    atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+}
+
+static void on_join(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_join_t *join = data;
+    tw_subscriber_t *subscriber = join->subscriber;
+
+    if (subscriber->state == TW_SUBSCRIBER_LEFT) {
+        free(subscriber->joining);
+        free(subscriber);
+    } else {
+        tw_topic_name_t *names = subscriber->joining;
+        subscriber->joining = NULL;
+        tw_fanout_join(fanout, subscriber, names);
+        tw_subscriber_replay(subscriber, join->events, join->event_count);
+        join->on_open(join->data, TW_OK, &join->opening);
+        free(names); /* the opening's gap topics point into it */
+    }
+    free_join(join);
+}
+
+static int compare_events(const void *a, const void *b)
+{
+    uint64_t x = (*(tw_event_t *const *)a)->position.seq,
+             y = (*(tw_event_t *const *)b)->position.seq;
+    return x < y ? -1 : x > y;
+}
+
+static void collect(tw_join_t *join, const tw_tail_t *tail, uint64_t after_seq)
+{
+    for (uint32_t i = tw_tail_after(tail, after_seq); i < tail->count; ++i) {
+        if (join->event_count == join->event_capacity) {
+            join->event_capacity = join->event_capacity == 0 ? 16 : join->event_capacity * 2;
+            join->events = tw_realloc(join->events, join->event_capacity * sizeof(*join->events));
+        }
+        join->events[join->event_count++] = tw_event_ref(tw_tail_at(tail, i));
+    }
+}
+
+/* Into order; an event that several of the topics kept stays once. */
+static void sort_events(tw_join_t *join)
+{
+    size_t kept = 0;
+
+    if (join->event_count == 0)
+        return;
+    qsort(join->events, join->event_count, sizeof(*join->events), compare_events);
+    for (size_t i = 0; i < join->event_count; ++i) {
+        if (kept > 0 && join->events[kept - 1] == join->events[i])
+            tw_event_unref(join->events[i]);
+        else
+            join->events[kept++] = join->events[i];
+    }
+    join->event_count = kept;
+}
+
+/* The sequence number that the client has seen last, or the reason why that is not known. */
+static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber,
+                              const tw_resume_t *resume, uint64_t *seq)
+{
+    const char *id = resume->last_event_id;
+    size_t len = resume->last_event_id_len;
+    uint64_t hash = tw_hash(id, len);
+    tw_position_t position;
+
+    *seq = 0;
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &subscriber->joining[i]);
+        const tw_topic_t *topic = tw_topic_index_find(stripe, &subscriber->joining[i]);
+        const tw_event_t *event =
+            topic != NULL ? tw_tail_find_id(&topic->tail, id, len, hash) : NULL;
+        if (event != NULL && event->position.seq > *seq)
+            *seq = event->position.seq;
+        tw_topic_index_unlock(stripe);
+    }
+    if (*seq != 0)
+        return TW_GAP_NONE;
+    if (!tw_position_parse(id, len, &position))
+        return TW_GAP_UNKNOWN_ID;
+    if (position.epoch != hub->last.epoch)
+        return TW_GAP_OTHER_EPOCH;
+    if (position.seq > hub->last.seq)
+        return TW_GAP_UNKNOWN_ID;
+    *seq = position.seq;
+    return TW_GAP_NONE;
+}
+
+/* Follows every topic; with a resume, gathers what was missed and whether anything of it is lost.
+ * Under the order lock. */
+static void follow_all(tw_hub_t *hub, tw_join_t *join, const tw_resume_t *resume)
+{
+    tw_subscriber_t *subscriber = join->subscriber;
+    bool resumes = resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0;
+    uint64_t seen = hub->last.seq;
+    tw_opening_t *opening = &join->opening;
+
+    if (resumes) {
+        opening->gap = find_position(hub, subscriber, resume, &seen);
+        join->gap_topics = tw_alloc(subscriber->topic_count * sizeof(*join->gap_topics));
+    }
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        const tw_topic_name_t *name = &subscriber->joining[i];
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+        tw_topic_t *topic =
+            tw_topic_index_follow(&hub->index, stripe, name, subscriber->connection->fanout->index);
+        if (resumes) {
+            bool lost = topic->tail.lost_seq > seen;
+            if (lost && opening->gap == TW_GAP_NONE)
+                opening->gap = TW_GAP_EVICTED;
+            if (lost || opening->gap == TW_GAP_UNKNOWN_ID || opening->gap == TW_GAP_OTHER_EPOCH)
+                join->gap_topics[opening->topic_count++] = *name;
+            collect(join, &topic->tail, seen);
+        }
+        tw_topic_index_unlock(stripe);
+    }
+    sort_events(join);
+    opening->topics = join->gap_topics;
+    opening->position = hub->last;
+    if (join->event_count > 0)
+        opening->position.seq = join->events[0]->position.seq - 1;
+    if (resumes) {
+        tw_counters_t *counters = &subscriber->connection->fanout->counters;
+        tw_count(opening->gap == TW_GAP_NONE ? &counters->resumes_exact : &counters->resumes_gap,
+                 1);
+    }
+}
+
+tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
+                        tw_opened_fn on_open, void *data)
+{
+    tw_fanout_t *fanout = subscriber->connection->fanout;
+
+    assert(subscriber->state == TW_SUBSCRIBER_NEW);
+    if (atomic_fetch_add_explicit(&hub->streams, 1, memory_order_relaxed) >=
+        hub->config.streams_max) {
+        atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+        return TW_OVER_CAPACITY;
+    }
+    tw_join_t *join = tw_alloc(sizeof(*join));
+    *join = (tw_join_t){.subscriber = subscriber, .on_open = on_open, .data = data};
+    subscriber->state = TW_SUBSCRIBER_JOINING;
+
+    pthread_mutex_lock(&hub->order);
+    follow_all(hub, join, resume);
+    tw_mailbox_post(&fanout->mailbox, on_join, join);
+    pthread_mutex_unlock(&hub->order);
+    return TW_OK;
+}
+
+void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber)
+{
+    unfollow_all(hub, subscriber);
+    if (subscriber->state == TW_SUBSCRIBER_LIVE) {
+        tw_fanout_leave(subscriber->connection->fanout, subscriber);
+        tw_subscriber_destroy(subscriber);
+    } else {
+        assert(subscriber->state == TW_SUBSCRIBER_JOINING);
+        tw_subscriber_abandon(subscriber);
+    }
+}
+
+/* --- reading --- */
+
+size_t tw_hub_tail(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t after_seq,
+                   tw_event_t **events, size_t max)
+{
+    size_t n = 0;
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    const tw_topic_t *topic = tw_topic_index_find(stripe, name);
+
+    if (topic != NULL) {
+        uint32_t from = tw_tail_after(&topic->tail, after_seq);
+        if (topic->tail.count - from > max)
+            from = topic->tail.count - (uint32_t)max;
+        for (; from < topic->tail.count; ++from)
+            events[n++] = tw_event_ref(tw_tail_at(&topic->tail, from));
+    }
+    tw_topic_index_unlock(stripe);
+    return n;
+}
+
+tw_position_t tw_hub_position(tw_hub_t *hub)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_position_t position = hub->last;
+    pthread_mutex_unlock(&hub->order);
+    return position;
+}
+
+void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch)
+{
+    pthread_mutex_lock(&hub->order);
+    if (hub->last.epoch != epoch) {
+        while (hub->oldest != NULL)
+            evict(hub, hub->oldest, tw_clock_ms());
+        hub->last = (tw_position_t){.epoch = epoch};
+    }
+    pthread_mutex_unlock(&hub->order);
+}
+
+void tw_hub_sweep(tw_hub_t *hub)
+{
+    tw_topic_index_sweep(&hub->index, tw_clock_ms());
+}

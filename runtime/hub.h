@@ -1,0 +1,112 @@
+/**
+ * The node's hub: the local part that every adapter shares. It puts events into one order, keeps
+ * their tails, and brings them to the workers that have subscribers.
+ *
+ * Order: each event gets its sequence number, goes into its topics' tails and into the mailboxes of
+ * its workers under one lock, the order lock. So all workers see one order of all events, a stream
+ * on several topics sees them in the order of their numbers, and a number is enough to resume from.
+ * A join goes through the same lock and the same mailbox: what came before it is in the tail, what
+ * comes after it is fanned out, nothing is both or neither.
+ *
+ * Lock order: order lock → topic stripe → topic listing. Any thread, except what says otherwise.
+ */
+#ifndef TW_RUNTIME_HUB_H
+#define TW_RUNTIME_HUB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "runtime/fanout.h"
+#include "runtime/resume.h"
+#include "runtime/status.h"
+#include "runtime/topic_index.h"
+
+#define TW_WORKERS_MAX 64
+
+typedef struct tw_hub_config {
+    uint32_t worker_count;        /* 1 … TW_WORKERS_MAX */
+    uint64_t streams_max;         /* per node */
+    uint64_t stream_buffer_bytes; /* a subscriber may be this far behind */
+    uint32_t tail_events;         /* per topic; 0 keeps none */
+    uint64_t tail_bytes;          /* per node */
+    int64_t resume_window_ms;
+} tw_hub_config_t;
+
+struct tw_hub {
+    tw_hub_config_t config;
+    uint32_t instance; /* drawn at start: the first part of every connection id */
+    tw_topic_index_t index;
+    tw_fanout_t *fanouts[TW_WORKERS_MAX]; /* borrowed; set by tw_hub_attach() before traffic */
+    _Atomic uint64_t streams;             /* open or joining */
+    pthread_mutex_t order;                /* guards the rest */
+    tw_position_t last;                   /* of the newest event */
+    tw_event_t *oldest, *newest;          /* kept events in order */
+    _Atomic uint64_t kept_bytes, kept_events;
+};
+
+tw_hub_t *tw_hub_create(const tw_hub_config_t *config);
+
+/** After all fan-outs are closed. */
+void tw_hub_destroy(tw_hub_t *hub);
+
+/** Makes a worker's fan-out known; before traffic. */
+void tw_hub_attach(tw_hub_t *hub, tw_fanout_t *fanout);
+
+/** Whether a publish to the topic would be accepted now. */
+bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic);
+
+/** What became of an event. Borrowed for the callback. */
+typedef struct tw_dispatch_result {
+    tw_position_t position;
+    uint64_t delivered; /* streams on this node */
+    const uint8_t *
+        accepted; /* per topic of the event: 1 it had a receiver, 0 it was dropped for this topic */
+    size_t accepted_count; /* how many are 1 */
+} tw_dispatch_result_t;
+
+typedef void (*tw_dispatched_fn)(void *data, const tw_dispatch_result_t *result);
+
+/**
+ * Puts the event (reference taken) into the order and brings it to its workers. on_done comes once,
+ * on the caller's loop, when the last of them has queued it; before the call returns if none has
+ * to. `from` is the caller's fan-out; NULL with on_done NULL: nobody waits. at NULL: the hub's own
+ * next position; else the position that another order gave, which is newer than all before (a
+ * repeated one is ignored: on_done says delivered 0).
+ */
+void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const tw_position_t *at,
+                     tw_dispatched_fn on_done, void *data);
+
+/** on_open's `opening` is NULL when status is not TW_OK. */
+typedef void (*tw_opened_fn)(void *data, tw_status_t status, const tw_opening_t *opening);
+
+/**
+ * NEW → LIVE, on the subscriber's thread. on_open comes once, later, on its loop: then the
+ * subscriber is in all tables, what it missed waits in its queue (`resume`), and no event after
+ * that passes it by. TW_OVER_CAPACITY: the node's streams are used up; the subscriber is as before
+ * and on_open never comes.
+ */
+tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
+                        tw_opened_fn on_open, void *data);
+
+/** Lets a LIVE or JOINING subscriber go and frees it (now or soon): it is the caller's no more, its
+ * on_open does not come. */
+void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber);
+
+/**
+ * The newest kept events of a topic after seq, at most `max` of them, oldest first, each with a
+ * reference for the caller; returns how many were put into `events`.
+ */
+size_t tw_hub_tail(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t after_seq,
+                   tw_event_t **events, size_t max);
+
+/** The newest position. */
+tw_position_t tw_hub_position(tw_hub_t *hub);
+
+/** For adapters with an order of their own: from now on positions are of this epoch; kept events
+ * are dropped. */
+void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
+
+/** Housekeeping: resume windows that ran out. About once a second, from one thread. */
+void tw_hub_sweep(tw_hub_t *hub);
+
+#endif

@@ -1,0 +1,252 @@
+#include "runtime/listing.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/hub.h"
+#include "runtime/memory.h"
+
+/* A row with what it borrows, in one block. */
+typedef struct tw_row {
+    tw_connection_row_t row;
+    char connection_id[TW_CONNECTION_ID_SIZE];
+    char remote_address[sizeof(((tw_connection_t *)0)->remote_address)];
+    char text[]; /* topic names, then the client id */
+} tw_row_t;
+
+/* A page on its way from worker to worker; only one of them holds it at a time. */
+typedef struct tw_page {
+    tw_hub_t *hub;
+    tw_fanout_t *from;
+    const char *node_id;
+    tw_connections_fn on_page;
+    void *data;
+    uint64_t skip; /* rows still to pass over */
+    size_t wanted; /* rows still to take */
+    uint64_t total;
+    uint32_t worker; /* the one that is asked now */
+    bool by_topic;
+    tw_topic_name_t topic; /* with by_topic; bytes in topic_text */
+    uint64_t low, high;    /* numbers low ≤ n < high of worker_low … are wanted */
+    uint32_t worker_low, worker_high;
+    char topic_text[TW_TOPIC_NAME_MAX];
+    size_t count;
+    tw_row_t *rows[]; /* owned */
+} tw_page_t;
+
+static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id)
+{
+    size_t names = subscriber->topic_count * sizeof(tw_topic_name_t), text = 0;
+    size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) + 1 : 0;
+
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i)
+        text += tw_subscriber_topic(subscriber, i).len;
+    tw_row_t *copy = tw_alloc(sizeof(*copy) + names + text + client_len);
+    tw_topic_name_t *topics = (tw_topic_name_t *)(void *)copy->text;
+    char *to = copy->text + names;
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        topics[i] = tw_subscriber_topic(subscriber, i);
+        topics[i].base = memcpy(to, topics[i].base, topics[i].len);
+        to += topics[i].len;
+    }
+    tw_subscriber_id(subscriber, copy->connection_id);
+    memcpy(copy->remote_address, subscriber->connection->remote_address,
+           sizeof(copy->remote_address));
+    copy->row = (tw_connection_row_t){
+        .connection_id = copy->connection_id,
+        .client_id = client_len > 0 ? memcpy(to, subscriber->client_id, client_len) : NULL,
+        .topics = topics,
+        .topic_count = subscriber->topic_count,
+        .node_id = node_id,
+        .remote_address = copy->remote_address,
+        .protocol = subscriber->connection->protocol,
+        .opened_at_ms = subscriber->opened_at_ms,
+        .delivered = subscriber->stream->delivered,
+        .queued_bytes = subscriber->queue.bytes,
+    };
+    return copy;
+}
+
+static void visit(tw_subscriber_t *subscriber, void *data)
+{
+    tw_page_t *page = data;
+    page->rows[page->count++] = copy_row(subscriber, page->node_id);
+}
+
+static void on_page_done(void *owner, void *data)
+{
+    tw_page_t *page = data;
+    tw_connection_row_t *rows = tw_alloc((page->count + 1) * sizeof(*rows));
+
+    (void)owner;
+    for (size_t i = 0; i < page->count; ++i)
+        rows[i] = page->rows[i]->row;
+    page->on_page(page->data, TW_OK, page->total, rows, page->count);
+    free(rows);
+    for (size_t i = 0; i < page->count; ++i)
+        free(page->rows[i]);
+    free(page);
+}
+
+/* What of this worker is wanted: how many, and the rank of the first. */
+static uint64_t range_of(const tw_page_t *page, tw_fanout_t *fanout, uint64_t *first)
+{
+    uint64_t end = tw_ranked_count(&fanout->listing);
+
+    *first = 0;
+    if (fanout->index < page->worker_low || fanout->index > page->worker_high)
+        return 0;
+    if (fanout->index == page->worker_low)
+        *first = tw_ranked_before(&fanout->listing, &page->low);
+    if (fanout->index == page->worker_high)
+        end = tw_ranked_before(&fanout->listing, &page->high);
+    return end > *first ? end - *first : 0;
+}
+
+static void on_ask(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_page_t *page = data;
+    uint64_t first = 0, here;
+    size_t before = page->count;
+
+    if (page->by_topic) {
+        here = tw_fanout_list_topic(fanout, &page->topic, page->skip, page->wanted, visit, page);
+    } else {
+        here = range_of(page, fanout, &first);
+        if (page->skip < here) {
+            uint64_t take = here - page->skip < page->wanted ? here - page->skip : page->wanted;
+            tw_fanout_list(fanout, first + page->skip, take, visit, page);
+        }
+    }
+    page->total += here;
+    page->skip -= here < page->skip ? here : page->skip;
+    page->wanted -= page->count - before;
+    if (++page->worker < page->hub->config.worker_count)
+        tw_mailbox_post(&page->hub->fanouts[page->worker]->mailbox, on_ask, page);
+    else
+        tw_mailbox_post(&page->from->mailbox, on_page_done, page);
+}
+
+/*
+ * A prefix of an id is a range of (worker, number): the text is filled up with zeros for its low
+ * end and with `f` for its high end. False: no id of this process starts so.
+ */
+static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
+{
+    char low[TW_CONNECTION_ID_SIZE], high[TW_CONNECTION_ID_SIZE], shape[TW_CONNECTION_ID_SIZE];
+
+    snprintf(shape, sizeof(shape), "%08" PRIx32 "-000000000000", page->hub->instance);
+    if (len >= sizeof(shape) || memcmp(prefix, shape, len < 9 ? len : 9) != 0)
+        return false;
+    memcpy(low, shape, sizeof(low));
+    memcpy(high, shape, sizeof(high));
+    for (size_t i = 9; i < sizeof(shape) - 1; ++i) {
+        if (i < len && strchr("0123456789abcdef", prefix[i]) == NULL)
+            return false;
+        low[i] = i < len ? prefix[i] : '0';
+        high[i] = i < len ? prefix[i] : 'f';
+    }
+    return sscanf(low + 9, "%2" SCNx32 "%10" SCNx64, &page->worker_low, &page->low) == 2 &&
+           sscanf(high + 9, "%2" SCNx32 "%10" SCNx64, &page->worker_high, &page->high) == 2 &&
+           ++page->high != 0;
+}
+
+void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_query_t *query,
+                            const char *node_id, tw_connections_fn on_page, void *data)
+{
+    tw_page_t *page = tw_alloc(sizeof(*page) + query->page_size * sizeof(page->rows[0]));
+
+    page->hub = hub;
+    page->from = from;
+    page->node_id = node_id;
+    page->on_page = on_page;
+    page->data = data;
+    page->wanted = query->page_size;
+    page->skip = query->page - 1 > UINT64_MAX / query->page_size
+                     ? UINT64_MAX
+                     : (query->page - 1) * query->page_size;
+    if (query->topic != NULL) {
+        page->by_topic = true;
+        page->topic = *query->topic;
+        page->topic.base = memcpy(page->topic_text, query->topic->base, query->topic->len);
+    } else if (!parse_prefix(page, query->prefix != NULL ? query->prefix : "", query->prefix_len)) {
+        tw_mailbox_post(&from->mailbox, on_page_done, page);
+        return;
+    }
+    tw_mailbox_post(&hub->fanouts[0]->mailbox, on_ask, page);
+}
+
+/* A close on its way to the stream's worker. */
+typedef struct tw_close {
+    tw_fanout_t *from;
+    uint64_t number;
+    tw_close_reason_t reason;
+    tw_status_t status;
+    tw_status_fn on_done;
+    void *data;
+} tw_close_t;
+
+static void on_closed(void *owner, void *data)
+{
+    tw_close_t *close = data;
+    (void)owner;
+    close->on_done(close->data, close->status);
+    free(close);
+}
+
+static void on_close(void *owner, void *data)
+{
+    tw_close_t *close = data;
+    tw_subscriber_t *subscriber = tw_fanout_find(owner, close->number);
+
+    close->status = subscriber != NULL ? TW_OK : TW_NOT_FOUND;
+    if (subscriber != NULL)
+        tw_subscriber_doom(subscriber, close->reason);
+    if (close->from != NULL)
+        tw_mailbox_post(&close->from->mailbox, on_closed, close);
+    else
+        free(close);
+}
+
+static bool parse_id(const tw_hub_t *hub, const char *id, uint32_t *worker, uint64_t *number)
+{
+    char again[TW_CONNECTION_ID_SIZE];
+    uint32_t instance;
+
+    if (strlen(id) != TW_CONNECTION_ID_SIZE - 1 ||
+        sscanf(id, "%8" SCNx32 "-%2" SCNx32 "%10" SCNx64, &instance, worker, number) != 3)
+        return false;
+    snprintf(again, sizeof(again), "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64, instance,
+             *worker & 0xff, *number & UINT64_C(0xffffffffff));
+    return strcmp(again, id) == 0 && instance == hub->instance &&
+           *worker < hub->config.worker_count;
+}
+
+bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id)
+{
+    uint32_t worker;
+    uint64_t number;
+    return parse_id(hub, connection_id, &worker, &number);
+}
+
+void tw_listing_close(tw_hub_t *hub, tw_fanout_t *from, const char *connection_id,
+                      tw_close_reason_t reason, tw_status_fn on_done, void *data)
+{
+    tw_close_t *close = tw_alloc(sizeof(*close));
+    uint32_t worker;
+
+    assert((from == NULL) == (on_done == NULL));
+    *close = (tw_close_t){.from = from, .reason = reason, .on_done = on_done, .data = data};
+    if (parse_id(hub, connection_id, &worker, &close->number)) {
+        tw_mailbox_post(&hub->fanouts[worker]->mailbox, on_close, close);
+    } else if (from != NULL) {
+        close->status = TW_NOT_FOUND;
+        tw_mailbox_post(&from->mailbox, on_closed, close);
+    } else {
+        free(close);
+    }
+}

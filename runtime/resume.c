@@ -1,0 +1,40 @@
+#include "runtime/resume.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *tw_gap_label(tw_gap_t gap)
+{
+    static const char *const labels[] = {
+#define X(name, label, meaning) label,
+        TW_GAP_TABLE(X)
+#undef X
+    };
+    return labels[gap];
+}
+
+size_t tw_position_id(tw_position_t position, char out[TW_POSITION_ID_SIZE])
+{
+    return (size_t)snprintf(out, TW_POSITION_ID_SIZE, "~%016" PRIx64 "-%" PRIu64, position.epoch,
+                            position.seq);
+}
+
+bool tw_position_parse(const char *id, size_t id_len, tw_position_t *position)
+{
+    char text[TW_POSITION_ID_SIZE], again[TW_POSITION_ID_SIZE];
+    tw_position_t parsed;
+
+    if (id_len == 0 || id_len >= sizeof(text) || id[0] != '~')
+        return false;
+    memcpy(text, id, id_len);
+    text[id_len] = '\0';
+    if (sscanf(text, "~%16" SCNx64 "-%20" SCNu64, &parsed.epoch, &parsed.seq) != 2)
+        return false;
+    /* Only what we would write ourselves: no blanks, signs, capitals, or numbers that overflowed.
+     */
+    if (tw_position_id(parsed, again) != id_len || memcmp(again, text, id_len) != 0)
+        return false;
+    *position = parsed;
+    return true;
+}

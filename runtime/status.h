@@ -1,0 +1,20 @@
+/** What an adapter's operation can end with: one table, from which the HTTP layer makes its
+ * answers. */
+#ifndef TW_RUNTIME_STATUS_H
+#define TW_RUNTIME_STATUS_H
+
+/* name, value, text */
+#define TW_STATUS_TABLE(X)                                                                         \
+    X(OK, 0, "ok")                                                                                 \
+    X(OVER_CAPACITY, -1, "a limit of this node is reached")                                        \
+    X(UNAVAILABLE, -2, "the runtime cannot be reached")                                            \
+    X(NOT_FOUND, -3, "there is no such thing")                                                     \
+    X(NO_MEMORY, -4, "there is no memory for it")
+
+typedef enum tw_status {
+#define X(name, value, text) TW_##name = value,
+    TW_STATUS_TABLE(X)
+#undef X
+} tw_status_t;
+
+#endif

@@ -1,0 +1,212 @@
+#include "runtime/subscriber.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/clock.h"
+#include "runtime/fanout.h"
+#include "runtime/hub.h"
+#include "runtime/memory.h"
+
+#define RING_MIN 4
+
+/* The names in one block: the array, then the bytes. */
+static tw_topic_name_t *copy_names(const tw_topic_list_t *topics)
+{
+    size_t bytes = topics->count * sizeof(tw_topic_name_t);
+    for (size_t i = 0; i < topics->count; ++i)
+        bytes += topics->items[i].len;
+    tw_topic_name_t *names = tw_try_alloc(bytes);
+    if (names == NULL)
+        return NULL;
+    char *to = (char *)(names + topics->count);
+    for (size_t i = 0; i < topics->count; ++i) {
+        names[i] = topics->items[i];
+        names[i].base = memcpy(to, topics->items[i].base, topics->items[i].len);
+        to += names[i].len;
+    }
+    return names;
+}
+
+tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topic_list_t *topics,
+                                      const char *client_id, size_t client_id_len)
+{
+    size_t bytes = sizeof(tw_subscriber_t) + topics->count * sizeof(tw_membership_t);
+    tw_subscriber_t *subscriber = tw_try_alloc(bytes);
+    tw_topic_name_t *names = copy_names(topics);
+
+    if (subscriber == NULL || names == NULL) {
+        free(subscriber);
+        free(names);
+        return NULL;
+    }
+    memset(subscriber, 0, bytes);
+    subscriber->connection = connection;
+    subscriber->number = tw_fanout_next_number(connection->fanout);
+    subscriber->opened_at_ms = tw_clock_wall_ms();
+    subscriber->topic_count = (uint16_t)topics->count;
+    subscriber->joining = names;
+    if (client_id != NULL)
+        subscriber->client_id = tw_strndup(client_id, client_id_len);
+    subscriber->stream = tw_connection_add_stream(connection, subscriber);
+    return subscriber;
+}
+
+static tw_counters_t *counters_of(tw_subscriber_t *subscriber)
+{
+    return tw_fanout_counters(subscriber->connection->fanout);
+}
+
+static void pop(tw_subscriber_t *subscriber)
+{
+    tw_queue_t *queue = &subscriber->queue;
+    tw_event_unref(queue->ring[queue->first]);
+    queue->first = (queue->first + 1) & (queue->capacity - 1);
+    queue->offset = 0;
+    if (--queue->count == 0) {
+        free(queue->ring);
+        *queue = (tw_queue_t){0};
+        subscriber->stream->flags &= (uint8_t)~TW_STREAM_BEHIND;
+    }
+}
+
+/* Everything that ties it to its connection. */
+static void detach(tw_subscriber_t *subscriber)
+{
+    assert(subscriber->next_doomed == NULL);
+    tw_uncount(&counters_of(subscriber)->queued_bytes, subscriber->queue.bytes);
+    while (subscriber->queue.count > 0)
+        pop(subscriber);
+    tw_connection_remove_stream(subscriber->connection, subscriber->stream);
+    subscriber->stream = NULL;
+    subscriber->connection = NULL; /* may be gone when the join arrives */
+    free(subscriber->client_id);
+    subscriber->client_id = NULL;
+}
+
+void tw_subscriber_destroy(tw_subscriber_t *subscriber)
+{
+    assert(subscriber->state == TW_SUBSCRIBER_NEW);
+    detach(subscriber);
+    free(subscriber->joining);
+    free(subscriber);
+}
+
+void tw_subscriber_abandon(tw_subscriber_t *subscriber)
+{
+    assert(subscriber->state == TW_SUBSCRIBER_JOINING);
+    detach(subscriber);
+    subscriber->state = TW_SUBSCRIBER_LEFT;
+}
+
+tw_topic_name_t tw_subscriber_topic(const tw_subscriber_t *subscriber, size_t i)
+{
+    return subscriber->joining != NULL ? subscriber->joining[i]
+                                       : tw_group_topic(subscriber->topics[i].group);
+}
+
+void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE])
+{
+    const tw_fanout_t *fanout = subscriber->connection->fanout;
+    snprintf(out, TW_CONNECTION_ID_SIZE, "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64,
+             tw_fanout_hub(fanout)->instance, tw_fanout_index(fanout) & 0xff,
+             subscriber->number & UINT64_C(0xffffffffff));
+}
+
+static void reserve(tw_queue_t *queue, uint32_t count)
+{
+    uint32_t capacity = queue->capacity == 0 ? RING_MIN : queue->capacity;
+    while (capacity < count)
+        capacity *= 2;
+    if (capacity == queue->capacity)
+        return;
+    tw_event_t **ring = tw_alloc(capacity * sizeof(*ring));
+    for (uint32_t i = 0; i < queue->count; ++i)
+        ring[i] = queue->ring[(queue->first + i) & (queue->capacity - 1)];
+    free(queue->ring);
+    queue->ring = ring;
+    queue->capacity = capacity;
+    queue->first = 0;
+}
+
+static void push(tw_subscriber_t *subscriber, tw_event_t *event)
+{
+    tw_queue_t *queue = &subscriber->queue;
+    reserve(queue, queue->count + 1);
+    queue->ring[(queue->first + queue->count++) & (queue->capacity - 1)] = tw_event_ref(event);
+    queue->bytes += event->frame_len;
+    tw_count(&counters_of(subscriber)->queued_bytes, event->frame_len);
+    subscriber->stream->flags |= TW_STREAM_BEHIND;
+}
+
+void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event)
+{
+    const tw_queue_t *queue = &subscriber->queue;
+    uint64_t live = queue->bytes > queue->replay_left ? queue->bytes - queue->replay_left : 0;
+    const tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
+
+    /* An event larger than the limit may wait alone: else nobody could ever get it. */
+    if (live > 0 && live + event->frame_len > hub->config.stream_buffer_bytes) {
+        tw_subscriber_doom(subscriber, TW_CLOSE_SLOW_CONSUMER);
+        return;
+    }
+    tw_count(&counters_of(subscriber)->queued_deliveries, 1);
+    push(subscriber, event);
+}
+
+void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events, size_t n)
+{
+    tw_queue_t live = subscriber->queue;
+
+    if (n == 0)
+        return;
+    tw_uncount(&counters_of(subscriber)->queued_bytes, live.bytes);
+    subscriber->queue = (tw_queue_t){0};
+    reserve(&subscriber->queue, (uint32_t)n + live.count);
+    for (size_t i = 0; i < n; ++i)
+        push(subscriber, events[i]);
+    subscriber->queue.replay_left = subscriber->queue.bytes;
+    for (uint32_t i = 0; i < live.count; ++i) {
+        tw_event_t *event = live.ring[(live.first + i) & (live.capacity - 1)];
+        if (event->position.seq > events[n - 1]->position.seq)
+            push(subscriber, event);
+        tw_event_unref(event);
+    }
+    free(live.ring);
+    tw_count(&counters_of(subscriber)->replayed, n);
+}
+
+const char *tw_subscriber_peek(const tw_subscriber_t *subscriber, size_t *len)
+{
+    const tw_queue_t *queue = &subscriber->queue;
+    if (queue->count == 0)
+        return NULL;
+    const tw_event_t *event = queue->ring[queue->first];
+    *len = event->frame_len - queue->offset;
+    return event->frame + queue->offset;
+}
+
+void tw_subscriber_advance(tw_subscriber_t *subscriber, size_t bytes)
+{
+    tw_queue_t *queue = &subscriber->queue;
+
+    assert(queue->count > 0 && bytes <= queue->ring[queue->first]->frame_len - queue->offset);
+    queue->offset += (uint32_t)bytes;
+    queue->bytes -= bytes;
+    queue->replay_left -= bytes < queue->replay_left ? bytes : queue->replay_left;
+    tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
+    if (queue->offset == queue->ring[queue->first]->frame_len)
+        pop(subscriber);
+}
+
+void tw_subscriber_doom(tw_subscriber_t *subscriber, tw_close_reason_t reason)
+{
+    if ((subscriber->stream->flags & TW_STREAM_DOOMED) != 0)
+        return;
+    subscriber->stream->flags |= TW_STREAM_DOOMED;
+    subscriber->doom_reason = (uint8_t)reason;
+    tw_fanout_doom(subscriber->connection->fanout, subscriber);
+}

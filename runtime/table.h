@@ -1,0 +1,53 @@
+/**
+ * An intrusive hash table that never stops to grow: it moves a few buckets at every insertion, so
+ * that a table of a million topics holds its loop for no longer than one of ten.
+ *
+ * A node lives in one table at a time; the table owns no memory but its buckets. Not thread-safe:
+ * callers lock.
+ */
+#ifndef TW_RUNTIME_TABLE_H
+#define TW_RUNTIME_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct tw_table_node {
+    struct tw_table_node *next;
+    uint64_t hash;
+} tw_table_node_t;
+
+typedef struct tw_table_buckets {
+    tw_table_node_t **heads; /* owned; NULL when size is 0 */
+    size_t size;             /* a power of two, or 0 */
+} tw_table_buckets_t;
+
+typedef struct tw_table {
+    tw_table_buckets_t now;  /* where new nodes go */
+    tw_table_buckets_t past; /* being emptied into `now`, from bucket `moved` on */
+    size_t moved;
+    size_t count;
+} tw_table_t;
+
+/** Whether the node is the one that is looked for. */
+typedef bool (*tw_table_match_fn)(const tw_table_node_t *node, const void *key);
+
+void tw_table_init(tw_table_t *table);
+
+/** Frees the buckets; nodes that are still in it are the caller's as ever. */
+void tw_table_dispose(tw_table_t *table);
+
+/** The node with this hash that matches, or NULL. */
+tw_table_node_t *tw_table_find(const tw_table_t *table, uint64_t hash, tw_table_match_fn match,
+                               const void *key);
+
+/** Adds a node that is in no table, under node->hash, which the caller has set. */
+void tw_table_insert(tw_table_t *table, tw_table_node_t *node);
+
+/** Takes out a node that is in the table. */
+void tw_table_remove(tw_table_t *table, tw_table_node_t *node);
+
+/** Any node, or NULL when the table is empty: for taking all out one by one at the end. */
+tw_table_node_t *tw_table_any(const tw_table_t *table);
+
+#endif

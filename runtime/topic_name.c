@@ -1,0 +1,101 @@
+#include "runtime/topic_name.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/hash.h"
+#include "runtime/memory.h"
+
+void tw_topic_list_init(tw_topic_list_t *list, size_t max)
+{
+    assert(max > 0);
+    *list = (tw_topic_list_t){.max = max};
+}
+
+void tw_topic_list_dispose(tw_topic_list_t *list)
+{
+    free(list->items);
+    *list = (tw_topic_list_t){.max = list->max};
+}
+
+bool tw_topic_name_valid(const char *base, size_t len)
+{
+    if (len == 0 || len > TW_TOPIC_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < len; ++i)
+        if (base[i] <= ' ' || base[i] > '~' || base[i] == ',')
+            return false;
+    return true;
+}
+
+tw_topic_name_t tw_topic_name(const char *base, size_t len)
+{
+    return (tw_topic_name_t){.base = base, .len = len, .hash = tw_hash(base, len)};
+}
+
+bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b)
+{
+    return a->hash == b->hash && a->len == b->len && memcmp(a->base, b->base, a->len) == 0;
+}
+
+int tw_topic_name_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    if (order != 0)
+        return order;
+    return a_len < b_len ? -1 : a_len > b_len;
+}
+
+static bool contains(const tw_topic_list_t *list, const tw_topic_name_t *name)
+{
+    for (size_t i = 0; i < list->count; ++i)
+        if (tw_topic_name_equal(&list->items[i], name))
+            return true;
+    return false;
+}
+
+static tw_topic_list_result_t add_one(tw_topic_list_t *list, const char *base, size_t len)
+{
+    if (!tw_topic_name_valid(base, len)) {
+        list->bad = (tw_topic_name_t){.base = base, .len = len};
+        return TW_TOPIC_LIST_INVALID;
+    }
+    tw_topic_name_t name = tw_topic_name(base, len);
+    if (contains(list, &name))
+        return TW_TOPIC_LIST_OK;
+    if (list->count == list->max)
+        return TW_TOPIC_LIST_TOO_MANY;
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 4 : list->capacity * 2;
+        list->items = tw_realloc(list->items, list->capacity * sizeof(*list->items));
+    }
+    list->items[list->count++] = name;
+    return TW_TOPIC_LIST_OK;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+tw_topic_list_result_t tw_topic_list_add(tw_topic_list_t *list, const char *text, size_t len)
+{
+    const char *end = text + len;
+
+    for (const char *item = text; item <= end;) {
+        const char *comma = item < end ? memchr(item, ',', (size_t)(end - item)) : NULL;
+        const char *from = item, *to = comma != NULL ? comma : end;
+        item = to + 1;
+        while (from < to && is_blank(*from))
+            ++from;
+        while (to > from && is_blank(to[-1]))
+            --to;
+        if (from == to)
+            continue;
+        tw_topic_list_result_t result = add_one(list, from, (size_t)(to - from));
+        if (result != TW_TOPIC_LIST_OK)
+            return result;
+    }
+    return TW_TOPIC_LIST_OK;
+}

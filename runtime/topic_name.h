@@ -1,0 +1,59 @@
+/**
+ * Topic names and lists of them, as clients write them: `news, sports,,weather`.
+ *
+ * A name is 1–255 bytes of printable ASCII (0x21–0x7e) without comma. A list is trimmed of spaces
+ * and tabs, empty items are skipped, repeated ones dropped, the order is kept. Any thread; a list
+ * belongs to one.
+ */
+#ifndef TW_RUNTIME_TOPIC_NAME_H
+#define TW_RUNTIME_TOPIC_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TW_TOPIC_NAME_MAX 255
+
+/** One name. Its bytes are borrowed from whoever made it; not NUL-terminated. */
+typedef struct tw_topic_name {
+    const char *base;
+    size_t len;
+    uint64_t hash; /* tw_hash() of the bytes */
+} tw_topic_name_t;
+
+typedef struct tw_topic_list {
+    tw_topic_name_t *items; /* owned; their bytes are borrowed from the text that was added */
+    size_t count;
+    size_t capacity;
+    size_t max;          /* more distinct names than this are refused */
+    tw_topic_name_t bad; /* after TW_TOPIC_LIST_INVALID: the item at fault */
+} tw_topic_list_t;
+
+typedef enum tw_topic_list_result {
+    TW_TOPIC_LIST_OK = 0,
+    TW_TOPIC_LIST_INVALID = -1,  /* list->bad is no topic name */
+    TW_TOPIC_LIST_TOO_MANY = -2, /* more than list->max distinct names */
+} tw_topic_list_result_t;
+
+/** An empty list that holds up to max names (at least 1). */
+void tw_topic_list_init(tw_topic_list_t *list, size_t max);
+
+/** Frees the list; the names' bytes are not its own. */
+void tw_topic_list_dispose(tw_topic_list_t *list);
+
+/** Adds the names of a comma-separated text, which must outlive the list. After an error the list
+ * is only good for dispose. */
+tw_topic_list_result_t tw_topic_list_add(tw_topic_list_t *list, const char *text, size_t len);
+
+/** Whether these bytes are one valid name. */
+bool tw_topic_name_valid(const char *base, size_t len);
+
+/** A name with its hash; borrows the bytes. */
+tw_topic_name_t tw_topic_name(const char *base, size_t len);
+
+bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b);
+
+/** <0, 0, >0 in byte order, a prefix first: the order of the topic listing. */
+int tw_topic_name_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+#endif
