@@ -1,0 +1,45 @@
+/**
+ * What can be wrong with a certificate, a key or a TLS context: one table, and one buffer that
+ * carries the message to whoever logs it.
+ *
+ * Messages are one line, name the path that they are about, and end without a full stop. Threads: a
+ * tw_tls_error_t belongs to its caller.
+ */
+#ifndef TW_TLS_ERROR_H
+#define TW_TLS_ERROR_H
+
+/* name, value, text */
+#define TW_TLS_ERROR_TABLE(X)                                                                      \
+    X(UNREADABLE, -1, "cannot be read")                                                            \
+    X(NO_CERTIFICATE, -2, "holds no PEM certificate")                                              \
+    X(BAD_CERTIFICATE, -3, "holds a certificate that cannot be parsed")                            \
+    X(NO_KEY, -4, "holds no PEM private key")                                                      \
+    X(ENCRYPTED_KEY, -5, "holds an encrypted private key, which cannot be used unattended")        \
+    X(MISMATCH, -6, "holds a private key that does not belong to the certificate")                 \
+    X(EXPIRED, -7, "holds a certificate that has expired")                                         \
+    X(NOT_YET_VALID, -8, "holds a certificate that is not valid yet")                              \
+    X(REFUSED, -9, "was refused by OpenSSL")                                                       \
+    X(INTERNAL, -10, "failed in OpenSSL")
+
+typedef enum tw_tls_status {
+    TW_TLS_OK = 0,
+#define X(name, value, text) TW_TLS_##name = value,
+    TW_TLS_ERROR_TABLE(X)
+#undef X
+} tw_tls_status_t;
+
+#define TW_TLS_ERROR_BYTES 1024
+
+typedef struct tw_tls_error {
+    char text[TW_TLS_ERROR_BYTES]; /* NUL-terminated; "" before the first error */
+} tw_tls_error_t;
+
+/**
+ * Writes "<subject> <the status's text>: <detail>" and returns `status`, so that a function can end
+ * with it. `detail` may be NULL: then OpenSSL's oldest queued reason is appended, if it has one.
+ * The thread's OpenSSL error queue is empty afterwards. `error` may be NULL.
+ */
+int tw_tls_fail(tw_tls_error_t *error, tw_tls_status_t status, const char *subject,
+                const char *detail);
+
+#endif

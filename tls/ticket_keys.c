@@ -1,0 +1,186 @@
+#include "tls/ticket_keys.h"
+
+#include <assert.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NAME_BYTES 16
+#define KEY_COUNT 2
+
+typedef struct ticket_key {
+    unsigned char name[NAME_BYTES];
+    unsigned char cipher[32]; /* AES-256-CBC */
+    unsigned char mac[32];    /* HMAC-SHA256 */
+} ticket_key_t;
+
+struct tw_ticket_keys {
+    atomic_uint references;
+    long rotation_s;
+    pthread_mutex_t lock; /* of what follows */
+    time_t made_at;       /* of keys[0], monotonic seconds */
+    ticket_key_t
+        keys[KEY_COUNT]; /* newest first; before the first rotation keys[1] is random too */
+};
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int keys_index; /* of the SSL_CTX's extra data */
+
+static time_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void make_key(ticket_key_t *key)
+{
+    /* Without random numbers there is no TLS at all. */
+    if (RAND_bytes((unsigned char *)key, sizeof(*key)) != 1)
+        abort();
+}
+
+static void rotate_locked(tw_ticket_keys_t *keys)
+{
+    memmove(&keys->keys[1], &keys->keys[0], sizeof(keys->keys[0]) * (KEY_COUNT - 1));
+    make_key(&keys->keys[0]);
+    keys->made_at = now_s();
+}
+
+/* When nothing was asked of the keys for long, more than one rotation is due. */
+static void rotate_if_due_locked(tw_ticket_keys_t *keys)
+{
+    time_t age = now_s() - keys->made_at;
+
+    if (age >= (time_t)keys->rotation_s * KEY_COUNT)
+        rotate_locked(keys);
+    if (age >= (time_t)keys->rotation_s)
+        rotate_locked(keys);
+}
+
+tw_ticket_keys_t *tw_ticket_keys_create(long rotation_s)
+{
+    tw_ticket_keys_t *keys = calloc(1, sizeof(*keys));
+    size_t i;
+
+    assert(rotation_s > 0);
+    if (keys == NULL)
+        abort();
+    atomic_init(&keys->references, 1);
+    keys->rotation_s = rotation_s;
+    pthread_mutex_init(&keys->lock, NULL);
+    keys->made_at = now_s();
+    for (i = 0; i < KEY_COUNT; ++i)
+        make_key(&keys->keys[i]);
+    return keys;
+}
+
+tw_ticket_keys_t *tw_ticket_keys_ref(tw_ticket_keys_t *keys)
+{
+    atomic_fetch_add_explicit(&keys->references, 1, memory_order_relaxed);
+    return keys;
+}
+
+void tw_ticket_keys_unref(tw_ticket_keys_t *keys)
+{
+    if (keys == NULL || atomic_fetch_sub_explicit(&keys->references, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_destroy(&keys->lock);
+    OPENSSL_cleanse(keys, sizeof(*keys));
+    free(keys);
+}
+
+void tw_ticket_keys_rotate(tw_ticket_keys_t *keys)
+{
+    pthread_mutex_lock(&keys->lock);
+    rotate_locked(keys);
+    pthread_mutex_unlock(&keys->lock);
+}
+
+/* Copies the key to seal with, or the one that `name` names. 1 newest, 2 an older one, 0 none. */
+static int find_key(tw_ticket_keys_t *keys, const unsigned char *name, ticket_key_t *found)
+{
+    int result = 0;
+    int i;
+
+    pthread_mutex_lock(&keys->lock);
+    rotate_if_due_locked(keys);
+    for (i = 0; i < KEY_COUNT && result == 0; ++i) {
+        if (name == NULL || CRYPTO_memcmp(name, keys->keys[i].name, NAME_BYTES) == 0) {
+            *found = keys->keys[i];
+            result = i == 0 ? 1 : 2;
+        }
+    }
+    pthread_mutex_unlock(&keys->lock);
+    return result;
+}
+
+static int set_mac_key(EVP_MAC_CTX *mac, ticket_key_t *key)
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, sizeof(key->mac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_MAC_CTX_set_params(mac, parameters);
+}
+
+/*
+ * OpenSSL seals (`sealing`) or opens a ticket. Its answers, from
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 go on, 2 go on and give the client a new ticket, 0 no
+ * such key (a full handshake follows), -1 error.
+ */
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                         EVP_MAC_CTX *mac, int sealing)
+{
+    tw_ticket_keys_t *keys = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index);
+    ticket_key_t key;
+    int result;
+    int ready;
+
+    if (sealing) {
+        result = find_key(keys, NULL, &key);
+        memcpy(name, key.name, NAME_BYTES);
+        ready = RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1 &&
+                EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.cipher, iv);
+    } else {
+        result = find_key(keys, name, &key);
+        if (result == 0)
+            return 0;
+        ready = EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.cipher, iv);
+    }
+    ready = ready && set_mac_key(mac, &key);
+    OPENSSL_cleanse(&key, sizeof(key));
+    return ready ? result : -1;
+}
+
+static void on_context_freed(void *context, void *keys, CRYPTO_EX_DATA *all, int index, long argl,
+                             void *argp)
+{
+    tw_ticket_keys_unref(keys);
+}
+
+static void make_index(void)
+{
+    keys_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_freed);
+    if (keys_index < 0)
+        abort();
+}
+
+void tw_ticket_keys_attach(tw_ticket_keys_t *keys, SSL_CTX *context)
+{
+    pthread_once(&index_once, make_index);
+    assert(SSL_CTX_get_ex_data(context, keys_index) == NULL);
+    if (!SSL_CTX_set_ex_data(context, keys_index, tw_ticket_keys_ref(keys)) ||
+        !SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket_key))
+        abort();
+}
