@@ -1,0 +1,82 @@
+/**
+ * One connection to Redis: commands out, replies in, in order.
+ *
+ * Commands that are sent in one turn of the loop leave in one write. What waits is bounded:
+ * commands beyond the bounds are refused. A command that stays unanswered for the timeout ends the
+ * connection, since nothing behind it can be trusted. RESP2, hiredis' reader and formatter. Loop
+ * thread only.
+ */
+#ifndef TW_REDIS_CONNECTION_H
+#define TW_REDIS_CONNECTION_H
+
+#include <hiredis/hiredis.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "runtime/redis/link.h"
+#include "runtime/redis/url.h"
+
+typedef struct tw_redis_connection tw_redis_connection_t;
+
+typedef struct tw_redis_limits {
+    uint32_t connect_timeout_ms; /* name look-up, TCP and TLS together */
+    uint32_t command_timeout_ms; /* from sending a command to its reply */
+    uint32_t pending_max;        /* commands without reply */
+    size_t output_bytes_max;     /* bytes not yet taken by the socket */
+    size_t reply_bytes_max;      /* one reply */
+} tw_redis_limits_t;
+
+/**
+ * The reply to a command, valid for the call only; NULL when the connection ended before it came
+ * (the command may or may not have run). Comes once for each command, in the order of sending,
+ * never before the send returns.
+ */
+typedef void (*tw_redis_reply_cb)(const redisReply *reply, void *data);
+
+typedef struct tw_redis_connection_callbacks {
+    void (*on_open)(void *data);
+    /* A reply that no command waits for: what is published to us. May be NULL (then it ends the
+     * connection). */
+    void (*on_push)(const redisReply *reply, void *data);
+    /* An error came as the reply to a command, which has had its callback. May be NULL. */
+    void (*on_error)(const redisReply *reply, void *data);
+    /*
+     * The connection ended, for `reason` (one line); every command that waited has had its
+     * callback. It must still be closed.
+     */
+    void (*on_fail)(const char *reason, void *data);
+} tw_redis_connection_callbacks_t;
+
+/** Begins to connect; everything that is passed but `endpoint` is borrowed until the close. `tls`
+ * NULL: cleartext. */
+tw_redis_connection_t *tw_redis_connection_open(uv_loop_t *loop,
+                                                const tw_redis_endpoint_t *endpoint, SSL_CTX *tls,
+                                                const tw_redis_limits_t *limits,
+                                                const tw_redis_connection_callbacks_t *callbacks,
+                                                void *data);
+
+/**
+ * Sends a command of `argc` arguments. `on_reply` NULL: the reply is ignored. 0, or -1 when a bound
+ * is reached or the connection is not open (then on_reply is never called).
+ */
+int tw_redis_connection_send(tw_redis_connection_t *connection, int argc, const char *const *argv,
+                             const size_t *lens, tw_redis_reply_cb on_reply, void *data);
+
+/**
+ * Sends a command whose answers come to on_push, as those of SUBSCRIBE do. 0 or -1 as above.
+ */
+int tw_redis_connection_send_push(tw_redis_connection_t *connection, int argc,
+                                  const char *const *argv, const size_t *lens);
+
+/** Ends the connection as if the peer had, for `reason`: on_fail is called before it returns.
+ * Nothing when it has failed already. */
+void tw_redis_connection_fail(tw_redis_connection_t *connection, const char *reason);
+
+/** Ends the connection; commands that wait get their callback with NULL before this returns. NULL
+ * is nothing. */
+void tw_redis_connection_close(tw_redis_connection_t *connection);
+
+#endif

@@ -1,0 +1,51 @@
+/**
+ * The client side of TLS over bytes that somebody else carries: OpenSSL between two memory BIOs.
+ *
+ * The peer's certificate must be signed by a known authority and name the host that was asked for;
+ * there is no way to leave that out. One loop's thread per engine; a context may be shared by many
+ * engines.
+ */
+#ifndef TW_REDIS_TLS_ENGINE_H
+#define TW_REDIS_TLS_ENGINE_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct tw_redis_tls_engine tw_redis_tls_engine_t;
+
+/**
+ * A context that trusts the authorities in the PEM file `ca_path`, or the system's when it is NULL.
+ * NULL with one line in `error` when the file cannot be used. SSL_CTX_free() it.
+ */
+SSL_CTX *tw_redis_tls_context_create(const char *ca_path, char *error, size_t error_size);
+
+/** An engine for a connection to `host` (a name, sent as SNI, or an address), about to say hello.
+ */
+tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host);
+
+/** NULL is nothing. */
+void tw_redis_tls_engine_destroy(tw_redis_tls_engine_t *engine);
+
+/** Gives the engine bytes that came from the peer. */
+void tw_redis_tls_engine_feed(tw_redis_tls_engine_t *engine, const char *bytes, size_t len);
+
+/** Goes on with the handshake: 1 done, 0 needs bytes from the peer, -1 failed with one line in
+ * `error`. */
+int tw_redis_tls_engine_handshake(tw_redis_tls_engine_t *engine, char *error, size_t error_size);
+
+/** Reads up to `size` decrypted bytes: > 0 how many, 0 needs bytes from the peer, -1 the peer ended
+ * or broke TLS. */
+int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t size);
+
+/** Encrypts len bytes (after the handshake); 0, or -1 when the session is broken. */
+int tw_redis_tls_engine_write(tw_redis_tls_engine_t *engine, const char *bytes, size_t len);
+
+/** What is to be sent to the peer: borrowed until the next call on the engine; *len 0 when there is
+ * nothing. */
+const char *tw_redis_tls_engine_output(tw_redis_tls_engine_t *engine, size_t *len);
+
+/** Says that what tw_redis_tls_engine_output() showed has been sent or copied. */
+void tw_redis_tls_engine_drop_output(tw_redis_tls_engine_t *engine);
+
+#endif

@@ -1,0 +1,51 @@
+/**
+ * Where Redis is and who we are there: what TIDEWAY_REDIS_URL says.
+ *
+ *     redis://[[user]:password@]host[:port][/db]
+ *     redis+sentinel://[[user]:password@]host[:port],host[:port]…/name[/db]
+ *
+ * `rediss` for `redis` means TLS, to the sentinels too. User and password are percent-decoded. An
+ * IPv6 address stands in brackets. Any thread.
+ */
+#ifndef TW_REDIS_URL_H
+#define TW_REDIS_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TW_REDIS_PORT 6379
+#define TW_REDIS_SENTINEL_PORT 26379
+#define TW_REDIS_ENDPOINTS_MAX 16
+#define TW_REDIS_HOST_MAX 255
+
+typedef struct tw_redis_endpoint {
+    char host[TW_REDIS_HOST_MAX + 1]; /* a name or an address, without brackets */
+    uint16_t port;
+} tw_redis_endpoint_t;
+
+typedef struct tw_redis_url {
+    bool tls;
+    char *user;        /* owned; NULL: Redis' default user */
+    char *password;    /* owned; NULL: none */
+    char *master_name; /* owned; NULL: the endpoint is Redis itself, no Sentinel */
+    uint32_t db;
+    size_t endpoint_count;                                 /* 1 without Sentinel */
+    tw_redis_endpoint_t endpoints[TW_REDIS_ENDPOINTS_MAX]; /* Redis, or the sentinels */
+} tw_redis_url_t;
+
+/**
+ * Parses `text`. 0, or -1 with one line in `error` that says what is wrong and never quotes the
+ * password; `url` is set on success only.
+ */
+int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size);
+
+/** Frees what the URL owns; a zeroed one is fine. The password is wiped. */
+void tw_redis_url_dispose(tw_redis_url_t *url);
+
+/** "host:port" (with brackets where they are needed) into `text`; returns it. */
+const char *tw_redis_endpoint_text(const tw_redis_endpoint_t *endpoint, char *text, size_t size);
+
+#define TW_REDIS_ENDPOINT_TEXT_MAX (TW_REDIS_HOST_MAX + 10)
+
+#endif

@@ -1,0 +1,513 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/hash.h"
+#include "runtime/redis/client.h"
+#include "runtime/redis/tls_engine.h"
+#include "tests/support/loop.h"
+#include "tests/support/redis_server.h"
+
+#define DEADLINE_MS 10000
+
+typedef struct fixture {
+    uv_loop_t loop;
+    tw_test_redis_t redis;
+    tw_redis_url_t url;
+    SSL_CTX *tls;
+    tw_redis_client_config_t config;
+    tw_redis_client_t *client;
+    bool up, down;
+    unsigned ups, downs;
+    char reason[TW_REDIS_ERROR_MAX];
+    tw_redis_server_t server;
+    char pushed[256];
+    bool was_pushed;
+    char replies[4096]; /* of on_reply, one after the other */
+    unsigned reply_count, lost_count;
+} fixture_t;
+
+static void on_up(const tw_redis_server_t *server, void *data)
+{
+    fixture_t *f = data;
+    f->up = true;
+    f->down = false;
+    ++f->ups;
+    f->server = *server;
+}
+
+static void on_down(const char *reason, bool was_up, uint32_t retry_ms, void *data)
+{
+    fixture_t *f = data;
+    assert_true(was_up == f->up);
+    assert_true(retry_ms <= f->config.backoff_max_ms);
+    f->up = false;
+    f->down = true;
+    ++f->downs;
+    snprintf(f->reason, sizeof(f->reason), "%s", reason);
+}
+
+static void on_push(const redisReply *reply, void *data)
+{
+    fixture_t *f = data;
+    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
+    snprintf(f->pushed, sizeof(f->pushed), "%s %s", reply->element[0]->str, reply->element[2]->str);
+    f->was_pushed = true;
+}
+
+static const tw_redis_client_callbacks_t callbacks = {on_up, on_down, on_push};
+
+static void connect_to(fixture_t *f, const char *url)
+{
+    char error[256];
+    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
+    f->config = (tw_redis_client_config_t){
+        .url = &f->url,
+        .tls = f->tls,
+        .name = "tideway-test",
+        .limits = {.connect_timeout_ms = 1000,
+                   .command_timeout_ms = 400,
+                   .pending_max = 1000,
+                   .output_bytes_max = 1 << 20,
+                   .reply_bytes_max = 8 << 20},
+        .backoff_min_ms = 20,
+        .backoff_max_ms = 100,
+    };
+    f->client = tw_redis_client_create(&f->loop, &f->config, &callbacks, f);
+    tw_redis_client_start(f->client);
+}
+
+/* Connects to the fixture's Redis: "<before>:<its port><after>". */
+static void connect_to_port(fixture_t *f, const char *before, const char *after)
+{
+    char url[256];
+    snprintf(url, sizeof(url), "%s:%u%s", before, f->redis.port, after);
+    connect_to(f, url);
+}
+
+static void wait_up(fixture_t *f)
+{
+    tw_test_loop_until_set(&f->loop, &f->up, DEADLINE_MS);
+}
+
+static void wait_down(fixture_t *f, const char *reason)
+{
+    tw_test_loop_until_set(&f->loop, &f->down, DEADLINE_MS);
+    if (strstr(f->reason, reason) == NULL)
+        fail_msg("'%s' lacks '%s'", f->reason, reason);
+    assert_null(strchr(f->reason, '\n'));
+}
+
+static int setup(void **state)
+{
+    fixture_t *f = calloc(1, sizeof(*f));
+    tw_test_loop_init(&f->loop);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *f = *state;
+    tw_redis_client_destroy(f->client);
+    tw_test_loop_close(&f->loop, DEADLINE_MS);
+    tw_redis_url_dispose(&f->url);
+    SSL_CTX_free(f->tls);
+    tw_test_redis_dispose(&f->redis);
+    free(f);
+    return 0;
+}
+
+static void on_reply(const redisReply *reply, void *data)
+{
+    fixture_t *f = data;
+    if (reply == NULL) {
+        ++f->lost_count;
+        return;
+    }
+    ++f->reply_count;
+    size_t len = strlen(f->replies);
+    if (reply->type == REDIS_REPLY_INTEGER)
+        snprintf(f->replies + len, sizeof(f->replies) - len, "%lld ", reply->integer);
+    else
+        snprintf(f->replies + len, sizeof(f->replies) - len, "%s ", reply->str);
+}
+
+/* Sends the words of a command; what tw_redis_client_send() returns. */
+static int send_words(fixture_t *f, const char *const *words)
+{
+    const char *argv[8];
+    size_t lens[8];
+    int argc = 0;
+    for (; words[argc] != NULL; ++argc) {
+        argv[argc] = words[argc];
+        lens[argc] = strlen(words[argc]);
+    }
+    return tw_redis_client_send(f->client, argc, argv, lens, on_reply, f);
+}
+
+#define SEND(f, ...) send_words(f, (const char *const[]){__VA_ARGS__, NULL})
+
+static bool has_one_reply(void *data)
+{
+    return ((fixture_t *)data)->reply_count >= 1;
+}
+
+static bool has_many_replies(void *data)
+{
+    return ((fixture_t *)data)->reply_count >= 500;
+}
+
+/* ---- connecting ---- */
+
+static void test_client__authenticates_and_selects_its_database(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(
+        &f->redis, (const char *[]){"--user", "bob", "on", ">s3cret", "~*", "&*", "+@all", NULL});
+    connect_to_port(f, "redis://bob:s3cret@localhost", "/3");
+    wait_up(f);
+    assert_int_equal(strncmp(f->server.version, "7.", 2), 0);
+    assert_int_equal(strlen(f->server.run_id), 40);
+    assert_false(f->server.memory_limited);
+    assert_false(f->server.may_evict);
+    assert_int_equal(SEND(f, "SET", "here", "1"), 0);
+    tw_test_loop_until(&f->loop, has_one_reply, f, DEADLINE_MS);
+    char *value = tw_test_redis_cli(&f->redis, (const char *[]){"-n", "3", "GET", "here", NULL});
+    assert_string_equal(value, "1");
+    free(value);
+}
+
+static void test_client__names_a_wrong_password_and_retries(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, (const char *[]){"--requirepass", "right", NULL});
+    connect_to_port(f, "redis://:wrong@127.0.0.1", "");
+    wait_down(f, "it refuses us: WRONGPASS");
+    assert_null(strstr(f->reason, ": wrong"));
+    char *done =
+        tw_test_redis_cli(&f->redis, (const char *[]){"--no-auth-warning", "-a", "right", "CONFIG",
+                                                      "SET", "requirepass", "wrong", NULL});
+    free(done);
+    wait_up(f);
+    assert_true(f->downs >= 1);
+}
+
+static void test_client__names_a_missing_password(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, (const char *[]){"--requirepass", "right", NULL});
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "it refuses us: NOAUTH");
+}
+
+static void test_client__reports_a_refused_connection_and_a_name_that_nobody_has(void **state)
+{
+    fixture_t *f = *state;
+    f->redis.port = tw_test_free_port();
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "cannot connect: connection refused");
+    tw_redis_client_destroy(f->client);
+    f->down = false;
+    connect_to(f, "redis://no-such-host.invalid");
+    wait_down(f, "no-such-host.invalid:6379: the name cannot be looked up");
+}
+
+static void test_client__gives_up_on_a_server_that_is_silent(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    tw_test_redis_pause(&f->redis, true);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "no reply within 400 ms");
+    tw_test_redis_pause(&f->redis, false);
+    wait_up(f);
+}
+
+static void test_client__refuses_a_replica(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, (const char *[]){"--replicaof", "127.0.0.1", "1", NULL});
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "this Redis is a replica; Tideway needs the master");
+    free(tw_test_redis_cli(&f->redis, (const char *[]){"REPLICAOF", "NO", "ONE", NULL}));
+    wait_up(f);
+}
+
+static void test_client__refuses_a_redis_without_hello(void **state)
+{
+    fixture_t *f = *state;
+    /* What a Redis 5 answers to HELLO. */
+    tw_test_redis_start(&f->redis, (const char *[]){"--rename-command", "HELLO", "", NULL});
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "this Redis is older than 6.2 (it does not know HELLO)");
+}
+
+static void test_client__refuses_cluster_mode(void **state)
+{
+    fixture_t *f = *state;
+    /* The bus takes the port 10000 above. */
+    do
+        f->redis.port = tw_test_free_port();
+    while (f->redis.port > 55000);
+    tw_test_redis_start(&f->redis, (const char *[]){"--cluster-enabled", "yes", NULL});
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "cluster mode");
+}
+
+static void test_client__refuses_a_database_that_is_not_there(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "/99");
+    wait_down(f, "database 99 cannot be used");
+}
+
+static void test_client__sees_that_its_master_became_a_replica(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    free(tw_test_redis_cli(&f->redis, (const char *[]){"REPLICAOF", "127.0.0.1", "1", NULL}));
+    SEND(f, "SET", "a", "1");
+    wait_down(f, "READONLY");
+}
+
+/* ---- TLS ---- */
+
+static void use_ca(fixture_t *f, const char *name)
+{
+    char path[128], error[256];
+    snprintf(path, sizeof(path), "%s/%s", f->redis.directory, name);
+    f->tls = tw_redis_tls_context_create(path, error, sizeof(error));
+    if (f->tls == NULL)
+        fail_msg("%s", error);
+}
+
+static void test_tls__talks_to_a_server_that_a_known_authority_vouches_for(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start_tls(&f->redis);
+    use_ca(f, "ca.pem");
+    connect_to_port(f, "rediss://localhost", "");
+    wait_up(f);
+    for (int i = 0; i < 500; ++i)
+        assert_int_equal(SEND(f, "PING"), 0);
+    tw_test_loop_until(&f->loop, has_many_replies, f, DEADLINE_MS);
+}
+
+static void test_tls__refuses_an_unknown_authority(void **state)
+{
+    fixture_t *f = *state;
+    char error[256];
+    tw_test_redis_start_tls(&f->redis);
+    f->tls = tw_redis_tls_context_create(NULL, error, sizeof(error));
+    assert_non_null(f->tls);
+    connect_to_port(f, "rediss://localhost", "");
+    wait_down(f, "its certificate is refused: ");
+}
+
+static void test_tls__refuses_another_hosts_certificate(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start_tls(&f->redis);
+    use_ca(f, "ca.pem");
+    connect_to_port(f, "rediss://127.0.0.1", "");
+    wait_down(f, "its certificate is refused: ");
+}
+
+static void test_tls__says_that_the_server_speaks_no_tls(void **state)
+{
+    fixture_t *f = *state;
+    char error[256];
+    tw_test_redis_start(&f->redis, NULL);
+    f->tls = tw_redis_tls_context_create(NULL, error, sizeof(error));
+    connect_to_port(f, "rediss://localhost", "");
+    tw_test_loop_until_set(&f->loop, &f->down, DEADLINE_MS);
+    assert_non_null(strstr(f->reason, "localhost:"));
+}
+
+static void test_tls__names_an_authority_file_that_cannot_be_read(void **state)
+{
+    char error[256];
+    assert_null(tw_redis_tls_context_create("/no/such/ca.pem", error, sizeof(error)));
+    assert_non_null(strstr(error, "/no/such/ca.pem"));
+}
+
+/* ---- commands ---- */
+
+static void test_client__answers_pipelined_commands_in_order(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    char expected[4096] = "";
+    for (int i = 1; i <= 500; ++i) {
+        assert_int_equal(SEND(f, "INCR", "n"), 0);
+        snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%d ", i);
+    }
+    tw_test_loop_until(&f->loop, has_many_replies, f, DEADLINE_MS);
+    assert_string_equal(f->replies, expected);
+}
+
+static void test_client__refuses_commands_beyond_its_bounds(void **state)
+{
+    fixture_t *f = *state;
+    char *large = calloc(1, (1 << 20) + 1);
+    memset(large, 'x', 1 << 20);
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    assert_int_equal(SEND(f, "PING"), -1); /* not up yet */
+    wait_up(f);
+    assert_int_equal(SEND(f, "SET", "k", large), -1);
+    for (unsigned i = 0; i < f->config.limits.pending_max; ++i)
+        assert_int_equal(SEND(f, "PING"), 0);
+    assert_int_equal(SEND(f, "PING"), -1);
+    tw_test_loop_until(&f->loop, has_many_replies, f, DEADLINE_MS);
+    free(large);
+}
+
+static void test_client__reports_commands_whose_reply_was_lost(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    tw_test_redis_pause(&f->redis, true);
+    for (int i = 0; i < 10; ++i)
+        SEND(f, "PING");
+    wait_down(f, "no reply within 400 ms");
+    assert_int_equal(f->lost_count, 10);
+    assert_int_equal(f->reply_count, 0);
+    tw_test_redis_pause(&f->redis, false);
+    wait_up(f);
+}
+
+static void test_client__comes_back_after_the_server_was_killed(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    char run_id[64];
+    strcpy(run_id, f->server.run_id);
+    tw_test_redis_kill(&f->redis);
+    wait_down(f, "127.0.0.1");
+    tw_test_redis_start(&f->redis, NULL);
+    wait_up(f);
+    assert_string_not_equal(f->server.run_id, run_id);
+}
+
+static void test_client__destroy_reports_what_waits(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    SEND(f, "PING");
+    tw_redis_client_destroy(f->client);
+    f->client = NULL;
+    assert_int_equal(f->lost_count, 1);
+}
+
+static void test_client__gives_what_is_published(void **state)
+{
+    fixture_t *f = *state;
+    const char *argv[] = {"SUBSCRIBE", "channel"};
+    const size_t lens[] = {9, 7};
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    assert_int_equal(tw_redis_client_send_push(f->client, 2, argv, lens), 0);
+    tw_test_loop_until_set(&f->loop, &f->was_pushed, DEADLINE_MS);
+    f->was_pushed = false;
+    free(tw_test_redis_cli(&f->redis, (const char *[]){"PUBLISH", "channel", "hello", NULL}));
+    tw_test_loop_until_set(&f->loop, &f->was_pushed, DEADLINE_MS);
+    assert_string_equal(f->pushed, "message hello");
+}
+
+/* ---- Sentinel ---- */
+
+static void test_sentinel__is_asked_again_at_each_reconnect(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_t second = {0}, sentinel = {0};
+    char url[256];
+
+    tw_test_redis_start(&f->redis, NULL);
+    tw_test_redis_start(&second, NULL);
+    tw_test_redis_start_sentinel(&sentinel, &f->redis);
+    snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/main",
+             tw_test_free_port(), sentinel.port);
+    connect_to(f, url);
+    wait_up(f);
+    char port[16];
+    snprintf(port, sizeof(port), "127.0.0.1:%u", f->redis.port);
+    assert_string_equal(f->server.endpoint, port);
+
+    /* The sentinel is told of another master; the client must not go back to the one it knew. */
+    snprintf(port, sizeof(port), "%u", second.port);
+    free(tw_test_redis_cli(&sentinel, (const char *[]){"SENTINEL", "REMOVE", "main", NULL}));
+    free(tw_test_redis_cli(
+        &sentinel, (const char *[]){"SENTINEL", "MONITOR", "main", "127.0.0.1", port, "1", NULL}));
+    tw_redis_client_reset(f->client, "the test wants it");
+    wait_up(f);
+    snprintf(port, sizeof(port), "127.0.0.1:%u", second.port);
+    assert_string_equal(f->server.endpoint, port);
+    tw_test_redis_dispose(&sentinel);
+    tw_test_redis_dispose(&second);
+}
+
+static void test_sentinel__says_when_none_knows_the_master(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_t sentinel = {0};
+    char url[256];
+    tw_test_redis_start(&f->redis, NULL);
+    tw_test_redis_start_sentinel(&sentinel, &f->redis);
+    snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u/other", sentinel.port);
+    connect_to(f, url);
+    wait_down(f, "no sentinel knows a master 'other'");
+    tw_test_redis_dispose(&sentinel);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_client__authenticates_and_selects_its_database),
+        TEST(test_client__names_a_wrong_password_and_retries),
+        TEST(test_client__names_a_missing_password),
+        TEST(test_client__reports_a_refused_connection_and_a_name_that_nobody_has),
+        TEST(test_client__gives_up_on_a_server_that_is_silent),
+        TEST(test_client__refuses_a_replica),
+        TEST(test_client__refuses_a_redis_without_hello),
+        TEST(test_client__refuses_cluster_mode),
+        TEST(test_client__refuses_a_database_that_is_not_there),
+        TEST(test_client__sees_that_its_master_became_a_replica),
+        TEST(test_tls__talks_to_a_server_that_a_known_authority_vouches_for),
+        TEST(test_tls__refuses_an_unknown_authority),
+        TEST(test_tls__refuses_another_hosts_certificate),
+        TEST(test_tls__says_that_the_server_speaks_no_tls),
+        TEST(test_tls__names_an_authority_file_that_cannot_be_read),
+        TEST(test_client__answers_pipelined_commands_in_order),
+        TEST(test_client__refuses_commands_beyond_its_bounds),
+        TEST(test_client__reports_commands_whose_reply_was_lost),
+        TEST(test_client__comes_back_after_the_server_was_killed),
+        TEST(test_client__destroy_reports_what_waits),
+        TEST(test_client__gives_what_is_published),
+        TEST(test_sentinel__is_asked_again_at_each_reconnect),
+        TEST(test_sentinel__says_when_none_knows_the_master),
+    };
+    tw_hash_seed();
+    return cmocka_run_group_tests_name("redis_client", tests, NULL, NULL);
+}
