@@ -1,0 +1,208 @@
+"""The gateway as a process: starts the real binary, knows its addresses, reads its logs, stops it.
+
+The binary is $TIDEWAY_BIN, or build/tideway. A gateway that does not end with exit code 0, or that a
+sanitizer complained about, fails the test that started it.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from clients import DEADLINE_S, H1Client, H2Client
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("TIDEWAY_BIN", str(ROOT / "build" / "tideway"))
+SANITIZED = "asan" in BINARY or "tsan" in BINARY
+KEY = "test-key"
+
+_REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
+                     r"[Aa]ssertion .* failed).*$", re.MULTILINE)
+
+# Below the range that the kernel takes ephemeral ports from, and apart for each pytest-xdist worker.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_ports = itertools.cycle(range(20000 + _worker % 6 * 2000, 22000 + _worker % 6 * 2000))
+
+
+def free_port():
+    for port in _ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(condition, what="it", timeout=DEADLINE_S):
+    """Polls until the condition holds and returns what it returned; fails after the timeout (s)."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+        time.sleep(0.01)
+
+
+def make_certificate(directory, name="server", days=2):
+    """A self-signed pair for localhost: (certificate path, key path). `days` 0 has expired."""
+    certificate, key = str(directory / f"{name}.crt"), str(directory / f"{name}.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), "-subj",
+                    f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+class Gateway:
+    """One running gateway. Options are environment variables without their prefix, in lower case:
+    Gateway(workers=2, max_streams=10) sets TIDEWAY_WORKERS and TIDEWAY_MAX_STREAMS."""
+
+    def __init__(self, host="127.0.0.1", tls=True, keys=KEY, arguments=(), environment=None,
+                 **options):
+        self.host, self.tls = host, tls
+        self.port, self.ops_port = free_port(), free_port()
+        self.key = keys.split(",")[0].strip()
+        self.logs = []  # parsed lines of stderr
+        self.output = []  # the same, as text
+        self.stopped = False
+        self._publisher = None
+        self._clients = contextlib.ExitStack()
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
+        options = {"listen": f"{shown}:{self.port}", "ops_listen": f"127.0.0.1:{self.ops_port}",
+                   "workers": 2, "drain_ms": 200, "log_level": "debug",
+                   **({} if tls else {"tls": "off"}), **options}
+        inherited = {name: value for name, value in os.environ.items()
+                     if not name.startswith(("TIDEWAY_", "SSE_"))}
+        self.process = subprocess.Popen(
+            [BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, errors="replace",
+            env={**inherited, "SSE_PUBLISHER_API_KEYS": keys,
+                 **{f"TIDEWAY_{name.upper()}": str(value) for name, value in options.items()},
+                 **(environment or {})})
+        self._reader = threading.Thread(target=self._read_logs, daemon=True)
+        self._reader.start()
+
+    @property
+    def address(self):
+        return (self.host, self.port)
+
+    def wait_ready(self):
+        def ready():
+            assert self.process.poll() is None, f"the gateway ended: {self.text()}"
+            try:
+                return self.ops("/readyz")[0] == 200
+            except OSError:
+                return False
+        wait_until(ready, "the gateway to be ready", DEADLINE_S * 2)
+        return self
+
+    # Logs
+
+    def _read_logs(self):
+        for line in self.process.stderr:
+            self.output.append(line)
+            with contextlib.suppress(ValueError):
+                self.logs.append(json.loads(line))
+
+    def text(self):
+        return "".join(self.output)
+
+    def wait_log(self, timeout=DEADLINE_S, **fields):
+        """The first log line that has all these fields."""
+        def find():
+            return next((line for line in self.logs
+                         if all(line.get(name) == value for name, value in fields.items())), None)
+        return wait_until(find, f"a log line with {fields}", timeout)
+
+    # HTTP
+
+    def h2(self, **options):
+        return self._clients.enter_context(H2Client(self.address, tls=self.tls, **options))
+
+    def h1(self, **options):
+        return self._clients.enter_context(H1Client(self.address, tls=self.tls, **options))
+
+    def client(self, protocol, **options):
+        return {"h2": self.h2, "h1": self.h1}[protocol](**options)
+
+    def auth(self, key=None):
+        return ("authorization", f"Bearer {key or self.key}")
+
+    def publish(self, topic, payload="", id="1", event=None, client=None):
+        """Publishes and returns the finished exchange."""
+        if client is None:
+            if self._publisher is None or self._publisher.closed:
+                self._publisher = self.h2()
+            client = self._publisher
+        headers = [self.auth(), ("x-sse-topic", topic), ("x-sse-id", str(id)),
+                   *([("x-sse-event", event)] if event else [])]
+        return client.request("POST", "/v1/publish", headers, payload)
+
+    def deliver(self, topic, payload="", **options):
+        """Publishes, expects it to be accepted, and returns the number of deliveries."""
+        answer = self.publish(topic, payload, **options)
+        assert answer.status == 202, answer.body
+        assert answer.json()["status"] == "accepted"
+        return answer.json()["delivered"]
+
+    def admin(self, path, client=None, status=200):
+        answer = (client or self.h2()).request("GET", "/v1/admin" + path, [self.auth()])
+        assert answer.status == status, (answer.status, answer.body)
+        return answer.json()
+
+    def topics(self):
+        """What the admin API tells of the first page of topics: topic → connection count."""
+        return {row["topic"]: row["connectionCount"] for row in self.admin("/topics")["data"]}
+
+    def ops(self, path):
+        """(status, text) of the ops listener."""
+        url = f"http://127.0.0.1:{self.ops_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metrics(self):
+        """Sample name with its labels, as exposed → value."""
+        samples = {}
+        for line in self.ops("/metrics")[1].splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    # The end
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, expected_code=0, timeout=DEADLINE_S * 2):
+        """SIGTERM unless it has ended; asserts how it ended."""
+        self.stopped = True
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the gateway did not end within {timeout} s: {self.text()}")
+        finally:
+            self._clients.close()
+            self._reader.join(DEADLINE_S)
+        report = _REPORT.search(self.text())
+        assert report is None, self.text()[report.start():][:8000]
+        assert code == expected_code, f"exit code {code}: {self.text()[-4000:]}"
