@@ -1,0 +1,19 @@
+// Options of h2o_globalconf_t that patches bring: PATCHED(since which patch, name, label, field, default).
+// Included several times by server.c with different definitions of PATCHED.
+#if H2O_SERIES >= 1
+#define SINCE_1(name, field) config.field = options[OPT_##name].value;
+#else
+#define SINCE_1(name, field)
+#endif
+#if H2O_SERIES >= 2
+#define SINCE_2(name, field) config.field = options[OPT_##name].value;
+#else
+#define SINCE_2(name, field)
+#endif
+
+PATCHED(SINCE_1, MAX_STREAMS, "max_streams", http2.max_streams, 100)
+PATCHED(SINCE_2, EARLY_MS, "early_ms", early_answer.timeout, 2000)
+PATCHED(SINCE_2, EARLY_BYTES, "early_bytes", early_answer.max_discard, 16777216)
+
+#undef SINCE_1
+#undef SINCE_2
