@@ -220,7 +220,26 @@ static void answer_never(h2o_req_t *req)
     (void)req;
 }
 
+// Answers with what on_headers has left in the request.
+static void answer_data(h2o_req_t *req)
+{
+#if H2O_SERIES >= 3
+    answer(req, 200, req->handler_data != NULL ? req->handler_data : "none");
+#else
+    answer(req, 200, "unsupported");
+#endif
+}
+
 #if HAS_EARLY_ANSWER
+#if H2O_SERIES >= 3
+static void keep_data(h2o_req_t *req)
+{
+    req->handler_data = h2o_strdup(&req->pool, "from on_headers", SIZE_MAX).base;
+}
+#else
+#define keep_data NULL
+#endif
+
 static void decide_read(h2o_req_t *req)
 {
     h2o_req_decide_body(req, H2O_BODY_READ);
@@ -263,6 +282,7 @@ static const route_t routes[] = {
     {"/empty-final", answer_empty_final EARLY(H2O_BODY_READ, NULL, 0)},
     {"/delay", answer_delayed EARLY(H2O_BODY_READ, NULL, 0)},
     {"/never", answer_never EARLY(H2O_BODY_READ, NULL, 0)},
+    {"/data", answer_data EARLY(H2O_BODY_READ, keep_data, 0)},
     {"/drop", answer_dropped EARLY(H2O_BODY_DISCARD, answer_dropped, 0)},
     {"/drop-big", answer_big EARLY(H2O_BODY_DISCARD, answer_big, 0)},
     {"/drop-late", answer_dropped EARLY(H2O_BODY_DISCARD, answer_dropped, 1)},

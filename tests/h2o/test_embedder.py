@@ -1,0 +1,60 @@
+"""Patch 03: the embedding program answers h2o's own errors, and keeps a pointer in each request."""
+
+import pytest
+
+from clients import DATA, END_STREAM, Http1, Http2, frame, headers, literal, request
+
+pytestmark = pytest.mark.patch(3)
+
+
+def test_on_error__answers_what_no_handler_took(server):
+    with Http2(server.tls_port, tls=True) as client:
+        client.send(headers(1, request("/unknown")))
+        assert client.response(1)[1] == b'{"error":404}'
+    with Http1(server.port) as client:
+        client.send(b"GET /unknown HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        for _ in range(2):
+            response = client.read_response()
+            assert (response.status, response.body) == (404, b'{"error":404}')
+            assert b"application/json" in response.head and b"text/plain" not in response.head
+
+
+def test_on_error__answers_bodies_that_are_too_large(start_server):
+    server = start_server(entity_max=10)
+    with Http2(server.port) as client:
+        client.send(headers(1, request("/echo", "POST"), end_stream=False), frame(DATA, END_STREAM, 1, b"x" * 11))
+        assert client.response(1)[1] == b'{"error":413}'
+    with Http1(server.port) as client:
+        client.send(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n" + b"x" * 11)
+        assert client.read_response().body == b'{"error":413}'
+
+
+def test_on_error__answers_headers_that_are_invalid(server):
+    with Http2(server.port) as client:
+        client.send(headers(1, request() + literal(b"bad", b"a\x01b")))
+        assert client.response(1)[1] == b'{"error":400}'
+        # also if a body follows
+        client.send(headers(3, request() + literal(b"bad", b"a\x01b"), end_stream=False))
+        client.send(frame(DATA, END_STREAM, 3, b"x" * 100))
+        assert client.response(3)[1] == b'{"error":400}'
+
+
+def test_on_error__answers_broken_chunks(server):
+    with Http1(server.port) as client:
+        client.send(b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
+        assert client.read_response().body == b'{"error":400}'
+
+
+def test_handler_data__is_kept_from_on_headers_to_on_req(server):
+    with Http2(server.port) as client:
+        client.send(headers(1, request("/data", "POST"), end_stream=False), frame(DATA, END_STREAM, 1, b"x"))
+        assert client.response(1)[1] == b"from on_headers"
+        client.send(headers(3, request("/data")))
+        assert client.response(3)[1] == b"none"
+
+
+def test_handler_data__starts_empty_on_a_kept_connection(server):
+    with Http1(server.port) as client:
+        client.send(b"POST /data HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx")
+        client.send(b"GET /data HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert [client.read_response().body for _ in range(2)] == [b"from on_headers", b"none"]
