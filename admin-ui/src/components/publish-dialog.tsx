@@ -1,0 +1,186 @@
+import { CircleAlert, CircleCheck, Send } from "lucide-react";
+import { type FormEvent, useId, useState } from "react";
+import type { PublishResult } from "@/api/types";
+import { plural } from "@/lib/format";
+import { useSearch } from "@/lib/router";
+import { useClient } from "@/lib/session";
+import { explain } from "./states";
+import { Button } from "./ui/button";
+import {
+  Dialog,
+  DialogClose,
+  DialogContent,
+  DialogDescription,
+  DialogFooter,
+  DialogHeader,
+  DialogTitle,
+} from "./ui/dialog";
+import { Input } from "./ui/input";
+import { Label } from "./ui/label";
+import { Textarea } from "./ui/textarea";
+
+const SAMPLE_PAYLOAD = '{"message": "Hello from the Tideway admin UI"}';
+
+/** Header values carry visible ASCII; the gateway checks everything else and its message is shown. */
+const HEADER_PATTERN = "[ -~]*";
+const HEADER_HINT = "ASCII characters only";
+
+type Outcome = { result: PublishResult } | { error: Error };
+
+function newId(): string {
+  return `test-${crypto.randomUUID().slice(0, 8)}`;
+}
+
+export function PublishDialog({
+  open,
+  onOpenChange,
+}: {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+}) {
+  return (
+    <Dialog open={open} onOpenChange={onOpenChange}>
+      <DialogContent>
+        <DialogHeader>
+          <DialogTitle>Publish a test event</DialogTitle>
+          <DialogDescription>
+            It goes to every stream that follows the topics now.
+          </DialogDescription>
+        </DialogHeader>
+        <PublishForm />
+      </DialogContent>
+    </Dialog>
+  );
+}
+
+function PublishForm() {
+  const client = useClient();
+  const currentTopic = useSearch().get("topic") ?? "";
+  const [topics, setTopics] = useState(currentTopic);
+  const [id, setId] = useState(newId);
+  const [event, setEvent] = useState("");
+  const [payload, setPayload] = useState(SAMPLE_PAYLOAD);
+  const [busy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const field = useId();
+
+  async function publish(submit: FormEvent) {
+    submit.preventDefault();
+    setBusy(true);
+    setOutcome(null);
+    try {
+      setOutcome({ result: await client.publish({ topics, id, event, payload }) });
+      setId(newId());
+    } catch (error) {
+      setOutcome({ error: error instanceof Error ? error : new Error(String(error)) });
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <form onSubmit={publish} className="space-y-3.5">
+      <div className="space-y-1.5">
+        <Label htmlFor={`${field}-topics`}>Topics</Label>
+        <Input
+          id={`${field}-topics`}
+          value={topics}
+          onChange={(change) => setTopics(change.target.value)}
+          placeholder="orders.created, orders.audit"
+          pattern={HEADER_PATTERN}
+          title={HEADER_HINT}
+          autoComplete="off"
+          spellCheck={false}
+          required
+        />
+      </div>
+      <div className="grid gap-3.5 sm:grid-cols-2">
+        <div className="space-y-1.5">
+          <Label htmlFor={`${field}-id`}>Event ID</Label>
+          <Input
+            id={`${field}-id`}
+            value={id}
+            onChange={(change) => setId(change.target.value)}
+            maxLength={256}
+            pattern={HEADER_PATTERN}
+            title={HEADER_HINT}
+            autoComplete="off"
+            spellCheck={false}
+            required
+          />
+        </div>
+        <div className="space-y-1.5">
+          <Label htmlFor={`${field}-event`}>
+            Event type <span className="font-normal text-muted-foreground">(optional)</span>
+          </Label>
+          <Input
+            id={`${field}-event`}
+            value={event}
+            onChange={(change) => setEvent(change.target.value)}
+            placeholder="message"
+            pattern={HEADER_PATTERN}
+            title={HEADER_HINT}
+            autoComplete="off"
+            spellCheck={false}
+          />
+        </div>
+      </div>
+      <div className="space-y-1.5">
+        <Label htmlFor={`${field}-payload`}>Payload</Label>
+        <Textarea
+          id={`${field}-payload`}
+          value={payload}
+          onChange={(change) => setPayload(change.target.value)}
+          spellCheck={false}
+          rows={5}
+          className="font-mono text-[0.8125rem]"
+        />
+      </div>
+      <div role="status" className="min-h-5">
+        {outcome && <OutcomeLine outcome={outcome} />}
+      </div>
+      <DialogFooter className="mt-0">
+        <DialogClose asChild>
+          <Button variant="ghost">Done</Button>
+        </DialogClose>
+        <Button type="submit" disabled={busy}>
+          <Send /> {busy ? "Publishing…" : "Publish"}
+        </Button>
+      </DialogFooter>
+    </form>
+  );
+}
+
+function OutcomeLine({ outcome }: { outcome: Outcome }) {
+  if ("error" in outcome) {
+    const { title, advice } = explain(outcome.error);
+    return (
+      <p className="flex gap-2 text-[0.8125rem] text-destructive">
+        <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
+        <span>
+          {title}. {advice}
+        </span>
+      </p>
+    );
+  }
+  const { status, id, delivered, droppedTopics } = outcome.result;
+  const dropped = droppedTopics.length > 0 && `Nobody follows ${droppedTopics.join(", ")}.`;
+  if (status !== "accepted") {
+    return (
+      <p className="flex gap-2 text-[0.8125rem] text-warning">
+        <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
+        <span>
+          Dropped: {id} reached no stream. {dropped}
+        </span>
+      </p>
+    );
+  }
+  return (
+    <p className="flex gap-2 text-[0.8125rem] text-success">
+      <CircleCheck aria-hidden className="mt-0.5 size-4 shrink-0" />
+      <span>
+        Delivered {id} to {plural(delivered ?? 0, "stream")}. {dropped}
+      </span>
+    </p>
+  );
+}

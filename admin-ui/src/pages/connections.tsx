@@ -1,0 +1,196 @@
+import { Cable, CircleX, SearchX } from "lucide-react";
+import { memo, useCallback, useState } from "react";
+import type { Connection } from "@/api/types";
+import { ViewHeader } from "@/components/app-shell";
+import { ConnectionDialog } from "@/components/connection-dialog";
+import { ListCard } from "@/components/list-card";
+import { LiveToggle } from "@/components/live-toggle";
+import { RelativeTime } from "@/components/relative-time";
+import { SearchInput } from "@/components/search-input";
+import { EmptyState } from "@/components/states";
+import { TopicCombobox } from "@/components/topic-combobox";
+import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { formatBytes, formatCount, plural } from "@/lib/format";
+import { Link, withSearch } from "@/lib/router";
+import { useClient } from "@/lib/session";
+import { useList } from "@/lib/use-list";
+
+const TOPICS_SHOWN = 2;
+
+export function ConnectionsPage() {
+  const client = useClient();
+  const list = useList("/connections", (query, signal) => client.connections(query, signal));
+  const { prefix, topic } = list.query;
+  const [opened, setOpened] = useState<Connection | null>(null);
+  const open = useCallback((connection: Connection) => setOpened(connection), []);
+
+  return (
+    <>
+      <ViewHeader
+        title="Connections"
+        detail={list.data && plural(list.data.total, "connection")}
+        aside={<LiveToggle onRefresh={list.refresh} loading={list.loading} />}
+      >
+        <SearchInput
+          label="Search connections by ID"
+          placeholder="Connection ID starts with…"
+          value={prefix}
+          onSearch={(next) => list.filter({ prefix: next })}
+          className="sm:w-64"
+        />
+        <TopicCombobox
+          label="Filter by topic"
+          placeholder="Any topic"
+          value={topic}
+          onChoose={(next) => list.filter({ topic: next })}
+          className="sm:w-56"
+        />
+      </ViewHeader>
+      <ListCard
+        label="Connections"
+        list={list}
+        columns={8}
+        head={
+          <>
+            <TableHead className="w-full sm:w-auto">Connection</TableHead>
+            <TableHead className="hidden w-full sm:table-cell">Topics</TableHead>
+            <TableHead className="hidden lg:table-cell">Address</TableHead>
+            <TableHead className="hidden xl:table-cell">Node</TableHead>
+            <TableHead className="hidden text-right sm:table-cell">Opened</TableHead>
+            <TableHead className="hidden text-right md:table-cell">Delivered</TableHead>
+            <TableHead className="hidden text-right md:table-cell">Queued</TableHead>
+            <TableHead>
+              <span className="sr-only">Actions</span>
+            </TableHead>
+          </>
+        }
+        row={(connection) => (
+          <ConnectionRow key={connection.connectionId} connection={connection} onOpen={open} />
+        )}
+        empty={
+          prefix === "" && topic === "" ? (
+            <EmptyState icon={Cable} title="No connections">
+              Nobody follows a topic right now. A client connects with{" "}
+              <code className="font-mono">GET /v1/stream?topic=…</code>
+            </EmptyState>
+          ) : (
+            <EmptyState
+              icon={SearchX}
+              title="No connection matches"
+              action={
+                <Button
+                  variant="outline"
+                  size="sm"
+                  onClick={() => list.filter({ prefix: "", topic: "" })}
+                >
+                  Clear the filters
+                </Button>
+              }
+            >
+              {prefix !== "" && `No connection ID starts with “${prefix}”`}
+              {prefix !== "" && topic !== "" && " among those that follow "}
+              {prefix === "" && "Nobody follows "}
+              {topic !== "" && `“${topic}”`}.
+            </EmptyState>
+          )
+        }
+      />
+      <ConnectionDialog
+        connection={opened}
+        onDone={(closed) => {
+          setOpened(null);
+          if (closed) list.refresh();
+        }}
+      />
+    </>
+  );
+}
+
+interface ConnectionRowProps {
+  connection: Connection;
+  onOpen: (connection: Connection) => void;
+}
+
+const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: ConnectionRowProps) {
+  const { connectionId, clientId, topics } = connection;
+  return (
+    <TableRow>
+      <TableCell>
+        <button
+          type="button"
+          className="block rounded-sm text-left outline-none hover:text-primary focus-visible:ring-2 focus-visible:ring-ring"
+          title="Show everything about this connection"
+          onClick={() => onOpen(connection)}
+        >
+          <span className="block max-w-48 truncate font-mono sm:max-w-64">{connectionId}</span>
+          {clientId && (
+            <span className="block max-w-48 truncate text-xs text-muted-foreground sm:max-w-64">
+              {clientId}
+            </span>
+          )}
+          <span className="block text-xs break-all text-muted-foreground sm:hidden">
+            {topics[0]}
+            {topics.length > 1 && ` +${topics.length - 1}`}
+          </span>
+        </button>
+      </TableCell>
+      <TableCell className="hidden max-w-0 sm:table-cell">
+        <div className="flex items-center gap-1 overflow-hidden">
+          {topics.slice(0, TOPICS_SHOWN).map((topic) => (
+            <Link
+              key={topic}
+              to={withSearch("/tail", { topic })}
+              title={`Tail of ${topic}`}
+              className="min-w-0 rounded-sm outline-none focus-visible:ring-2 focus-visible:ring-ring focus-visible:ring-inset"
+            >
+              <Badge className="font-mono font-normal hover:text-primary">
+                <span className="truncate">{topic}</span>
+              </Badge>
+            </Link>
+          ))}
+          {topics.length > TOPICS_SHOWN && (
+            <Badge variant="outline" title={topics.join(", ")}>
+              +{topics.length - TOPICS_SHOWN}
+            </Badge>
+          )}
+        </div>
+      </TableCell>
+      <TableCell className="hidden whitespace-nowrap lg:table-cell">
+        <span className="font-mono text-[0.8125rem]">{connection.remoteAddress}</span>
+        <span className="ml-2 text-xs text-muted-foreground">{connection.protocol}</span>
+      </TableCell>
+      <TableCell className="hidden text-muted-foreground xl:table-cell">
+        <span className="block max-w-36 truncate font-mono" title={connection.nodeId}>
+          {connection.nodeId}
+        </span>
+      </TableCell>
+      <TableCell className="hidden text-right text-muted-foreground sm:table-cell">
+        <RelativeTime at={connection.openedAt} />
+      </TableCell>
+      <TableCell className="hidden text-right tabular-nums md:table-cell">
+        {formatCount(connection.delivered)}
+      </TableCell>
+      <TableCell className="hidden text-right whitespace-nowrap tabular-nums md:table-cell">
+        {connection.queuedBytes > 0 ? (
+          <span className="text-warning">{formatBytes(connection.queuedBytes)}</span>
+        ) : (
+          <span className="text-muted-foreground">0 B</span>
+        )}
+      </TableCell>
+      <TableCell className="text-right">
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          className="text-muted-foreground hover:text-destructive"
+          aria-label={`Close connection ${connectionId}`}
+          title="Close connection…"
+          onClick={() => onOpen(connection)}
+        >
+          <CircleX />
+        </Button>
+      </TableCell>
+    </TableRow>
+  );
+});

@@ -1,0 +1,295 @@
+import type { ReactNode } from "react";
+import type { GatewayNode, Stats } from "@/api/types";
+import { ViewHeader } from "@/components/app-shell";
+import { Chart, type Series } from "@/components/chart";
+import { LiveToggle } from "@/components/live-toggle";
+import { RelativeTime } from "@/components/relative-time";
+import { ErrorState, StaleBanner } from "@/components/states";
+import { Badge } from "@/components/ui/badge";
+import { Card, CardContent, CardHeader, CardTitle } from "@/components/ui/card";
+import { Skeleton } from "@/components/ui/skeleton";
+import {
+  Table,
+  TableBody,
+  TableCell,
+  TableHead,
+  TableHeader,
+  TableRow,
+} from "@/components/ui/table";
+import { formatBytes, formatCompact, formatCount, formatDuration } from "@/lib/format";
+import { live } from "@/lib/live";
+import { useClient } from "@/lib/session";
+import type { Sample } from "@/lib/stats-history";
+import { sampling } from "@/lib/stats-sampler";
+import { useStore } from "@/lib/store";
+import { useFrozen } from "@/lib/use-frozen";
+import { useResource } from "@/lib/use-resource";
+
+const NODES_REFRESH_MS = 5000;
+
+const TEAL = { stroke: "stroke-chart-1", fill: "fill-chart-1/12", dot: "bg-chart-1" };
+const VIOLET = { stroke: "stroke-chart-2", fill: "fill-chart-2/12", dot: "bg-chart-2" };
+const AMBER = { stroke: "stroke-chart-3", fill: "fill-chart-3/12", dot: "bg-chart-3" };
+const RED = { stroke: "stroke-chart-4", fill: "fill-chart-4/12", dot: "bg-chart-4" };
+
+interface Panel {
+  title: string;
+  /** The series whose latest value stands in the head of the panel comes first. */
+  series: readonly [Series, ...Series[]];
+  /** Of the value in the head; the axis is always short. */
+  format: (value: number) => string;
+  unit?: string;
+}
+
+const PANELS: readonly Panel[] = [
+  {
+    title: "Streams",
+    series: [{ label: "Streams", pick: (s) => s.streams, ...TEAL }],
+    format: formatCount,
+  },
+  {
+    title: "Transport connections",
+    series: [{ label: "Connections", pick: (s) => s.connections, ...TEAL }],
+    format: formatCount,
+  },
+  {
+    title: "Topics",
+    series: [{ label: "Topics", pick: (s) => s.topics, ...TEAL }],
+    format: formatCount,
+  },
+  {
+    title: "Publishes",
+    series: [{ label: "Accepted", pick: (s) => s.accepted, ...VIOLET }],
+    format: formatCompact,
+    unit: "/s",
+  },
+  {
+    title: "Deliveries",
+    series: [{ label: "Deliveries", pick: (s) => s.deliveries, ...VIOLET }],
+    format: formatCompact,
+    unit: "/s",
+  },
+  {
+    title: "Drops",
+    series: [
+      { label: "Dropped", pick: (s) => s.dropped, ...AMBER },
+      { label: "Refused", pick: (s) => s.refused, ...RED },
+    ],
+    format: formatCompact,
+    unit: "/s",
+  },
+];
+
+export function OverviewPage() {
+  const isLive = useStore(live);
+  const { history, error } = useFrozen(useStore(sampling), !isLive);
+  const { samples, latest } = history;
+
+  return (
+    <>
+      <ViewHeader
+        title="Overview"
+        detail={latest && `up ${formatDuration(latest.uptimeMs)}`}
+        aside={<LiveToggle />}
+      />
+      {error && latest && (
+        <div className="mb-4 overflow-hidden rounded-lg border border-b-0">
+          <StaleBanner error={error} />
+        </div>
+      )}
+      {error && !latest ? (
+        <Card>
+          <ErrorState error={error} />
+        </Card>
+      ) : (
+        <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
+          {PANELS.map((panel) => (
+            <ChartPanel key={panel.title} panel={panel} samples={samples} />
+          ))}
+        </div>
+      )}
+      <div className="mt-3 grid items-start gap-3 xl:grid-cols-3">
+        <NodesPanel />
+        <TotalsPanel stats={latest} bytesPerSecond={samples.at(-1)?.bytes ?? null} />
+      </div>
+    </>
+  );
+}
+
+function ChartPanel({ panel, samples }: { panel: Panel; samples: readonly Sample[] }) {
+  const { title, series, format, unit = "" } = panel;
+  const latest = samples.at(-1);
+  const value = latest ? series[0].pick(latest) : null;
+  return (
+    <Card aria-label={title}>
+      <CardHeader className="items-start">
+        <div>
+          <CardTitle className="text-muted-foreground">{title}</CardTitle>
+          <p className="mt-0.5 text-2xl leading-8 font-semibold tracking-tight tabular-nums">
+            {value === null ? (
+              <Skeleton className="my-1 h-6 w-16" />
+            ) : (
+              <>
+                {format(value)}
+                {unit && (
+                  <span className="ml-0.5 text-sm font-normal text-muted-foreground">{unit}</span>
+                )}
+              </>
+            )}
+          </p>
+        </div>
+        {series.length > 1 && <Legend series={series} />}
+      </CardHeader>
+      <CardContent className="pb-3">
+        {samples.length === 0 ? (
+          <Skeleton className="h-29" />
+        ) : (
+          <Chart
+            label={title}
+            samples={samples}
+            series={series}
+            format={(n) => formatCompact(n) + unit}
+          />
+        )}
+      </CardContent>
+    </Card>
+  );
+}
+
+function Legend({ series }: { series: readonly Series[] }) {
+  return (
+    <ul className="flex gap-3 pt-0.5 text-xs text-muted-foreground">
+      {series.map(({ label, dot }) => (
+        <li key={label} className="flex items-center gap-1.5">
+          <span aria-hidden className={`size-2 rounded-full ${dot}`} />
+          {label}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function NodesPanel() {
+  const client = useClient();
+  const { data, error, refresh } = useResource("nodes", client.nodes, NODES_REFRESH_MS);
+  return (
+    <Card aria-label="Nodes" className="overflow-hidden xl:col-span-2">
+      <CardHeader>
+        <CardTitle>Nodes</CardTitle>
+        {data && (
+          <span className="text-xs text-muted-foreground">
+            {formatCount(data.length)} in the cluster
+          </span>
+        )}
+      </CardHeader>
+      {error && data && <StaleBanner error={error} />}
+      {error && !data ? (
+        <ErrorState error={error} onRetry={refresh} />
+      ) : (
+        <NodesTable nodes={data} />
+      )}
+    </Card>
+  );
+}
+
+function NodesTable({ nodes }: { nodes: GatewayNode[] | null }) {
+  return (
+    <Table label="Nodes of the cluster">
+      <TableHeader>
+        <TableRow>
+          <TableHead>Node</TableHead>
+          <TableHead>State</TableHead>
+          <TableHead className="text-right">Connections</TableHead>
+          <TableHead>Address</TableHead>
+          <TableHead>Version</TableHead>
+          <TableHead className="text-right">Started</TableHead>
+        </TableRow>
+      </TableHeader>
+      <TableBody>
+        {nodes === null && (
+          <TableRow>
+            <TableCell colSpan={6}>
+              <Skeleton className="h-5" />
+            </TableCell>
+          </TableRow>
+        )}
+        {nodes?.map((node) => (
+          <TableRow key={node.nodeId}>
+            <TableCell>
+              <div className="tabular-nums">{node.nodeId}</div>
+              <div className="text-xs text-muted-foreground">{node.hostname}</div>
+            </TableCell>
+            <TableCell>
+              <Badge
+                variant={node.state === "up" ? "success" : "warning"}
+                className="first-letter:uppercase"
+              >
+                {node.state}
+              </Badge>
+            </TableCell>
+            <TableCell className="text-right tabular-nums">
+              {formatCount(node.connectionCount)}
+            </TableCell>
+            <TableCell className="tabular-nums">{node.ip}</TableCell>
+            <TableCell className="tabular-nums">{node.version}</TableCell>
+            <TableCell className="text-right text-muted-foreground">
+              <RelativeTime at={node.startedAt} />
+            </TableCell>
+          </TableRow>
+        ))}
+      </TableBody>
+    </Table>
+  );
+}
+
+function TotalsPanel({
+  stats,
+  bytesPerSecond,
+}: {
+  stats: Stats | null;
+  bytesPerSecond: number | null;
+}) {
+  const closes = Object.entries(stats?.closes ?? {})
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a);
+  return (
+    <Card aria-label="Traffic">
+      <CardHeader>
+        <CardTitle>Traffic</CardTitle>
+      </CardHeader>
+      <CardContent>
+        {stats === null ? (
+          <Skeleton className="h-40" />
+        ) : (
+          <dl className="space-y-1.5 text-[0.8125rem]">
+            <Total name="Throughput">
+              {bytesPerSecond === null ? "–" : `${formatBytes(bytesPerSecond)}/s`}
+            </Total>
+            <Total name="Queued for slow streams">{formatBytes(stats.queuedBytes)}</Total>
+            <Total name="Publishes since start">
+              {formatCount(
+                stats.publishesAccepted + stats.publishesDropped + stats.publishesRefused,
+              )}
+            </Total>
+            <Total name="Deliveries since start">{formatCount(stats.deliveries)}</Total>
+            <Total name="Sent since start">{formatBytes(stats.bytes)}</Total>
+            {closes.map(([reason, count]) => (
+              <Total key={reason} name={`Streams closed: ${reason.replaceAll("_", " ")}`}>
+                {formatCount(count)}
+              </Total>
+            ))}
+          </dl>
+        )}
+      </CardContent>
+    </Card>
+  );
+}
+
+function Total({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="flex justify-between gap-4">
+      <dt className="text-muted-foreground">{name}</dt>
+      <dd className="tabular-nums">{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,297 @@
+import {
+  ChevronRight,
+  Filter,
+  Pause,
+  Play,
+  Radio,
+  ScrollText,
+  SearchX,
+  Trash2,
+} from "lucide-react";
+import { memo, useDeferredValue, useMemo, useState } from "react";
+import type { TailEvent } from "@/api/types";
+import { ViewHeader } from "@/components/app-shell";
+import { CopyButton } from "@/components/copy-button";
+import { JsonView } from "@/components/json-view";
+import { LiveDot } from "@/components/live-toggle";
+import { EmptyState, explain } from "@/components/states";
+import { TopicCombobox } from "@/components/topic-combobox";
+import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { Input } from "@/components/ui/input";
+import { formatBytes, formatClock, formatExact, plural } from "@/lib/format";
+import { prettyJson } from "@/lib/json";
+import { Link, navigate, useSearch, withSearch } from "@/lib/router";
+import { useClient } from "@/lib/session";
+import { matchesFilter, type TailEntry } from "@/lib/tail-buffer";
+import { useFrozen } from "@/lib/use-frozen";
+import { type LiveTail, type TailStatus, useTail } from "@/lib/use-tail";
+import { cn } from "@/lib/utils";
+
+/** What a row shows of its payload, and what the opened view lays out; copying always takes the whole. */
+const PREVIEW_CHARS = 400;
+const SHOWN_CHARS_MAX = 100_000;
+
+export function TailPage() {
+  const topic = useSearch().get("topic") ?? "";
+  return (
+    <>
+      <ViewHeader title="Tail Events">
+        <TopicCombobox
+          label="Topic to follow"
+          placeholder="Choose a topic…"
+          value={topic}
+          onChoose={(next) => navigate(withSearch("/tail", { topic: next }))}
+          className="sm:w-80"
+        />
+        {topic !== "" && (
+          <Button asChild variant="outline" size="sm">
+            <Link to={withSearch("/connections", { topic })}>Its connections</Link>
+          </Button>
+        )}
+      </ViewHeader>
+      {topic === "" ? (
+        <Card>
+          <EmptyState icon={ScrollText} title="Choose a topic">
+            Type or pick a topic above, or open one from the{" "}
+            <Link to="/topics" className="text-primary underline underline-offset-4">
+              list of topics
+            </Link>
+            . Its last events appear here, and new ones as they are published.
+          </EmptyState>
+        </Card>
+      ) : (
+        <TopicTail key={topic} topic={topic} />
+      )}
+    </>
+  );
+}
+
+function TopicTail({ topic }: { topic: string }) {
+  const tail = useTail(useClient(), topic);
+  const [paused, setPaused] = useState(false);
+  const [filter, setFilter] = useState("");
+  const shown = useFrozen(tail.buffer, paused);
+  const waiting = tail.buffer.received - shown.received;
+  const words = useDeferredValue(filter);
+  const entries = useMemo(
+    () =>
+      shown.entries.filter((entry) => entry.kind === "gap" || matchesFilter(entry.event, words)),
+    [shown, words],
+  );
+
+  return (
+    <Card aria-label={`Events of ${topic}`} className="overflow-hidden">
+      <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
+        <StatusBadge status={tail.status} paused={paused} />
+        <span className="text-xs text-muted-foreground tabular-nums" data-testid="tail-count">
+          {plural(entries.length, "event")}
+          {words !== "" && ` of ${shown.entries.length}`}
+        </span>
+        <div className="ml-auto flex w-full items-center gap-1.5 sm:w-auto">
+          <search className="relative min-w-0 flex-1">
+            <Filter
+              aria-hidden
+              className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-muted-foreground"
+            />
+            <Input
+              aria-label="Filter events"
+              placeholder="Filter by ID, type or payload"
+              value={filter}
+              onChange={(change) => setFilter(change.target.value)}
+              autoComplete="off"
+              spellCheck={false}
+              className="h-8 pl-8 sm:w-64"
+            />
+          </search>
+          <Button variant="outline" size="sm" className="w-24" onClick={() => setPaused(!paused)}>
+            {paused ? <Play /> : <Pause />}
+            {paused ? "Resume" : "Pause"}
+          </Button>
+          <Button
+            variant="outline"
+            size="icon"
+            aria-label="Clear events"
+            title="Clear events"
+            onClick={() => {
+              tail.clear();
+              setPaused(false);
+            }}
+          >
+            <Trash2 />
+          </Button>
+        </div>
+      </div>
+      {tail.status.state === "retrying" && <RetryingBanner error={tail.status.error} />}
+      {paused && waiting > 0 && (
+        <button
+          type="button"
+          className="w-full border-b bg-accent px-4 py-1.5 text-[0.8125rem] font-medium outline-none hover:underline focus-visible:ring-2 focus-visible:ring-ring focus-visible:ring-inset"
+          onClick={() => setPaused(false)}
+        >
+          {plural(waiting, "newer event")}. Resume to see {waiting === 1 ? "it" : "them"}
+        </button>
+      )}
+      <TailList entries={entries} filter={words} tail={tail} onClearFilter={() => setFilter("")} />
+    </Card>
+  );
+}
+
+function StatusBadge({ status, paused }: { status: TailStatus; paused: boolean }) {
+  if (paused) return <Badge variant="outline">Paused</Badge>;
+  if (status.state === "live") {
+    return (
+      <Badge variant="success">
+        <LiveDot className="size-1.5" /> Live
+      </Badge>
+    );
+  }
+  return status.state === "connecting" ? (
+    <Badge variant="outline">Connecting…</Badge>
+  ) : (
+    <Badge variant="warning">Reconnecting…</Badge>
+  );
+}
+
+function RetryingBanner({ error }: { error: Error }) {
+  const { title, advice } = explain(error);
+  return (
+    <p role="alert" className="border-b border-warning/30 bg-warning/8 px-4 py-2 text-[0.8125rem]">
+      <strong className="font-medium">{title}.</strong> {advice} The tail goes on where it broke
+      off.
+    </p>
+  );
+}
+
+interface TailListProps {
+  entries: readonly TailEntry[];
+  filter: string;
+  tail: LiveTail;
+  onClearFilter: () => void;
+}
+
+function TailList({ entries, filter, tail, onClearFilter }: TailListProps) {
+  if (entries.length > 0) {
+    return (
+      <ol aria-label="Events, newest first">
+        {entries.map((entry) =>
+          entry.kind === "gap" ? (
+            <GapRow key={entry.key} reason={entry.reason} />
+          ) : (
+            <EventRow key={entry.key} event={entry.event} />
+          ),
+        )}
+      </ol>
+    );
+  }
+  if (filter !== "" && tail.buffer.entries.length > 0) {
+    return (
+      <EmptyState
+        icon={SearchX}
+        title="No event matches the filter"
+        action={
+          <Button variant="outline" size="sm" onClick={onClearFilter}>
+            Clear the filter
+          </Button>
+        }
+      >
+        Every word has to stand in the ID, the type or the payload.
+      </EmptyState>
+    );
+  }
+  return (
+    <EmptyState icon={Radio} title="Waiting for events">
+      Publish one with the button above or with <code className="font-mono">POST /v1/publish</code>.
+      Events are kept only while somebody follows the topic.
+    </EmptyState>
+  );
+}
+
+function GapRow({ reason }: { reason: string }) {
+  return (
+    <li className="border-b bg-warning/8 px-4 py-1.5 text-xs text-warning last:border-b-0">
+      Some events are missing here ({reason.replaceAll("_", " ")}).
+    </li>
+  );
+}
+
+const EventRow = memo(function EventRow({ event }: { event: TailEvent }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <li className="border-b last:border-b-0">
+      <div className="flex items-center gap-1 pr-2 hover:bg-accent/50">
+        <button
+          type="button"
+          aria-expanded={open}
+          className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 px-4 py-2 text-left outline-none focus-visible:ring-2 focus-visible:ring-ring focus-visible:ring-inset sm:flex-nowrap"
+          onClick={() => setOpen(!open)}
+        >
+          <ChevronRight
+            aria-hidden
+            className={cn(
+              "size-3.5 shrink-0 text-muted-foreground transition-transform",
+              open && "rotate-90",
+            )}
+          />
+          <time
+            dateTime={new Date(event.publishedAt).toISOString()}
+            title={formatExact(event.publishedAt)}
+            className="shrink-0 text-xs text-muted-foreground tabular-nums"
+          >
+            {formatClock(event.publishedAt)}
+          </time>
+          <span
+            className="max-w-44 shrink-0 truncate font-mono text-xs font-medium"
+            title={event.id}
+          >
+            {event.id}
+          </span>
+          {event.event && (
+            <Badge className="max-w-36 shrink-0">
+              <span className="truncate">{event.event}</span>
+            </Badge>
+          )}
+          <span className="w-full min-w-0 truncate font-mono text-xs text-muted-foreground sm:w-auto">
+            {event.payload.slice(0, PREVIEW_CHARS)}
+          </span>
+        </button>
+        <CopyButton text={event.payload} label={`Copy payload of ${event.id}`} />
+      </div>
+      {open && <EventDetail event={event} />}
+    </li>
+  );
+});
+
+function EventDetail({ event }: { event: TailEvent }) {
+  const shown = event.payload.slice(0, SHOWN_CHARS_MAX);
+  const cut = event.payload.length - shown.length;
+  const pretty = useMemo(() => (cut > 0 ? null : prettyJson(event.payload)), [event.payload, cut]);
+  const [raw, setRaw] = useState(false);
+  return (
+    <div className="border-t bg-muted/50 px-4 py-3">
+      <div className="mb-2 flex flex-wrap items-center justify-between gap-2 text-xs text-muted-foreground">
+        <span>
+          {formatExact(event.publishedAt)} · {formatBytes(new Blob([event.payload]).size)}
+        </span>
+        {pretty !== null && (
+          <Button variant="outline" size="sm" className="h-7 text-xs" onClick={() => setRaw(!raw)}>
+            {raw ? "Show as JSON" : "Show as sent"}
+          </Button>
+        )}
+      </div>
+      <pre
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+        tabIndex={0}
+        className="max-h-96 overflow-auto font-mono text-xs leading-5 whitespace-pre-wrap break-words"
+      >
+        {pretty !== null && !raw ? <JsonView json={pretty} /> : shown}
+      </pre>
+      {cut > 0 && (
+        <p className="mt-2 text-xs text-muted-foreground">
+          The first {formatBytes(SHOWN_CHARS_MAX)} are shown. Copying takes all of it.
+        </p>
+      )}
+    </div>
+  );
+}

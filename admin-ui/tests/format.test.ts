@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import {
+  formatBytes,
+  formatCompact,
+  formatDuration,
+  formatExact,
+  formatRelative,
+  plural,
+} from "@/lib/format";
+import { pathOf, withSearch } from "@/lib/router";
+
+describe("numbers", () => {
+  it.each([
+    [0, "0 B"],
+    [1023, "1023 B"],
+    [1536, "1.5 KiB"],
+    [1024 * 1024, "1.0 MiB"],
+    [300 * 1024 ** 3, "300 GiB"],
+  ])("%d bytes are %s", (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+
+  it.each([
+    [0, "0"],
+    [0.44, "0.4"],
+    [9.96, "10"],
+    [999, "999"],
+    [12_345, "12.3K"],
+    [4_300_000, "4.3M"],
+  ])("%d in short is %s", (value, text) => {
+    expect(formatCompact(value)).toBe(text);
+  });
+
+  it("counts nouns", () => {
+    expect([plural(1, "topic"), plural(0, "topic"), plural(1234, "topic")]).toEqual([
+      "1 topic",
+      "0 topics",
+      "1,234 topics",
+    ]);
+  });
+});
+
+describe("times", () => {
+  const now = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
+
+  it.each([
+    [0, "now"],
+    [-900, "now"],
+    [-2500, "now"],
+    [59_999, "59s ago"],
+    [60_000, "1m ago"],
+    [3_600_000, "1h ago"],
+    [3_660_000, "1h 1m ago"],
+    [25 * 3_600_000, "1d 1h ago"],
+    [-7_200_000, "in 2h"],
+  ])("%d ms before is %s", (elapsed, text) => {
+    expect(formatRelative(now - elapsed, now)).toBe(text);
+  });
+
+  it("is exact to the millisecond in UTC", () => {
+    expect(formatExact(now)).toBe("2030-01-02 03:04:05.678 UTC");
+    expect(formatDuration(-5)).toBe("0s");
+  });
+});
+
+describe("addresses", () => {
+  it("are read behind /admin, with or without a slash at the end", () => {
+    expect([pathOf("/admin"), pathOf("/admin/"), pathOf("/admin/topics/")]).toEqual([
+      "",
+      "",
+      "/topics",
+    ]);
+  });
+
+  it("leave out empty values and escape the others", () => {
+    expect(withSearch("/tail", { topic: "a&b=c", filter: "" })).toBe("/tail?topic=a%26b%3Dc");
+    expect(withSearch("/tail", { topic: "" })).toBe("/tail");
+  });
+});

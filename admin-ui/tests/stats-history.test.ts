@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import type { Stats } from "@/api/types";
+import { linePaths, niceCeiling, windowOf } from "@/components/chart";
+import { appendSample, EMPTY_HISTORY, HISTORY_MS, SAMPLE_MS } from "@/lib/stats-history";
+
+const ZERO: Stats = {
+  connections: 0,
+  streams: 0,
+  topics: 0,
+  publishesAccepted: 0,
+  publishesDropped: 0,
+  publishesRefused: 0,
+  deliveries: 0,
+  bytes: 0,
+  queuedBytes: 0,
+  closes: {},
+  uptimeMs: 0,
+  now: 0,
+};
+
+describe("appendSample", () => {
+  it("has no rates at first, then those of the gateway's own clock", () => {
+    const first = appendSample(EMPTY_HISTORY, { ...ZERO, uptimeMs: 1000 }, 10);
+    expect(first.samples[0]).toMatchObject({ accepted: null, deliveries: null, streams: 0 });
+    const stats = { ...ZERO, uptimeMs: 3000, publishesAccepted: 10, deliveries: 4000, streams: 7 };
+    const second = appendSample(first, stats, 99);
+    expect(second.samples[1]).toMatchObject({ at: 99, accepted: 5, deliveries: 2000, streams: 7 });
+  });
+
+  it("shows a gap, not a fall, after the gateway started anew", () => {
+    const before = appendSample(EMPTY_HISTORY, { ...ZERO, uptimeMs: 9000, deliveries: 900 }, 1);
+    const restarted = appendSample(before, { ...ZERO, uptimeMs: 500, deliveries: 3 }, 2);
+    expect(restarted.samples[1]?.deliveries).toBeNull();
+    const next = appendSample(restarted, { ...ZERO, uptimeMs: 1500, deliveries: 5 }, 3);
+    expect(next.samples[2]?.deliveries).toBe(2);
+  });
+
+  it("keeps the last minutes and no more", () => {
+    let history = EMPTY_HISTORY;
+    const count = (2 * HISTORY_MS) / SAMPLE_MS;
+    for (let n = 1; n <= count; n++) {
+      history = appendSample(history, { ...ZERO, uptimeMs: n * SAMPLE_MS }, n * SAMPLE_MS);
+    }
+    expect(history.samples.length).toBeLessThanOrEqual(HISTORY_MS / SAMPLE_MS + 1);
+    expect(windowOf(history.samples)).toBe(HISTORY_MS);
+  });
+});
+
+describe("chart arithmetic", () => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [1.2, 2],
+    [30, 50],
+    [50, 50],
+    [51, 100],
+    [123_456, 200_000],
+  ])("the axis for %d ends at %d", (value, ceiling) => {
+    expect(niceCeiling(value)).toBe(ceiling);
+  });
+
+  it("breaks the line where values are missing", () => {
+    const at = (x: number) => ({ x, y: 1 });
+    expect(linePaths([at(1), at(2), null, at(4), null])).toEqual([
+      "M1.0 1.0L2.0 1.0",
+      "M4.0 1.0L4.0 1.0",
+    ]);
+    expect(linePaths([null, null])).toEqual([]);
+  });
+});
