@@ -1,0 +1,137 @@
+"""Lean streams get what they are sent: all of it, in order, beside ordinary streams."""
+
+import os
+
+import pytest
+
+from conftest import events
+from h2 import DATA
+
+
+def test_two_thousand_streams_get_every_event_in_order(server, tls):
+    client, streams = server.connect_streams(2000, tls=tls)
+
+    server.broadcast(20)
+
+    client.until(lambda: sum(map(len, client.body.values())) >= 2000 * 20 * 32, "all events")
+    assert all(client.body[stream] == events(1, 20) for stream in streams)
+    assert not client.ended and not client.reset
+
+
+def test_request_is_freed_when_its_stream_becomes_lean(server):
+    server.connect_streams(500)
+
+    stats = server.stats()
+
+    assert stats["streams"] == 500
+    assert stats["pools_disposed"] == 500
+
+
+@pytest.mark.skipif(os.environ.get("LEAN_SERVER_SANITIZED") == "1", reason="a sanitizer keeps freed memory")
+def test_idle_stream_costs_little_memory(server):
+    first, _ = server.connect_streams(2000)  # warms up pools and caches
+    before = server.resident_bytes()
+
+    clients = [server.connect_streams(5000)[0] for _ in range(4)]
+
+    # What the server itself spends is 40 bytes a stream; an ordinary one costs more than 5,000.
+    assert (server.resident_bytes() - before) / 20000 < 150
+    assert server.stats()["streams"] == 22000
+    del first, clients
+
+
+def test_largest_frame(server, tls):
+    client, streams = server.connect_streams(3, tls=tls, settings=[(4, 1 << 20)])
+
+    server.broadcast(5, size=16384)
+
+    client.until(lambda: all(len(client.body[stream]) == 5 * 16384 for stream in streams), "all events")
+    assert all(client.body[stream] == events(1, 5, 16384) for stream in streams)
+    assert {len(frame.payload) for frame in client.frames if frame.type == DATA} == {16384}
+
+
+def test_response_headers_have_date_and_server(server):
+    client, streams = server.connect_streams(2)
+
+    for stream in streams:
+        assert {"date", "server", "content-type"} <= client.headers[stream].keys()
+        assert "content-length" not in client.headers[stream]
+
+
+def test_ordinary_requests_between_lean_streams(server, tls):
+    client, streams = server.connect_streams(300, tls=tls)
+    ordinary = []
+
+    for _ in range(10):
+        ordinary.append(client.request("/hello"))
+        server.broadcast(3)
+        ordinary.append(client.request("/echo", "POST", b"hello\n"))
+
+    client.until(lambda: client.ended >= set(ordinary), "ordinary responses")
+    client.until(lambda: all(len(client.body[stream]) == 30 * 32 for stream in streams), "all events")
+    assert all(client.body[stream] == b"hello\n" for stream in ordinary)
+    assert all(client.body[stream] == events(1, 30) for stream in streams)
+
+
+def test_large_response_is_not_starved_by_lean_streams(start):
+    server = start(output_max=200000, sndbuf=16384)
+    client, streams = server.connect_streams(100, settings=[(4, 1 << 24)], rcvbuf=16384)
+    # More than 100 MB wait for the connection, so the buffer is filled again after every write.
+    server.broadcast(100, size=16000)
+
+    big = client.request("/big?size=300000")
+
+    client.until(lambda: big in client.ended, "the large response")
+    assert len(client.body[big]) == 300000
+    assert sum(len(client.body[stream]) for stream in streams) < 100 * 100 * 16000 / 2
+
+
+def test_stream_started_later(server):
+    client = server.connect()
+    streams = client.requests("/stream?delay=1", 50)
+    client.until(lambda: len(client.headers) == 50, "response headers")
+
+    server.broadcast(2)
+
+    client.until(lambda: all(len(client.body[stream]) == 64 for stream in streams), "events")
+    assert server.stats()["pools_disposed"] == 50
+
+
+def test_stream_reset_before_it_starts(server):
+    client = server.connect()
+    first, second = client.requests("/stream?delay=1", 2)
+    client.rst_stream(first)
+    client.until(lambda: second in client.headers, "the other stream")
+
+    server.broadcast()
+
+    client.until(lambda: client.body[second], "event")
+    stats = server.stats()
+    assert stats["streams"] == 1
+    assert stats["pools_disposed"] == 2
+    assert stats["on_close"] == 0
+
+
+def test_lean_stream_leaves_its_place_to_waiting_requests(start):
+    server = start(requests=1)
+    client = server.connect()
+
+    streams = client.requests("/stream", 20) + client.requests("/stream?delay=1", 5)
+    hello = client.request("/hello")
+
+    client.until(lambda: hello in client.ended, "the last request")
+    assert set(streams) <= client.headers.keys()
+
+
+def test_start_refuses_what_cannot_be_lean(server):
+    client = server.connect()
+    head = client.request("/stream", "HEAD")
+    client.until(lambda: head in client.ended, "answer to HEAD")
+    assert client.headers[head][":status"] == "503"
+    assert server.stats()["start_failed"] == 1
+
+    server.control.connection.request("GET", "/stream")  # HTTP/1.1
+    response = server.control.connection.getresponse()
+    response.read()
+    assert response.status == 503
+    assert server.stats()["streams"] == 0

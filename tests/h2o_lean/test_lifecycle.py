@@ -1,0 +1,327 @@
+"""How lean streams and their connections end."""
+
+import pytest
+
+from conftest import EVENT_SIZE, events
+from h2 import (
+    CANCEL,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    MAX_CONCURRENT_STREAMS,
+    NO_ERROR,
+    PING,
+    PRIORITY,
+    PROTOCOL_ERROR,
+    STREAM_CLOSED,
+    encode,
+)
+
+
+@pytest.mark.parametrize("code, reported", [(CANCEL, CANCEL), (NO_ERROR, 0), (0xFFFFFFFF, 2**31 - 1)])
+def test_reset_by_the_peer(server, tls, code, reported):
+    client, streams = server.connect_streams(3, tls=tls)
+
+    client.rst_stream(streams[1], code)
+    client.round_trip()
+
+    stats = server.stats()
+    assert (stats["on_close"], stats["last_error"], stats["streams"]) == (1, reported, 2)
+    server.broadcast()
+    client.until(lambda: client.body[streams[0]] and client.body[streams[2]], "events")
+    client.round_trip()
+    assert not client.body[streams[1]]
+
+
+def test_all_streams_reset_and_opened_again(server):
+    client, streams = server.connect_streams(1000)
+    for stream in streams[::2] + streams[1::2][::-1]:
+        client.rst_stream(stream)
+    client.round_trip()
+    assert server.stats()["streams"] == 0
+
+    again = client.requests("/stream", 1000)
+    client.until(lambda: set(again) <= client.headers.keys(), "headers")
+    server.broadcast()
+    client.until(lambda: sum(map(len, client.body.values())) == 1000 * EVENT_SIZE, "events")
+    assert all(client.body[stream] == events(1, 1) for stream in again)
+
+
+def test_some_of_many_streams_end_and_the_others_are_still_found(server):
+    client, streams = server.connect_streams(1000, settings=[(4, 0)])
+    ended, kept = [stream for stream in streams if stream % 7], [stream for stream in streams if stream % 7 == 0]
+    for stream in ended:
+        client.rst_stream(stream)
+    server.broadcast()
+
+    for stream in kept:
+        client.window_update(stream, EVENT_SIZE)
+
+    client.until(lambda: all(client.body[stream] for stream in kept), "events")
+    assert server.stats()["streams"] == len(kept)
+
+
+def test_end(server, tls):
+    client, streams = server.connect_streams(3, tls=tls)
+    server.broadcast(2)
+
+    server.control.get(f"/end?id={streams[1]}")
+    server.broadcast()
+
+    client.until(lambda: len(client.body[streams[2]]) == 3 * EVENT_SIZE, "events")
+    assert client.ended == {streams[1]} and not client.reset
+    assert client.body[streams[1]] == events(1, 2)
+
+
+def test_reset_by_the_server(server):
+    client, streams = server.connect_streams(3)
+
+    server.control.get(f"/end?id={streams[1]}&code={CANCEL}")
+
+    client.until(lambda: client.reset == {streams[1]: CANCEL}, "RST_STREAM")
+    assert server.stats()["on_close"] == 0
+
+
+def test_streams_count_until_they_end(start):
+    server = start(max_streams=10)
+    client, streams = server.connect_streams(10)
+    assert client.server_settings[MAX_CONCURRENT_STREAMS] == 10
+    refused = client.request("/stream")
+    client.until(lambda: refused in client.reset, "REFUSED_STREAM")
+    assert client.reset[refused] == 7
+
+    server.control.get(f"/end?id={streams[0]}")
+    client.until(lambda: streams[0] in client.ended, "END_STREAM")
+    client.rst_stream(streams[1])
+
+    again = client.requests("/stream", 2)
+    client.until(lambda: set(again) <= client.headers.keys(), "headers")
+    refused = client.request("/stream")
+    client.until(lambda: refused in client.reset, "REFUSED_STREAM")
+
+
+@pytest.mark.parametrize("leave", ["close", "abort"])
+def test_peer_leaves(server, tls, leave):
+    client, _ = server.connect_streams(200, tls=tls)
+    other, (stream,) = server.connect_streams(1, tls=tls)
+
+    getattr(client, leave)()
+
+    stats = server.control.until(lambda stats: stats["streams"] == 1, "streams gone")
+    assert (stats["conns"], stats["on_conn_close"], stats["on_close"]) == (1, 1, 0)
+    server.broadcast()
+    other.until(lambda: other.body[stream], "event")
+
+
+# ---- frames that a peer must not send ----
+
+
+@pytest.mark.parametrize("payload", [b"", b"x" * 1000])
+def test_data_on_a_lean_stream(server, payload):
+    client, streams = server.connect_streams(2)
+
+    client.send_frame(DATA, END_STREAM, streams[0], payload)
+
+    client.until(lambda: client.reset == {streams[0]: STREAM_CLOSED}, "RST_STREAM")
+    stats = server.stats()
+    assert (stats["on_close"], stats["last_error"], stats["streams"]) == (1, STREAM_CLOSED, 1)
+    server.broadcast()
+    client.until(lambda: client.body[streams[1]], "event")
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_headers_on_a_lean_stream(server, parts):
+    client, streams = server.connect_streams(2)
+    # The block adds to the compression state, which must not be lost with the stream.
+    block = client.encoder.encode([("x-trailer", "value-of-it"), ("x-more", "y" * 30)])
+    size = -(-len(block) // parts)
+    pieces = [block[i : i + size] for i in range(0, len(block), size)]
+
+    for index, piece in enumerate(pieces):
+        last = END_HEADERS if index == len(pieces) - 1 else 0
+        client.send_frame(CONTINUATION if index else HEADERS, last | (0 if index else END_STREAM), streams[0], piece)
+
+    client.until(lambda: client.reset == {streams[0]: STREAM_CLOSED}, "RST_STREAM")
+    stats = server.stats()
+    assert (stats["on_close"], stats["last_error"], stats["streams"]) == (1, STREAM_CLOSED, 1)
+    echo = client.request("/hello")
+    client.until(lambda: echo in client.ended, "an ordinary response")
+    server.broadcast()
+    client.until(lambda: client.body[streams[1]], "event")
+
+
+def test_frame_between_headers_and_continuation_of_a_lean_stream(server):
+    client, streams = server.connect_streams(2)
+    client.send_frame(HEADERS, END_STREAM, streams[0], client.encoder.encode([("a", "b")]))
+
+    client.send_frame(PING, 0, 0, b"12345678")
+
+    client.until(lambda: client.goaway is not None, "GOAWAY")
+    assert client.goaway[1] == PROTOCOL_ERROR
+    client.until_closed()
+    server.control.until(lambda stats: stats["on_conn_close"] == 1, "connection closed")
+
+
+def test_continuation_of_another_stream_after_headers_of_a_lean_one(server):
+    client, streams = server.connect_streams(2)
+    client.send_frame(HEADERS, END_STREAM, streams[0], client.encoder.encode([("a", "b")]))
+
+    client.send_frame(CONTINUATION, END_HEADERS, streams[1], client.encoder.encode([("a", "b")]))
+
+    client.until(lambda: client.goaway is not None, "GOAWAY")
+    assert client.goaway[1] == PROTOCOL_ERROR
+    client.until_closed()
+
+
+def test_continuation_without_headers(server):
+    client, streams = server.connect_streams(1)
+
+    client.send_frame(CONTINUATION, END_HEADERS, streams[0], client.encoder.encode([("a", "b")]))
+
+    client.until(lambda: client.goaway is not None, "GOAWAY")
+    assert client.goaway[1] == PROTOCOL_ERROR
+    client.until_closed()
+
+
+def test_priority_is_ignored(server):
+    client, streams = server.connect_streams(3)
+
+    client.send_frame(PRIORITY, 0, streams[0], streams[1].to_bytes(4, "big") + b"\x10")
+    # a new stream that depends on a lean one
+    stream, client.next_stream = client.next_stream, client.next_stream + 2
+    block = streams[2].to_bytes(4, "big") + b"\x10" + client.header_block("/stream")
+    client.send(encode(HEADERS, END_HEADERS | END_STREAM | 0x20, stream, block))
+    client.until(lambda: stream in client.headers, "headers")
+    server.broadcast()
+
+    client.until(lambda: all(client.body[s] == events(1, 1) for s in [*streams, stream]), "events")
+    assert not client.reset and client.goaway is None
+
+
+# ---- connections that end on purpose ----
+
+
+def test_goaway_lets_streams_go_on_until_they_end(server, tls):
+    client, streams = server.connect_streams(20, tls=tls)
+    server.control.get("/goaway")
+    client.until(lambda: client.goaway is not None, "GOAWAY")
+    assert client.goaway == (streams[-1], NO_ERROR)
+    client.request("/stream")  # too late
+    server.broadcast()
+    client.until(lambda: all(client.body[stream] == events(1, 1) for stream in streams), "events")
+
+    server.control.get("/end")
+    client.until_closed()
+
+    assert client.ended == set(streams)
+    assert server.stats()["on_conn_close"] == 1
+
+
+def test_output_is_flushed_before_the_connection_closes(start, tls):
+    server = start(output_max=4000000, sndbuf=16384)
+    client, streams = server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+    server.broadcast(30, size=1000)  # 3 MB that the socket does not take
+
+    server.control.get("/goaway")
+    server.control.get("/end")
+    assert server.stats()["pending"] > 1000000
+    client.until_closed()
+
+    assert client.ended == set(streams)
+    assert all(client.body[stream] == events(1, 30, 1000) for stream in streams)
+
+
+def test_last_stream_reset_by_the_peer_after_goaway_closes(server):
+    client, streams = server.connect_streams(2)
+    server.control.get("/goaway")
+    client.until(lambda: client.goaway is not None, "GOAWAY")
+
+    for stream in streams:
+        client.rst_stream(stream)
+
+    client.until_closed()
+    assert server.stats()["on_conn_close"] == 1
+
+
+def test_graceful_shutdown_waits_for_lean_streams(server, tls):
+    client, streams = server.connect_streams(5, tls=tls)
+    idle = server.connect(tls=tls)
+    idle.round_trip()
+
+    server.control.get("/shutdown")
+    client.until(lambda: client.goaway == (2**31 - 1, NO_ERROR), "first GOAWAY")
+    late = client.request("/stream")  # was on its way
+    client.until(lambda: late in client.headers, "headers")
+    client.until(lambda: client.goaway == (late, NO_ERROR), "second GOAWAY")
+    idle.until_closed()
+    server.broadcast()
+    client.until(lambda: all(client.body[stream] for stream in [*streams, late]), "events")
+    for stream in [*streams, late]:
+        assert stream not in client.ended
+        server.control.get(f"/end?id={stream}")
+
+    client.until_closed()
+    assert client.ended == {*streams, late}
+
+
+def test_idle_timeout_runs_only_without_streams(start):
+    server = start(idle_ms=200)
+    client, streams = server.connect_streams(2)
+    idle = server.connect()
+    idle.round_trip()
+    idle.until_closed()  # a whole idle time has passed
+    again = server.connect()
+    again.until_closed()
+    client.round_trip()
+    assert client.goaway is None
+
+    server.control = type(server.control)(server.port)
+    server.control.get(f"/end?id={streams[0]}")
+    client.rst_stream(streams[1])
+
+    client.until_closed()
+    assert client.goaway[1] == NO_ERROR
+
+
+# ---- PING ----
+
+
+def pings(client):
+    return sum(frame.type == PING and not frame.flags for frame in client.frames)
+
+
+def test_silent_connection_is_probed(start, tls):
+    server = start(ping_ms=50)
+    client, streams = server.connect_streams(1, tls=tls)
+
+    client.until(lambda: pings(client) >= 5, "PINGs")
+
+    server.broadcast()
+    client.until(lambda: client.body[streams[0]], "event")
+    assert client.goaway is None
+
+
+def test_connection_that_does_not_answer_ping_is_closed(start, tls):
+    server = start(ping_ms=50)
+    client, _ = server.connect_streams(1, tls=tls)
+    client.answers_ping = False
+
+    client.until_closed()
+
+    assert pings(client) == 1
+    assert server.stats()["on_conn_close"] == 1
+
+
+def test_connection_without_streams_is_not_probed(start):
+    server = start(ping_ms=20)
+    client, streams = server.connect_streams(1)
+    empty = server.connect()
+    empty.round_trip()
+
+    client.until(lambda: pings(client) >= 5, "PINGs of the connection with a stream")
+    empty.round_trip()
+
+    assert pings(empty) == 0
+    assert server.control.get(f"/end?id={streams[0]}")

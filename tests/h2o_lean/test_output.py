@@ -1,0 +1,55 @@
+"""The limit of pending output, and being told of room."""
+
+from conftest import events
+
+
+def test_slow_reader_is_bounded_and_catches_up(start, tls):
+    server = start(output_max=100000, sndbuf=16384)
+    client, streams = server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+
+    server.broadcast(100, size=1000)  # 10 MB, nobody reads
+    blocked = server.stats()
+    client.until(lambda: sum(map(len, client.body.values())) >= 100 * 100 * 1000, "all events")
+
+    assert blocked["refused"] > 0 and 0 < blocked["pending"] <= 100000
+    assert all(client.body[stream] == events(1, 100, 1000) for stream in streams)
+    stats = server.stats()
+    assert stats["pending_max"] <= 100000
+    assert stats["on_room"] > 50  # 10 MB in rounds of 100 KB at most
+    assert stats["pending"] == 0
+
+
+def test_pings_are_answered_while_lean_output_is_pending(start):
+    server = start(output_max=4000000, sndbuf=16384)
+    client, _ = server.connect_streams(100, settings=[(4, 1 << 24)], rcvbuf=16384)
+    server.broadcast(100, size=1000)
+    assert server.stats()["pending"] > 1000000
+
+    # What lean streams have pending does not stop the server from reading.
+    streams = client.requests("/stream", 20)
+
+    server.control.until(lambda stats: stats["streams"] == 120, "new streams")
+    client.until(lambda: set(streams) <= client.headers.keys(), "their headers")
+
+
+def test_each_want_room_gets_one_call(server):
+    server.connect_streams(1)
+    assert server.stats()["on_room"] == 0
+
+    for calls in range(1, 4):
+        server.control.get("/room")
+        server.control.until(lambda stats, calls=calls: stats["on_room"] == calls, "on_room")
+
+    assert server.stats()["on_room"] == 3
+
+
+def test_peer_that_vanishes_with_output_pending(start, tls):
+    server = start(output_max=1000000, sndbuf=16384)
+    client, _ = server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+    server.broadcast(100, size=1000)
+    assert server.stats()["pending"] > 0
+
+    client.abort()
+
+    stats = server.control.until(lambda stats: stats["conns"] == 0, "connection closed")
+    assert (stats["on_conn_close"], stats["on_close"], stats["streams"]) == (1, 0, 0)
