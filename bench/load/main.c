@@ -12,7 +12,7 @@
 #include "bench/load/clock.h"
 #include "bench/load/report.h"
 
-enum { EXIT_NOT_CLEAN = 1, EXIT_NOT_RUN = 2, POLL_US = 200, CHURN_QUIET_MS = 300 };
+enum { EXIT_NOT_CLEAN = 1, EXIT_NOT_RUN = 2, POLL_US = 1000, CHURN_QUIET_MS = 300 };
 
 typedef struct st_session_t {
     tw_load_options_t options;

@@ -1,0 +1,161 @@
+"""The figures that are drawn from a run: one table for reports, comparisons and goals."""
+
+import dataclasses
+from typing import Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    title: str
+    unit: str
+    value: Callable  # of tw-load's report; None when the run has no such figure
+    lower_is_better: bool = True
+    # What differs by less than this from run to run says nothing.
+    noise: float = 0.10
+
+
+def _path(*keys):
+    def get(report):
+        for key in keys:
+            if not isinstance(report, dict) or key not in report:
+                return None
+            report = report[key]
+        return report
+    return get
+
+
+def _latency(which, name):
+    def get(report):
+        latency = report["delivery" if which == "latency_us" else "publish"][which]
+        return latency[name] / 1000 if latency["count"] else None
+    return get
+
+
+def _event_cpu(report):
+    sent = report["publish"]["sent_measured"]
+    return report["cpu"]["server_seconds"] / sent * 1e6 if sent else None
+
+
+def _positive(get):
+    return lambda report: get(report) or None
+
+
+def _redis_cpu(report):
+    """Redis names its main thread after itself; the share of what all processes used."""
+    threads = report["cpu"]["server_threads"]
+    used = sum(thread["seconds"] for thread in threads if thread["name"].startswith("redis"))
+    total = report["cpu"]["server_seconds"]
+    return used / total * 100 if total else None
+
+
+FIGURES = {
+    "cpu": Figure("server CPU a delivery", "ns", _positive(_path("delivery", "server_cpu_ns"))),
+    "client": Figure("client CPU a delivery", "ns", _positive(_path("delivery", "client_cpu_ns"))),
+    "throughput": Figure("deliveries", "/s", _positive(_path("delivery", "per_second")), False,
+                         0.15),
+    "events": Figure("events published", "/s", _positive(_path("publish", "events_per_second")),
+                     False, 0.15),
+    "event-cpu": Figure("server CPU an event", "µs", _event_cpu),
+    "rate": Figure("rate", "events/s", _path("options", "rate"), False, 1),
+    "p50": Figure("p50", "ms", _latency("latency_us", "p50"), True, 0.25),
+    "p90": Figure("p90", "ms", _latency("latency_us", "p90"), True, 0.25),
+    "p99": Figure("p99", "ms", _latency("latency_us", "p99"), True, 0.5),
+    "p99.9": Figure("p99.9", "ms", _latency("latency_us", "p99.9"), True, 0.5),
+    "max": Figure("max", "ms", _latency("latency_us", "max"), True, 1),
+    "answer-p50": Figure("answer p50", "ms", _latency("answer_latency_us", "p50"), True, 0.25),
+    "answer-p99": Figure("answer p99", "ms", _latency("answer_latency_us", "p99"), True, 0.5),
+    "memory": Figure("resident memory a stream", "B",
+                     _positive(_path("memory", "rss_per_stream_bytes")), True, 0.03),
+    "growth": Figure("growth a stream", "B",
+                     _positive(_path("memory", "rss_growth_per_stream_bytes")), True, 0.03),
+    "after": Figure("resident at the end", "MB",
+                    lambda report: report["memory"]["rss_after_bytes"] / 1e6, True, 0.1),
+    "open": Figure("all streams open after", "s", _positive(_path("open", "seconds")), True, 0.25),
+    "idle-cpu": Figure("idle CPU", "% of a core",
+                       lambda report: report["idle"]["server_cores"] * 100
+                       if "idle" in report else None, True, 0.25),
+    "heartbeats": Figure("heartbeats", "", _path("idle", "comments"), False, 1),
+    "churn": Figure("streams closed and opened", "/s", _path("churn", "per_second"), False, 0.15),
+    "churn-cpu": Figure("server CPU each", "ns", _path("churn", "server_cpu_ns")),
+    "slow": Figure("slow streams closed", "", _path("verification", "slow_streams_closed"), False,
+                   1),
+    "redis-cpu": Figure("Redis' share of the CPU", "%", _redis_cpu),
+}
+
+
+def value(name, run):
+    return FIGURES[name].value(run["report"])
+
+
+def text(name, run):
+    """A figure as people read it, with three significant digits."""
+    number = value(name, run)
+    if number is None:
+        return "–"
+    if abs(number) >= 1000:
+        return f"{number:,.0f}"
+    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+
+
+def is_clean(run):
+    return run["report"]["verification"]["clean"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    about: str
+    limit: float
+    unit: str
+    measured: Callable  # of the look-up (scenario, server, figure) -> value or None
+    at_most: bool = True
+
+
+def _ratio(a, b):
+    return a / b if a is not None and b else None
+
+
+GOALS = [
+    Goal("fan-out-10k: server CPU a delivery", 200, "ns",
+         lambda get: get("fan-out-10k", "tideway", "cpu")),
+    Goal("fan-out-10k: nchan's CPU a delivery against Tideway's", 40, "×",
+         lambda get: _ratio(get("fan-out-10k", "nchan", "cpu"),
+                            get("fan-out-10k", "tideway", "cpu")), False),
+    Goal("fan-out-10k: CPU a delivery against the floor's", 3, "×",
+         lambda get: _ratio(get("fan-out-10k", "tideway", "cpu"),
+                            get("fan-out-10k", "floor", "cpu"))),
+    Goal("fan-out-1m: resident memory a stream", 2200, "B",
+         lambda get: get("fan-out-1m", "tideway", "memory")),
+    Goal("fan-out-1m: all streams open after", 30, "s",
+         lambda get: get("fan-out-1m", "tideway", "open")),
+    Goal("fan-out-1m: an event has reached every stream after", 1000, "ms",
+         lambda get: get("fan-out-1m", "tideway", "max")),
+    Goal("fan-out-1m: idle CPU with heartbeats", 5, "% of a core",
+         lambda get: get("fan-out-1m", "tideway", "idle-cpu")),
+    Goal("nobody: early drops on one worker", 80000, "/s",
+         lambda get: get("nobody", "tideway", "events"), False),
+    Goal("half-rate: p99 from publish to receipt", 5, "ms",
+         lambda get: get("half-rate", "tideway", "p99")),
+    Goal("CPU a delivery, 1,000,000 streams against 1,000", 4, "×",
+         lambda get: _ratio(get("streams-1000000", "tideway", "cpu"),
+                            get("streams-1000", "tideway", "cpu"))),
+    Goal("CPU an event, 1,000,000 topics against 10,000", 3, "×",
+         lambda get: _ratio(get("topics-1000000", "tideway", "event-cpu"),
+                            get("topics-10000", "tideway", "event-cpu"))),
+    Goal("what two workers can deliver against one, by CPU time", 1.6, "×",
+         lambda get: _ratio(get("workers-1", "tideway", "cpu"),
+                            (get("workers-2", "tideway", "cpu") or 0) / 2), False),
+]
+
+
+def goals(runs):
+    """[(goal, measured, met)] of those goals that these runs can tell about."""
+    found = {(run["scenario"], run["server"]): run for run in runs}
+
+    def get(scenario, server, figure):
+        run = found.get((scenario, server))
+        return value(figure, run) if run and is_clean(run) else None
+
+    for goal in GOALS:
+        measured = goal.measured(get)
+        if measured is not None:
+            yield goal, measured, measured <= goal.limit if goal.at_most else measured >= goal.limit
