@@ -5,9 +5,9 @@
  * A const table of functions over an opaque instance; memory/ and redis/ each embed tw_adapter_t as
  * their first member. All calls are made on a worker's thread and name that worker (`from`); every
  * callback comes exactly once, on that worker's loop, unless the row says that it may not come. MAY
- * BE CALLED BACK BEFORE THE CALL RETURNS holds for every row marked [now]. What a callback is given
- * is borrowed and gone when it returns. A caller that loses interest still gets its callback: it
- * keeps its `data` alive until then.
+ * BE CALLED BACK BEFORE THE CALL RETURNS holds for every row marked [now]. What a call is given
+ * (queries, names, ids) is borrowed until it returns, and so is what a callback is given. A caller
+ * that loses interest still gets its callback: it keeps its `data` alive until then.
  *
  * Order: events of one topic reach every subscriber of every node in one order, and that of a
  * publisher's answers. Once a stream is open, no event accepted after that misses it.
