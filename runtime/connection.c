@@ -67,6 +67,7 @@ tw_stream_t *tw_connection_add_stream(tw_connection_t *connection, tw_subscriber
     }
     *stream = (tw_stream_t){.subscriber = subscriber,
                             .written_tick = tw_fanout_tick(connection->fanout),
+                            .flags = TW_STREAM_HELD,
                             .slot = (uint8_t)i};
     if (connection->stream_count++ == 0) {
         connection->oldest_tick = stream->written_tick;

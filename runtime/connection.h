@@ -26,6 +26,8 @@ typedef struct tw_fanout tw_fanout_t;
 #define TW_STREAM_BEHIND                                                                           \
     1u /* events wait in the subscriber's queue: everything new goes behind them */
 #define TW_STREAM_DOOMED 2u /* will be closed at the end of this batch: gets nothing any more */
+#define TW_STREAM_HELD                                                                             \
+    4u /* its opening is not written yet: everything queues; the transport clears it */
 
 /** The hot part of one SSE stream. A free slot has no subscriber. */
 typedef struct tw_stream {
@@ -80,7 +82,7 @@ void tw_connection_init(tw_connection_t *connection, tw_fanout_t *fanout,
 /** Frees what it owns; it has no streams any more. */
 void tw_connection_dispose(tw_connection_t *connection);
 
-/** A free stream slot for the subscriber. */
+/** A free stream slot for the subscriber; HELD. */
 tw_stream_t *tw_connection_add_stream(tw_connection_t *connection, tw_subscriber_t *subscriber);
 
 /** Gives a slot back. */

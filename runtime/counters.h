@@ -25,10 +25,6 @@
       "Bytes of events that wait for subscribers.")                                                \
     X(connections_opened, "tideway_connections_opened_total", "", TW_COUNTER,                      \
       "Transport connections accepted.")                                                           \
-    X(connections_refused, "tideway_connections_refused_total", "", TW_COUNTER,                    \
-      "Transport connections refused at a limit.")                                                 \
-    X(handshakes_failed, "tideway_tls_handshakes_failed_total", "", TW_COUNTER,                    \
-      "TLS handshakes that failed or took too long.")                                              \
     X(streams_opened, "tideway_streams_opened_total", "", TW_COUNTER, "SSE streams opened.")       \
     X(streams_refused, "tideway_streams_refused_total", "", TW_COUNTER,                            \
       "SSE streams refused at a limit.")                                                           \

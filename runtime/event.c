@@ -53,6 +53,15 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
     return event;
 }
 
+tw_event_t *tw_event_create_text(const char *text, size_t len)
+{
+    tw_event_t *event = tw_alloc(sizeof(*event) + len);
+    atomic_init(&event->refs, 1);
+    event->frame_len = (uint32_t)len;
+    event->frame = memcpy((char *)event + sizeof(*event), text, len);
+    return event;
+}
+
 tw_event_t *tw_event_ref(tw_event_t *event)
 {
     atomic_fetch_add_explicit(&event->refs, 1, memory_order_relaxed);

@@ -53,6 +53,10 @@ typedef struct tw_event_spec {
 /** A new event with one reference, the caller's; NULL when there is no memory for it. */
 tw_event_t *tw_event_create(const tw_event_spec_t *spec);
 
+/** Bytes for one stream alone, as an event of no topic, without id and position; they count in
+ * order, like any event. Aborts without memory. */
+tw_event_t *tw_event_create_text(const char *text, size_t len);
+
 /** One reference more; returns the event. */
 tw_event_t *tw_event_ref(tw_event_t *event);
 

@@ -179,6 +179,21 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events
     tw_count(&counters_of(subscriber)->replayed, n);
 }
 
+void tw_subscriber_queue_first(tw_subscriber_t *subscriber, tw_event_t *event)
+{
+    tw_queue_t *queue = &subscriber->queue;
+
+    assert(queue->offset == 0);
+    reserve(queue, queue->count + 1);
+    queue->first = (queue->first - 1) & (queue->capacity - 1);
+    queue->ring[queue->first] = tw_event_ref(event);
+    ++queue->count;
+    queue->bytes += event->frame_len;
+    queue->replay_left += event->frame_len;
+    tw_count(&counters_of(subscriber)->queued_bytes, event->frame_len);
+    subscriber->stream->flags |= TW_STREAM_BEHIND;
+}
+
 const char *tw_subscriber_peek(const tw_subscriber_t *subscriber, size_t *len)
 {
     const tw_queue_t *queue = &subscriber->queue;

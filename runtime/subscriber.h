@@ -50,6 +50,9 @@ struct tw_subscriber {
     tw_connection_t *connection;
     tw_stream_t *stream;  /* owned slot of the connection */
     void *transport_data; /* the transport's */
+    TAILQ_ENTRY(tw_subscriber)
+    waiting; /* the transport's: in its list of streams that wait for room */
+    bool waits;
     int64_t opened_at_ms; /* wall clock */
     char *client_id;      /* owned; the client's own hint, or NULL */
     tw_queue_t queue;
@@ -91,6 +94,10 @@ void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event);
  * against the limit.
  */
 void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events, size_t n);
+
+/** Puts an event (reference taken) in front of all that waits, of which nothing is written yet; not
+ * counted against the limit. */
+void tw_subscriber_queue_first(tw_subscriber_t *subscriber, tw_event_t *event);
 
 /** The rest of the first waiting frame: its bytes and (len) how many; NULL when nothing waits. */
 const char *tw_subscriber_peek(const tw_subscriber_t *subscriber, size_t *len);

@@ -1,0 +1,63 @@
+/**
+ * The log: one line per thing that somebody may want to know, as JSON or text, to stderr.
+ *
+ * Lines are formatted by the thread that logs and written by a thread of the log's own, so that a
+ * full pipe or disk never holds a loop; what does not fit into its bounded buffer is dropped,
+ * counted, and said in a line when there is room again. Any thread.
+ */
+#ifndef TW_RUNTIME_LOG_H
+#define TW_RUNTIME_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef enum tw_log_level { TW_LOG_DEBUG, TW_LOG_INFO, TW_LOG_WARN, TW_LOG_ERROR } tw_log_level_t;
+
+/** One field of a line; borrowed for the call. text NULL: the number is meant. */
+typedef struct tw_log_field {
+    const char *name;
+    const char *text;
+    size_t text_len;
+    int64_t number;
+} tw_log_field_t;
+
+static inline tw_log_field_t tw_log_bytes(const char *name, const char *text, size_t len)
+{
+    return (tw_log_field_t){.name = name, .text = text, .text_len = len};
+}
+
+static inline tw_log_field_t tw_log_text(const char *name, const char *text)
+{
+    return tw_log_bytes(name, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+}
+
+static inline tw_log_field_t tw_log_number(const char *name, int64_t number)
+{
+    return (tw_log_field_t){.name = name, .number = number};
+}
+
+/** Starts the writing thread. Before it, lines are written at once. fd is borrowed. */
+void tw_log_start(int fd, tw_log_level_t level, bool json);
+
+/** Writes what waits (for at most a second) and ends the thread. */
+void tw_log_stop(void);
+
+/** Whether lines of this level are written: to spare the work of making them. */
+bool tw_log_enabled(tw_log_level_t level);
+
+/** Lines that were dropped since the start because the log could not be written. */
+uint64_t tw_log_dropped(void);
+
+/** See tw_log(). */
+void tw_log_write(tw_log_level_t level, const char *message, const tw_log_field_t *fields,
+                  size_t count);
+
+/** tw_log(TW_LOG_INFO, "listening", tw_log_text("address", a), tw_log_number("port", 1)); at least
+ * one field. */
+#define tw_log(level, message, ...)                                                                \
+    tw_log_write(level, message, (const tw_log_field_t[]){__VA_ARGS__},                            \
+                 sizeof((const tw_log_field_t[]){__VA_ARGS__}) / sizeof(tw_log_field_t))
+
+#endif
