@@ -1,0 +1,247 @@
+/* /v1/admin: what operators see and do. Every route needs a key. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/handlers.h"
+#include "handlers/pending.h"
+#include "handlers/reply.h"
+#include "handlers/request.h"
+#include "runtime/clock.h"
+#include "runtime/log.h"
+
+#define PAGE_SIZE_DEFAULT 100
+#define PAGE_SIZE_MAX 500
+
+static json_t *json_time(int64_t ms)
+{
+    return json_integer((json_int_t)ms);
+}
+
+/* False: answered. The strings are the request's. */
+static bool read_page(h2o_req_t *req, tw_page_query_t *query)
+{
+    size_t at = 0;
+    h2o_iovec_t prefix = tw_request_query(req, "prefix", &at);
+
+    *query = (tw_page_query_t){.page = 1, .page_size = PAGE_SIZE_DEFAULT, .prefix = ""};
+    if (!tw_request_number(req, "page", TW_ERROR_INVALID_PAGE, UINT32_MAX, &query->page) ||
+        !tw_request_number(req, "pageSize", TW_ERROR_INVALID_PAGE_SIZE, PAGE_SIZE_MAX,
+                           &query->page_size))
+        return false;
+    if (prefix.len == 0)
+        return true;
+    if (!tw_request_printable(prefix, TW_TOPIC_NAME_MAX)) {
+        tw_reply_error(req, TW_ERROR_INVALID_PREFIX);
+        return false;
+    }
+    query->prefix = prefix.base;
+    query->prefix_len = prefix.len;
+    return true;
+}
+
+static void reply_page(h2o_req_t *req, const tw_pending_t *pending, uint64_t total, json_t *data)
+{
+    tw_reply_json(req, 200,
+                  json_pack("{s:I,s:I,s:I,s:o}", "page", (json_int_t)pending->page, "pageSize",
+                            (json_int_t)pending->page_size, "total", (json_int_t)total, "data",
+                            data));
+}
+
+/* --- topics --- */
+
+static json_t *topic_json(const tw_topic_row_t *row)
+{
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < row->node_count; ++i)
+        json_array_append_new(nodes, json_pack("{s:s,s:I}", "nodeId", row->nodes[i].node_id,
+                                               "connectionCount",
+                                               (json_int_t)row->nodes[i].connection_count));
+    return json_pack("{s:o,s:I,s:o}", "topic", json_stringn(row->topic, row->topic_len),
+                     "connectionCount", (json_int_t)row->connection_count, "nodes", nodes);
+}
+
+static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_topic_row_t *rows,
+                      size_t count)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status != TW_OK) {
+        tw_reply_status(req, status);
+    } else if (req != NULL) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; ++i)
+            json_array_append_new(list, topic_json(&rows[i]));
+        reply_page(req, pending, total, list);
+    }
+    tw_pending_unref(pending);
+}
+
+void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+    tw_page_query_t query;
+
+    (void)none;
+    if (!tw_request_authorized(req) || !read_page(req, &query))
+        return;
+    tw_pending_t *pending = tw_pending_create(req);
+    pending->page = query.page;
+    pending->page_size = query.page_size;
+    worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, worker->fanout, &query,
+                                               on_topics, pending);
+}
+
+/* --- connections --- */
+
+static json_t *connection_json(const tw_connection_row_t *row)
+{
+    json_t *topics = json_array();
+    for (size_t i = 0; i < row->topic_count; ++i)
+        json_array_append_new(topics, json_stringn(row->topics[i].base, row->topics[i].len));
+    return json_pack("{s:s,s:o,s:o,s:s,s:s,s:s,s:o,s:I,s:I}", "connectionId", row->connection_id,
+                     "clientId", row->client_id != NULL ? json_string(row->client_id) : json_null(),
+                     "topics", topics, "nodeId", row->node_id, "remoteAddress", row->remote_address,
+                     "protocol", row->protocol, "openedAt", json_time(row->opened_at_ms),
+                     "delivered", (json_int_t)row->delivered, "queuedBytes",
+                     (json_int_t)row->queued_bytes);
+}
+
+static void on_connections(void *data, tw_status_t status, uint64_t total,
+                           const tw_connection_row_t *rows, size_t count)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status != TW_OK) {
+        tw_reply_status(req, status);
+    } else if (req != NULL) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; ++i)
+            json_array_append_new(list, connection_json(&rows[i]));
+        reply_page(req, pending, total, list);
+    }
+    tw_pending_unref(pending);
+}
+
+void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+    tw_page_query_t query;
+    size_t at = 0;
+
+    (void)none;
+    if (!tw_request_authorized(req) || !read_page(req, &query))
+        return;
+    h2o_iovec_t topic = tw_request_query(req, "topic", &at);
+    if (topic.len > 0 && !tw_topic_name_valid(topic.base, topic.len)) {
+        tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topic.base, topic.len);
+        return;
+    }
+    tw_topic_name_t name = tw_topic_name(topic.base, topic.len);
+    if (topic.len > 0)
+        query.topic = &name;
+    tw_pending_t *pending = tw_pending_create(req);
+    pending->page = query.page;
+    pending->page_size = query.page_size;
+    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, worker->fanout,
+                                                    &query, on_connections, pending);
+}
+
+static void on_closed(void *data, tw_status_t status)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status == TW_OK)
+        tw_reply_text(req, 204, NULL, "", 0);
+    else if (req != NULL && status == TW_NOT_FOUND)
+        tw_reply_error(req, TW_ERROR_CONNECTION_NOT_FOUND);
+    else if (req != NULL)
+        tw_reply_status(req, status);
+    tw_pending_unref(pending);
+}
+
+void tw_handle_admin_close(h2o_req_t *req, tw_path_parameter_t connection_id)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+
+    if (!tw_request_authorized(req))
+        return;
+    h2o_iovec_t id = tw_request_decode(req, connection_id.base, connection_id.len, false);
+    tw_log(TW_LOG_INFO, "operator closes a connection",
+           tw_log_bytes("connectionId", id.base, id.len));
+    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, worker->fanout,
+                                                    id.base, TW_CLOSE_ADMIN, on_closed,
+                                                    tw_pending_create(req));
+}
+
+/* --- nodes --- */
+
+static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, size_t count)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status != TW_OK) {
+        tw_reply_status(req, status);
+    } else if (req != NULL) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; ++i)
+            json_array_append_new(
+                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:s}", "nodeId", rows[i].node_id,
+                                "hostname", rows[i].hostname, "ip", rows[i].ip, "startedAt",
+                                json_time(rows[i].started_at_ms), "version", rows[i].version,
+                                "connectionCount", (json_int_t)rows[i].connection_count, "state",
+                                rows[i].state));
+        tw_reply_json(req, 200, json_pack("{s:o}", "data", list));
+    }
+    tw_pending_unref(pending);
+}
+
+void tw_handle_admin_nodes(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+
+    (void)none;
+    if (tw_request_authorized(req))
+        worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, worker->fanout,
+                                                  on_nodes, tw_pending_create(req));
+}
+
+/* --- stats: this node's counters, for the charts of the admin UI --- */
+
+static void set(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+void tw_handle_admin_stats(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    tw_counters_t sum = {0};
+    int64_t now_ms = tw_clock_wall_ms();
+
+    (void)none;
+    if (!tw_request_authorized(req))
+        return;
+    for (uint32_t w = 0; w < gateway->hub->config.worker_count; ++w)
+        tw_counters_add(&sum, &gateway->hub->fanouts[w]->counters);
+    json_t *stats = json_object(), *closes = json_object();
+    set(stats, "connections", sum.connections);
+    set(stats, "streams", sum.streams);
+    set(stats, "topics", gateway->hub->index.topic_count);
+    set(stats, "publishesAccepted", sum.published_accepted);
+    set(stats, "publishesDropped", sum.published_dropped);
+    set(stats, "publishesRefused", sum.published_refused + sum.published_failed);
+    set(stats, "deliveries", sum.deliveries);
+    set(stats, "bytes", sum.delivered_bytes);
+    set(stats, "queuedBytes", sum.queued_bytes);
+    for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
+        set(closes, tw_close_reason_label((tw_close_reason_t)i), sum.closes[i]);
+    json_object_set_new(stats, "closes", closes);
+    set(stats, "uptimeMs", (uint64_t)(now_ms - gateway->started_at_ms));
+    set(stats, "now", (uint64_t)now_ms);
+    tw_reply_json(req, 200, stats);
+}

@@ -1,0 +1,262 @@
+/*
+ * The kept events of a topic, as a page and as a stream. A watcher is no subscriber: it keeps no
+ * topic alive and changes no publish's answer. So the stream asks for the tail's news now and then,
+ * which works for every adapter and node alike.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/handlers.h"
+#include "handlers/pending.h"
+#include "handlers/reply.h"
+#include "handlers/request.h"
+#include "runtime/memory.h"
+#include "runtime/sse.h"
+
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX 500
+#define POLL_MS 250
+#define HEARTBEAT_POLLS 40
+
+static json_t *event_json(const tw_event_t *event)
+{
+    char *payload = tw_alloc(event->frame_len), position[TW_POSITION_ID_SIZE];
+    size_t len = tw_sse_payload(event->frame, event->frame_len, payload);
+
+    tw_position_id(event->position, position);
+    json_t *json = json_pack(
+        "{s:o,s:o,s:o,s:I,s:s}", "id", tw_json_text(tw_event_id(event), event->id_len), "event",
+        event->type_len > 0 ? tw_json_text(tw_event_type(event), event->type_len) : json_null(),
+        "payload", tw_json_text(payload, len), "publishedAt", (json_int_t)event->published_at_ms,
+        "position", position);
+    free(payload);
+    return json;
+}
+
+/* The path's topic; false: answered. */
+static bool read_topic(h2o_req_t *req, tw_path_parameter_t parameter, tw_topic_name_t *topic)
+{
+    h2o_iovec_t text = tw_request_decode(req, parameter.base, parameter.len, false);
+
+    if (!tw_topic_name_valid(text.base, text.len)) {
+        tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, text.base, text.len);
+        return false;
+    }
+    *topic = tw_topic_name(text.base, text.len);
+    return true;
+}
+
+/* --- a page --- */
+
+typedef struct tw_tail_page {
+    tw_pending_t *pending;
+    size_t topic_len;
+    char topic[TW_TOPIC_NAME_MAX];
+} tw_tail_page_t;
+
+static void on_tail(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
+{
+    tw_tail_page_t *page = data;
+    h2o_req_t *req = tw_pending_take(page->pending);
+
+    if (req != NULL && status != TW_OK) {
+        tw_reply_status(req, status);
+    } else if (req != NULL) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; ++i)
+            json_array_append_new(list, event_json(events[i]));
+        tw_reply_json(req, 200,
+                      json_pack("{s:o,s:o}", "topic", json_stringn(page->topic, page->topic_len),
+                                "events", list));
+    }
+    tw_pending_unref(page->pending);
+    free(page);
+}
+
+void tw_handle_admin_tail(h2o_req_t *req, tw_path_parameter_t parameter)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+    uint64_t limit = LIMIT_DEFAULT;
+    tw_topic_name_t topic;
+
+    if (!tw_request_authorized(req) || !read_topic(req, parameter, &topic) ||
+        !tw_request_number(req, "limit", TW_ERROR_INVALID_LIMIT, LIMIT_MAX, &limit))
+        return;
+    tw_tail_page_t *page = tw_alloc(sizeof(*page));
+    page->pending = tw_pending_create(req);
+    page->topic_len = topic.len;
+    memcpy(page->topic, topic.base, topic.len);
+    worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, worker->fanout, &topic,
+                                               NULL, limit, on_tail, page);
+}
+
+/* --- a stream --- */
+
+/** One watcher. The request's pool, the timer and a question under way hold it. */
+typedef struct tw_tail_stream {
+    h2o_generator_t generator;
+    h2o_req_t *req; /* NULL: the client is gone */
+    tw_worker_context_t *worker;
+    uv_timer_t timer;
+    unsigned refs;
+    bool sending, asking, seen_any;
+    unsigned silent_polls;
+    tw_position_t seen; /* of the newest event that was sent */
+    tw_topic_name_t topic;
+    char topic_text[TW_TOPIC_NAME_MAX];
+    char *text; /* owned; what is being sent */
+} tw_tail_stream_t;
+
+static tw_tail_stream_t *self_of(h2o_generator_t *generator)
+{
+    return (tw_tail_stream_t *)(void *)((char *)generator - offsetof(tw_tail_stream_t, generator));
+}
+
+static void unref(tw_tail_stream_t *self)
+{
+    if (--self->refs > 0)
+        return;
+    free(self->text);
+    free(self);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    unref(handle->data);
+}
+
+static void end(tw_tail_stream_t *self)
+{
+    if (self->req == NULL)
+        return;
+    self->req = NULL;
+    uv_close((uv_handle_t *)&self->timer, on_timer_closed);
+}
+
+static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
+{
+    (void)req;
+    end(self_of(generator));
+}
+
+static void on_request_gone(void *data)
+{
+    tw_tail_stream_t *self = *(tw_tail_stream_t **)data;
+    end(self);
+    unref(self);
+}
+
+static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+{
+    (void)req;
+    self_of(generator)->sending = false;
+}
+
+/* Takes the text over. */
+static void send_text(tw_tail_stream_t *self, char *text)
+{
+    free(self->text);
+    self->text = text;
+    self->sending = true;
+    self->silent_polls = 0;
+    h2o_iovec_t buf = h2o_iovec_init(text, strlen(text));
+    h2o_send(self->req, &buf, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+/* The frames of these events; heap memory, the caller's. */
+static char *frames_of(tw_event_t *const *events, size_t count)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    for (size_t i = 0; i < count; ++i) {
+        char id[TW_POSITION_ID_SIZE];
+        json_t *json = event_json(events[i]);
+        char *data = json_dumps(json, JSON_COMPACT);
+        tw_position_id(events[i]->position, id);
+        if (data != NULL)
+            fprintf(out, "id: %s\nevent: tideway.event\ndata: %s\n\n", id, data);
+        free(data);
+        json_decref(json);
+    }
+    fclose(out);
+    return text;
+}
+
+static void on_news(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
+{
+    tw_tail_stream_t *self = data;
+
+    self->asking = false;
+    if (self->req != NULL && status == TW_OK && count > 0) {
+        self->seen = events[count - 1]->position;
+        self->seen_any = true;
+        send_text(self, frames_of(events, count));
+    }
+    unref(self);
+}
+
+static void ask(tw_tail_stream_t *self)
+{
+    tw_gateway_t *gateway = self->worker->gateway;
+
+    self->asking = true;
+    ++self->refs;
+    gateway->adapter->ops->tail_events(gateway->adapter, self->worker->fanout, &self->topic,
+                                       self->seen_any ? &self->seen : NULL,
+                                       self->seen_any ? LIMIT_MAX : LIMIT_DEFAULT, on_news, self);
+}
+
+static void on_poll(uv_timer_t *timer)
+{
+    tw_tail_stream_t *self = timer->data;
+
+    if (self->sending || self->asking)
+        return;
+    if (atomic_load_explicit(&self->worker->gateway->draining, memory_order_relaxed)) {
+        h2o_req_t *req = self->req;
+        end(self);
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+        return;
+    }
+    if (++self->silent_polls >= HEARTBEAT_POLLS)
+        send_text(self, strdup(": heartbeat\n\n"));
+    else
+        ask(self);
+}
+
+void tw_handle_admin_tail_stream(h2o_req_t *req, tw_path_parameter_t parameter)
+{
+    tw_topic_name_t topic;
+
+    if (!tw_request_authorized(req) || !read_topic(req, parameter, &topic))
+        return;
+    tw_tail_stream_t *self = tw_alloc(sizeof(*self));
+    tw_tail_stream_t **from_pool =
+        h2o_mem_alloc_shared(&req->pool, sizeof(*from_pool), on_request_gone);
+    h2o_iovec_t last = tw_request_header(req, "last-event-id");
+
+    *from_pool = self;
+    self->generator = (h2o_generator_t){.proceed = on_proceed, .stop = on_stop};
+    self->req = req;
+    self->worker = tw_worker_of(req);
+    self->topic = topic;
+    self->topic.base = memcpy(self->topic_text, topic.base, topic.len);
+    self->seen_any = last.base != NULL && tw_position_parse(last.base, last.len, &self->seen);
+    self->refs = 2; /* the request's pool and the timer */
+    uv_timer_init(self->worker->super.loop, &self->timer);
+    self->timer.data = self;
+    uv_timer_start(&self->timer, on_poll, 0, POLL_MS);
+
+    req->res.status = 200;
+    req->res.reason = "OK";
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("text/event-stream"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-store"));
+    tw_reply_add_cors(req);
+    h2o_start_response(req, &self->generator);
+    send_text(self, strdup(": tail\n\n"));
+}

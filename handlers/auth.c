@@ -1,0 +1,73 @@
+#include "handlers/auth.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "runtime/memory.h"
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static void trim(const char **from, const char **to)
+{
+    while (*from < *to && is_blank(**from))
+        ++*from;
+    while (*to > *from && is_blank((*to)[-1]))
+        --*to;
+}
+
+static bool digest(const char *from, const char *to, unsigned char out[TW_KEY_DIGEST_SIZE])
+{
+    return EVP_Digest(from, (size_t)(to - from), out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+size_t tw_auth_init(tw_auth_t *auth, const char *keys)
+{
+    *auth = (tw_auth_t){0};
+    for (const char *item = keys; item != NULL;) {
+        const char *comma = strchr(item, ','), *from = item,
+                   *to = comma != NULL ? comma : item + strlen(item);
+        item = comma != NULL ? comma + 1 : NULL;
+        trim(&from, &to);
+        if (from == to)
+            continue;
+        auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
+        if (digest(from, to, auth->digests[auth->count]))
+            ++auth->count;
+    }
+    return auth->count;
+}
+
+void tw_auth_dispose(tw_auth_t *auth)
+{
+    free(auth->digests);
+    *auth = (tw_auth_t){0};
+}
+
+bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len)
+{
+    static const char scheme[] = "bearer";
+    unsigned char sent[TW_KEY_DIGEST_SIZE];
+    const char *from = header, *to = header + len;
+    int found = 0;
+
+    if (header == NULL)
+        return false;
+    trim(&from, &to);
+    if ((size_t)(to - from) < sizeof(scheme) ||
+        strncasecmp(from, scheme, sizeof(scheme) - 1) != 0 || !is_blank(from[sizeof(scheme) - 1]))
+        return false;
+    from += sizeof(scheme);
+    trim(&from, &to);
+    if (!digest(from, to, sent))
+        return false;
+    for (size_t i = 0; i < auth->count; ++i)
+        found |= CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) == 0;
+    return found != 0;
+}

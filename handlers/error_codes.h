@@ -1,0 +1,43 @@
+/** Every error that the HTTP API answers with: one table, from which replies, docs and tests are
+ * made. */
+#ifndef TW_HANDLERS_ERROR_CODES_H
+#define TW_HANDLERS_ERROR_CODES_H
+
+/* name, HTTP status, code, message; the message says what to change and may be made more exact by
+ * the caller */
+#define TW_ERROR_TABLE(X)                                                                          \
+    X(BAD_REQUEST, 400, "bad_request", "the request is not valid HTTP")                            \
+    X(MISSING_TOPIC, 400, "missing_topic",                                                         \
+      "name at least one topic in the x-sse-topic header or, for streams, in the topic query "     \
+      "parameter")                                                                                 \
+    X(INVALID_TOPIC, 400, "invalid_topic",                                                         \
+      "a topic is 1 to 255 bytes of printable ASCII without space and comma")                      \
+    X(TOO_MANY_TOPICS, 400, "too_many_topics", "name fewer topics")                                \
+    X(MISSING_ID, 400, "missing_id", "give the event's id in the x-sse-id header")                 \
+    X(INVALID_ID, 400, "invalid_id",                                                               \
+      "an id is printable ASCII, of at most 256 bytes for events and 128 for clients")             \
+    X(INVALID_EVENT, 400, "invalid_event",                                                         \
+      "an event type in x-sse-event is 1 to 256 bytes of printable ASCII")                         \
+    X(INVALID_PAYLOAD, 400, "invalid_payload", "the body must be UTF-8 text without NUL")          \
+    X(INVALID_PAGE, 400, "invalid_page", "page must be a positive integer")                        \
+    X(INVALID_PAGE_SIZE, 400, "invalid_page_size", "pageSize must be a positive integer")          \
+    X(INVALID_LIMIT, 400, "invalid_limit", "limit must be a positive integer")                     \
+    X(INVALID_PREFIX, 400, "invalid_prefix", "prefix is at most 255 bytes of printable ASCII")     \
+    X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
+    X(NOT_FOUND, 404, "not_found", "there is nothing at this path")                                \
+    X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
+    X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
+    X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \
+    X(INTERNAL, 500, "internal", "the gateway failed to answer; its log says why")                 \
+    X(NO_MEMORY, 503, "no_memory", "the gateway is short of memory; try again")                    \
+    X(OVER_CAPACITY, 503, "over_capacity", "a limit of this gateway is reached; try again later")  \
+    X(RUNTIME_UNAVAILABLE, 503, "runtime_unavailable", "the runtime cannot be reached; try again") \
+    X(DRAINING, 503, "draining", "the gateway shuts down; connect again")
+
+typedef enum tw_error {
+#define X(name, status, code, message) TW_ERROR_##name,
+    TW_ERROR_TABLE(X)
+#undef X
+} tw_error_t;
+
+#endif

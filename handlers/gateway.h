@@ -1,0 +1,49 @@
+/**
+ * What the handlers know of the process: set up once by server/, read by every worker.
+ */
+#ifndef TW_HANDLERS_GATEWAY_H
+#define TW_HANDLERS_GATEWAY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <h2o.h>
+
+#include "handlers/auth.h"
+#include "runtime/adapter.h"
+
+/** Answers to Origin (Fetch standard, CORS protocol). */
+typedef struct tw_cors {
+    bool any;
+    char **origins; /* owned */
+    size_t count;
+} tw_cors_t;
+
+typedef struct tw_gateway {
+    tw_adapter_t *adapter; /* borrowed */
+    tw_hub_t *hub;         /* borrowed */
+    tw_auth_t auth;
+    tw_cors_t cors;
+    const char *version;
+    int64_t started_at_ms;
+    size_t topics_max;        /* per request */
+    size_t payload_bytes_max; /* per event */
+    uint32_t retry_ms;        /* what streams tell their clients */
+    uint32_t drain_ms;
+    _Atomic bool draining;
+    _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */
+} tw_gateway_t;
+
+/** A worker's h2o context, with what handlers reach from a request: see tw_worker_of(). */
+typedef struct tw_worker_context {
+    h2o_context_t super;
+    tw_gateway_t *gateway; /* borrowed */
+    tw_fanout_t *fanout;   /* borrowed; NULL on the ops listener */
+} tw_worker_context_t;
+
+static inline tw_worker_context_t *tw_worker_of(const h2o_req_t *req)
+{
+    return (tw_worker_context_t *)req->conn->ctx;
+}
+
+#endif

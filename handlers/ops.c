@@ -1,0 +1,110 @@
+/* /healthz, /readyz and /metrics (Prometheus text format 0.0.4). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+#include "runtime/log.h"
+
+void tw_handle_health(h2o_req_t *req, tw_path_parameter_t none)
+{
+    (void)none;
+    tw_reply_json(req, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+void tw_handle_ready(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    const char *why_not = NULL;
+
+    (void)none;
+    if (atomic_load(&gateway->draining))
+        why_not = "draining";
+    else if (!gateway->adapter->ops->ready(gateway->adapter, &why_not) && why_not == NULL)
+        why_not = "the runtime is not ready";
+    if (why_not == NULL)
+        tw_reply_json(req, 200, json_pack("{s:s}", "status", "ready"));
+    else
+        tw_reply_json(req, 503, json_pack("{s:s,s:s}", "status", "unready", "reason", why_not));
+}
+
+/* --- metrics --- */
+
+static void write_head(FILE *out, const char *metric, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", metric, help, metric, type);
+}
+
+static void write_row(FILE *out, const char *metric, const char *labels, const char *type,
+                      const char *help, uint64_t value)
+{
+    if (help[0] != '\0')
+        write_head(out, metric, type, help);
+    fprintf(out, "%s%s%s%s %" PRIu64 "\n", metric, labels[0] != '\0' ? "{" : "", labels,
+            labels[0] != '\0' ? "}" : "", value);
+}
+
+static void write_latency(FILE *out, const tw_counters_t *sum)
+{
+    static const uint64_t bounds_us[] = TW_LATENCY_BOUNDS_US;
+    static const char metric[] = "tideway_publish_queued_seconds";
+    uint64_t count = 0;
+
+    write_head(out, metric, "histogram",
+               "From a publish's last byte to its event being queued on every local worker.");
+    for (int i = 0; i < TW_LATENCY_BOUND_COUNT; ++i) {
+        count += sum->latency[i];
+        fprintf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", metric, (double)bounds_us[i] / 1e6,
+                count);
+    }
+    count += sum->latency[TW_LATENCY_BOUND_COUNT];
+    fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", metric, count);
+    fprintf(out, "%s_sum %.6f\n%s_count %" PRIu64 "\n", metric, (double)sum->latency_sum_us / 1e6,
+            metric, count);
+}
+
+static void write_metrics(FILE *out, const tw_gateway_t *gateway)
+{
+    const tw_hub_t *hub = gateway->hub;
+    tw_counters_t sum = {0};
+
+    for (uint32_t w = 0; w < hub->config.worker_count; ++w)
+        tw_counters_add(&sum, &hub->fanouts[w]->counters);
+#define X(field, metric, labels, type, help) write_row(out, metric, labels, type, help, sum.field);
+    TW_COUNTER_TABLE(X)
+#undef X
+    write_head(out, "tideway_streams_closed_total", TW_COUNTER, "SSE streams closed, by reason.");
+    for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
+        fprintf(out, "tideway_streams_closed_total{reason=\"%s\"} %" PRIu64 "\n",
+                tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum.closes[i]);
+    write_latency(out, &sum);
+    write_row(out, "tideway_connections_refused_total", "", TW_COUNTER,
+              "Transport connections refused at a limit.", gateway->connections_refused);
+    write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
+              hub->index.topic_count);
+    write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", hub->kept_events);
+    write_row(out, "tideway_tail_bytes", "", TW_GAUGE, "Bytes of events kept in tails.",
+              hub->kept_bytes);
+    write_row(out, "tideway_log_lines_dropped_total", "", TW_COUNTER,
+              "Log lines that could not be written.", tw_log_dropped());
+    fprintf(out,
+            "# HELP tideway_build_info The running build.\n# TYPE tideway_build_info gauge\n"
+            "tideway_build_info{version=\"%s\",runtime=\"%s\"} 1\n",
+            gateway->version, gateway->adapter->ops->name);
+}
+
+void tw_handle_metrics(h2o_req_t *req, tw_path_parameter_t none)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    (void)none;
+    write_metrics(out, tw_worker_of(req)->gateway);
+    fclose(out);
+    tw_reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
+    free(text);
+}

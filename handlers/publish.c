@@ -1,0 +1,286 @@
+/*
+ * POST /v1/publish: who, what and where to are settled from the headers alone; a body that nobody
+ * waits for is never read.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+#include "handlers/request.h"
+#include "runtime/clock.h"
+#include "runtime/log.h"
+#include "runtime/memory.h"
+#include "runtime/sse.h"
+
+#define ID_MAX 256
+#define TYPE_MAX 256
+
+typedef enum tw_publish_stage {
+    TW_PUBLISH_ASKING,  /* the runtime is asked who follows the topics */
+    TW_PUBLISH_READING, /* it has receivers: the body may come */
+    TW_PUBLISH_REPLIED,
+} tw_publish_stage_t;
+
+/*
+ * A publish between its headers and its answer. Of its own memory: the runtime's answer may come
+ * when the request is gone.
+ */
+typedef struct tw_publish {
+    h2o_req_t *req; /* NULL: the client is gone */
+    bool asking;    /* the runtime owes an answer, which frees a publish whose client is gone */
+    bool body_follows;
+    bool inside; /* within begin(): an answer given there is acted on by its caller, which still
+                    needs this */
+    tw_publish_stage_t stage;
+    tw_topic_list_t topics; /* bytes in the request */
+    h2o_iovec_t id, type;   /* likewise */
+} tw_publish_t;
+
+static tw_counters_t *counters_of(const h2o_req_t *req)
+{
+    return &tw_worker_of(req)->fanout->counters;
+}
+
+static void destroy(tw_publish_t *publish)
+{
+    tw_topic_list_dispose(&publish->topics);
+    free(publish);
+}
+
+/* The request's pool goes. */
+static void on_request_gone(void *data)
+{
+    tw_publish_t *publish = *(tw_publish_t **)data;
+    publish->req = NULL;
+    if (!publish->asking && !publish->inside)
+        destroy(publish);
+}
+
+static void log_publish(const tw_publish_t *publish, const char *message, const char *code)
+{
+    char topics[512];
+    size_t len = 0;
+
+    for (size_t i = 0; i < publish->topics.count; ++i) {
+        const tw_topic_name_t *name = &publish->topics.items[i];
+        if (len + name->len + 1 > sizeof(topics))
+            break;
+        if (i > 0)
+            topics[len++] = ',';
+        memcpy(topics + len, name->base, name->len);
+        len += name->len;
+    }
+    const tw_log_field_t fields[] = {
+        tw_log_bytes("topic", topics, len),
+        tw_log_bytes("id", publish->id.len > 0 ? publish->id.base : "", publish->id.len),
+        tw_log_text("code", code)};
+    tw_log_write(TW_LOG_INFO, message, fields, code != NULL ? 3 : 2);
+}
+
+static void refuse(tw_publish_t *publish, tw_error_t error, const char *code)
+{
+    tw_count(&counters_of(publish->req)->published_refused, 1);
+    log_publish(publish, "publish refused", code);
+    tw_reply_error(publish->req, error);
+}
+
+static void reply_result(tw_publish_t *publish, const char *status, const uint8_t *followed,
+                         const uint64_t *delivered)
+{
+    h2o_req_t *req = publish->req;
+    json_t *dropped = json_array();
+
+    for (size_t i = 0; i < publish->topics.count; ++i)
+        if (!followed[i])
+            json_array_append_new(
+                dropped, json_stringn(publish->topics.items[i].base, publish->topics.items[i].len));
+    json_t *result = json_pack("{s:s,s:o}", "status", status, "id",
+                               tw_json_text(publish->id.base, publish->id.len));
+    if (delivered != NULL)
+        json_object_set_new(result, "delivered", json_integer((json_int_t)*delivered));
+    json_object_set_new(result, "droppedTopics", dropped);
+    tw_reply_json(req, 202, result);
+}
+
+static void reply_dropped(tw_publish_t *publish, const uint8_t *followed)
+{
+    tw_count(&counters_of(publish->req)->published_dropped, 1);
+    log_publish(publish, "publish dropped: its topics have no subscribers", NULL);
+    reply_result(publish, "dropped", followed, NULL);
+}
+
+static void fail(tw_publish_t *publish, tw_status_t status)
+{
+    tw_count(&counters_of(publish->req)->published_failed, 1);
+    log_publish(publish, "publish failed",
+                status == TW_UNAVAILABLE ? "runtime_unavailable" : "no_memory");
+    tw_reply_status(publish->req, status);
+}
+
+/* --- headers --- */
+
+/* False: answered. */
+static bool read_headers(tw_publish_t *publish)
+{
+    h2o_req_t *req = publish->req;
+
+    if (!tw_request_authorized(req) || !tw_request_topics(req, false, &publish->topics)) {
+        tw_count(&counters_of(req)->published_refused, 1);
+        log_publish(publish, "publish refused", "see the answer");
+        return false;
+    }
+    publish->id = tw_request_header(req, "x-sse-id");
+    publish->type = tw_request_header(req, "x-sse-event");
+    if (publish->id.len == 0)
+        refuse(publish, TW_ERROR_MISSING_ID, "missing_id");
+    else if (!tw_request_printable(publish->id, ID_MAX))
+        refuse(publish, TW_ERROR_INVALID_ID, "invalid_id");
+    else if (publish->type.base != NULL && !tw_request_printable(publish->type, TYPE_MAX))
+        refuse(publish, TW_ERROR_INVALID_EVENT, "invalid_event");
+    else
+        return true;
+    return false;
+}
+
+static void publish_body(tw_publish_t *publish);
+
+/* The runtime's answer to who follows the topics; comes also when the client is gone. */
+static void on_followed(void *data, tw_status_t status, const uint8_t *followed)
+{
+    tw_publish_t *publish = data;
+    h2o_req_t *req = publish->req;
+
+    publish->asking = false;
+    if (req == NULL) {
+        destroy(publish);
+        return;
+    }
+    if (status == TW_OK && memchr(followed, 1, publish->topics.count) != NULL) {
+        publish->stage = TW_PUBLISH_READING;
+        if (!publish->body_follows)
+            publish_body(publish);
+        else if (!publish->inside)
+            h2o_req_decide_body(req, H2O_BODY_READ);
+        return;
+    }
+    publish->stage = TW_PUBLISH_REPLIED;
+    if (publish->body_follows && !publish->inside)
+        h2o_req_decide_body(req, H2O_BODY_DISCARD);
+    if (status == TW_OK)
+        reply_dropped(publish, followed);
+    else
+        fail(publish, status);
+}
+
+/* From the headers to the question who follows. Returns how far it got. */
+static tw_publish_stage_t begin(h2o_req_t *req, bool body_follows)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    tw_publish_t *publish = tw_alloc(sizeof(*publish));
+    tw_publish_t **from_pool =
+        h2o_mem_alloc_shared(&req->pool, sizeof(*from_pool), on_request_gone);
+
+    *from_pool = publish;
+    req->handler_data = publish;
+    publish->req = req;
+    publish->body_follows = body_follows;
+    publish->inside = true;
+    tw_topic_list_init(&publish->topics, gateway->topics_max);
+    if (read_headers(publish)) {
+        publish->asking = true;
+        gateway->adapter->ops->has_subscribers(gateway->adapter, tw_worker_of(req)->fanout,
+                                               &publish->topics, on_followed, publish);
+    } else {
+        publish->stage = TW_PUBLISH_REPLIED;
+    }
+    publish->inside = false;
+    tw_publish_stage_t stage = publish->stage;
+    if (publish->req == NULL && !publish->asking)
+        destroy(publish);
+    return stage;
+}
+
+h2o_body_decision_t tw_publish_on_headers(h2o_req_t *req)
+{
+    switch (begin(req, true)) {
+    case TW_PUBLISH_ASKING:
+        return H2O_BODY_HOLD;
+    case TW_PUBLISH_READING:
+        return H2O_BODY_READ;
+    case TW_PUBLISH_REPLIED:
+        break;
+    }
+    return H2O_BODY_DISCARD;
+}
+
+/* --- body --- */
+
+static void on_published(void *data, tw_status_t status, const tw_dispatch_result_t *result)
+{
+    tw_publish_t *publish = data;
+
+    publish->asking = false;
+    if (publish->req == NULL) {
+        destroy(publish);
+        return;
+    }
+    publish->stage = TW_PUBLISH_REPLIED;
+    if (status != TW_OK) {
+        fail(publish, status);
+    } else if (result->accepted_count == 0) { /* the last subscriber left while the body came */
+        reply_dropped(publish, result->accepted);
+    } else {
+        tw_count(&counters_of(publish->req)->published_accepted, 1);
+        reply_result(publish, "accepted", result->accepted, &result->delivered);
+    }
+}
+
+static void publish_body(tw_publish_t *publish)
+{
+    h2o_req_t *req = publish->req;
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    const tw_event_spec_t spec = {.topics = &publish->topics,
+                                  .id = publish->id.base,
+                                  .id_len = publish->id.len,
+                                  .type = publish->type.base,
+                                  .type_len = publish->type.len,
+                                  .payload = req->entity.base != NULL ? req->entity.base : "",
+                                  .payload_len = req->entity.base != NULL ? req->entity.len : 0,
+                                  .published_at_ms = tw_clock_wall_ms()};
+
+    if (spec.payload_len > gateway->payload_bytes_max) {
+        tw_count(&counters_of(req)->published_refused, 1);
+        log_publish(publish, "publish refused", "payload_too_large");
+        tw_reply_h2o_error(req, 413, "", "", 0);
+        return;
+    }
+    if (!tw_sse_text_valid(spec.payload, spec.payload_len)) {
+        refuse(publish, TW_ERROR_INVALID_PAYLOAD, "invalid_payload");
+        return;
+    }
+    tw_event_t *event = tw_event_create(&spec);
+    if (event == NULL) {
+        fail(publish, TW_NO_MEMORY);
+        return;
+    }
+    publish->asking = true;
+    gateway->adapter->ops->publish(gateway->adapter, tw_worker_of(req)->fanout, event, on_published,
+                                   publish);
+    tw_event_unref(event);
+}
+
+void tw_handle_publish(h2o_req_t *req, tw_path_parameter_t none)
+{
+    tw_publish_t *publish = req->handler_data;
+
+    (void)none;
+    if (publish == NULL) { /* no body: all is here at once */
+        begin(req, false);
+    } else {
+        assert(publish->stage == TW_PUBLISH_READING);
+        publish_body(publish);
+    }
+}

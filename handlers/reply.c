@@ -1,0 +1,211 @@
+#include "handlers/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "runtime/memory.h"
+
+#define MESSAGE_MAX 512
+#define ABOUT_MAX 80
+#define RETRY_AFTER "1"
+
+static const struct {
+    int status;
+    const char *code;
+    const char *message;
+} errors[] = {
+#define X(name, status, code, message) {status, code, message},
+    TW_ERROR_TABLE(X)
+#undef X
+};
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 413:
+        return "Content Too Large";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return status < 500 ? "Error" : "Internal Server Error";
+    }
+}
+
+static bool origin_allowed(const tw_cors_t *cors, h2o_iovec_t origin)
+{
+    for (size_t i = 0; i < cors->count; ++i)
+        if (strlen(cors->origins[i]) == origin.len &&
+            memcmp(cors->origins[i], origin.base, origin.len) == 0)
+            return true;
+    return cors->any;
+}
+
+void tw_reply_add_cors(h2o_req_t *req)
+{
+    const tw_cors_t *cors = &tw_worker_of(req)->gateway->cors;
+    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
+
+    if (!cors->any && cors->count == 0)
+        return;
+    if (!cors->any)
+        h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("vary"), 0,
+                              H2O_STRLIT("Origin"), 1);
+    if (i == -1 || !origin_allowed(cors, req->headers.entries[i].value))
+        return;
+    h2o_iovec_t origin =
+        cors->any ? h2o_iovec_init(H2O_STRLIT("*")) : req->headers.entries[i].value;
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("access-control-allow-origin"),
+                          0, NULL, origin.base, origin.len);
+    h2o_add_header_by_str(&req->pool, &req->res.headers,
+                          H2O_STRLIT("access-control-expose-headers"), 0, NULL,
+                          H2O_STRLIT("x-sse-connection-id, retry-after, www-authenticate"));
+}
+
+void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
+                   size_t len)
+{
+    req->res.status = status;
+    req->res.reason = reason_of(status);
+    req->res.content_length = len;
+    if (content_type != NULL)
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
+                       strlen(content_type));
+    h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"),
+                   0);
+    tw_reply_add_cors(req);
+    if (status >= 400 && status < 500 && tw_worker_of(req)->fanout != NULL)
+        tw_count(&tw_worker_of(req)->fanout->counters.bad_requests, 1);
+    h2o_send_inline(req, text, len);
+}
+
+void tw_reply_json(h2o_req_t *req, int status, json_t *value)
+{
+    char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+
+    json_decref(value);
+    if (text == NULL) {
+        tw_reply_error(req, TW_ERROR_INTERNAL);
+        return;
+    }
+    tw_reply_text(req, status, "application/json", text, strlen(text));
+    free(text);
+}
+
+static void reply_message(h2o_req_t *req, tw_error_t error, json_t *message)
+{
+    if (errors[error].status == 503)
+        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("retry-after"), 0, NULL,
+                              H2O_STRLIT(RETRY_AFTER));
+    tw_reply_json(
+        req, errors[error].status,
+        json_pack("{s:{s:s,s:o}}", "error", "code", errors[error].code, "message", message));
+}
+
+void tw_reply_error(h2o_req_t *req, tw_error_t error)
+{
+    reply_message(req, error, json_string(errors[error].message));
+}
+
+void tw_reply_error_text(h2o_req_t *req, tw_error_t error, const char *format, ...)
+{
+    char text[MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    reply_message(req, error, tw_json_text(text, strlen(text)));
+}
+
+void tw_reply_error_about(h2o_req_t *req, tw_error_t error, const char *text, size_t len)
+{
+    bool cut = len > ABOUT_MAX;
+    tw_reply_error_text(req, error, "\"%.*s%s\": %s", (int)(cut ? ABOUT_MAX : len), text,
+                        cut ? "…" : "", errors[error].message);
+}
+
+void tw_reply_status(h2o_req_t *req, tw_status_t status)
+{
+    switch (status) {
+    case TW_OVER_CAPACITY:
+        tw_reply_error(req, TW_ERROR_OVER_CAPACITY);
+        break;
+    case TW_UNAVAILABLE:
+        tw_reply_error(req, TW_ERROR_RUNTIME_UNAVAILABLE);
+        break;
+    case TW_NO_MEMORY:
+        tw_reply_error(req, TW_ERROR_NO_MEMORY);
+        break;
+    case TW_NOT_FOUND:
+        tw_reply_error(req, TW_ERROR_NOT_FOUND);
+        break;
+    case TW_OK:
+        tw_reply_error(req, TW_ERROR_INTERNAL);
+        break;
+    }
+}
+
+void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const char *body, int flags)
+{
+    (void)reason;
+    (void)body;
+    if ((flags & H2O_SEND_ERROR_HTTP1_CLOSE_CONNECTION) != 0)
+        req->http1_is_persistent = 0;
+    switch (status) {
+    case 404:
+        tw_reply_error(req, TW_ERROR_NOT_FOUND);
+        break;
+    case 405:
+        tw_reply_error(req, TW_ERROR_METHOD_NOT_ALLOWED);
+        break;
+    case 413:
+        tw_reply_error_text(req, TW_ERROR_PAYLOAD_TOO_LARGE, "send a body of at most %zu bytes",
+                            tw_worker_of(req)->gateway->payload_bytes_max);
+        break;
+    case 503:
+        tw_reply_error(req, TW_ERROR_OVER_CAPACITY);
+        break;
+    default:
+        tw_reply_error(req, status < 500 ? TW_ERROR_BAD_REQUEST : TW_ERROR_INTERNAL);
+        break;
+    }
+}
+
+json_t *tw_json_text(const char *bytes, size_t len)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    json_t *text = json_stringn(bytes, len);
+    if (text != NULL)
+        return text;
+    char *clean = tw_alloc(len * 3 + 1), *to = clean;
+    for (size_t i = 0; i < len; ++i) {
+        if ((unsigned char)bytes[i] < 0x80) {
+            *to++ = bytes[i];
+        } else {
+            memcpy(to, replacement, 3);
+            to += 3;
+        }
+    }
+    text = json_stringn(clean, (size_t)(to - clean));
+    free(clean);
+    return text;
+}

@@ -1,0 +1,151 @@
+#include "handlers/request.h"
+
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/reply.h"
+
+h2o_iovec_t tw_request_path(const h2o_req_t *req)
+{
+    return h2o_iovec_init(req->path.base,
+                          req->query_at != SIZE_MAX ? req->query_at : req->path.len);
+}
+
+h2o_iovec_t tw_request_header(const h2o_req_t *req, const char *name)
+{
+    ssize_t i = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    return i != -1 ? req->headers.entries[i].value : h2o_iovec_init(NULL, 0);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+h2o_iovec_t tw_request_decode(h2o_req_t *req, const char *base, size_t len, bool plus)
+{
+    char *out = h2o_mem_alloc_pool(&req->pool, len + 1), *to = out;
+
+    for (size_t i = 0; i < len; ++i) {
+        int high, low;
+        if (base[i] == '%' && i + 2 < len && (high = hex_digit(base[i + 1])) >= 0 &&
+            (low = hex_digit(base[i + 2])) >= 0) {
+            *to++ = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            *to++ = plus && base[i] == '+' ? ' ' : base[i];
+        }
+    }
+    *to = '\0';
+    return h2o_iovec_init(out, (size_t)(to - out));
+}
+
+h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at)
+{
+    size_t name_len = strlen(name);
+
+    if (req->query_at == SIZE_MAX)
+        return h2o_iovec_init(NULL, 0);
+    if (*at == 0)
+        *at = req->query_at + 1;
+    while (*at < req->path.len) {
+        const char *pair = req->path.base + *at, *end = req->path.base + req->path.len;
+        const char *ampersand = memchr(pair, '&', (size_t)(end - pair));
+        if (ampersand != NULL)
+            end = ampersand;
+        *at = (size_t)(end - req->path.base) + 1;
+        if ((size_t)(end - pair) >= name_len && memcmp(pair, name, name_len) == 0 &&
+            (pair + name_len == end || pair[name_len] == '=')) {
+            const char *value = pair + name_len == end ? end : pair + name_len + 1;
+            return tw_request_decode(req, value, (size_t)(end - value), true);
+        }
+    }
+    return h2o_iovec_init(NULL, 0);
+}
+
+/* False: answered. */
+static bool add_topics(h2o_req_t *req, tw_topic_list_t *topics, h2o_iovec_t text)
+{
+    switch (tw_topic_list_add(topics, text.base, text.len)) {
+    case TW_TOPIC_LIST_OK:
+        return true;
+    case TW_TOPIC_LIST_INVALID:
+        tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topics->bad.base, topics->bad.len);
+        return false;
+    case TW_TOPIC_LIST_TOO_MANY:
+        tw_reply_error_text(req, TW_ERROR_TOO_MANY_TOPICS, "name at most %zu topics", topics->max);
+        return false;
+    }
+    return false;
+}
+
+bool tw_request_topics(h2o_req_t *req, bool query, tw_topic_list_t *topics)
+{
+    static const char name[] = "x-sse-topic";
+    ssize_t cursor = -1;
+
+    while ((cursor = h2o_find_header_by_str(&req->headers, name, sizeof(name) - 1, cursor)) != -1)
+        if (!add_topics(req, topics, req->headers.entries[cursor].value))
+            return false;
+    if (query) {
+        size_t at = 0;
+        h2o_iovec_t value;
+        while ((value = tw_request_query(req, "topic", &at)).base != NULL)
+            if (!add_topics(req, topics, value))
+                return false;
+    }
+    if (topics->count == 0)
+        tw_reply_error(req, TW_ERROR_MISSING_TOPIC);
+    return topics->count > 0;
+}
+
+bool tw_request_printable(h2o_iovec_t text, size_t max)
+{
+    if (text.len == 0 || text.len > max)
+        return false;
+    for (size_t i = 0; i < text.len; ++i)
+        if (text.base[i] < ' ' || text.base[i] > '~')
+            return false;
+    return true;
+}
+
+bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint64_t max,
+                       uint64_t *value)
+{
+    size_t at = 0;
+    h2o_iovec_t text = tw_request_query(req, name, &at);
+    uint64_t number = 0;
+    bool valid = text.len > 0;
+
+    if (text.base == NULL)
+        return true;
+    for (size_t i = 0; i < text.len && valid; ++i) {
+        valid = text.base[i] >= '0' && text.base[i] <= '9';
+        /* Anything above the cap is the cap, however many digits it has. */
+        if (number <= UINT64_MAX / 10 - 1)
+            number = number * 10 + (uint64_t)(text.base[i] - '0');
+    }
+    if (!valid || number == 0) {
+        tw_reply_error(req, error);
+        return false;
+    }
+    *value = number < max ? number : max;
+    return true;
+}
+
+bool tw_request_authorized(h2o_req_t *req)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+    h2o_iovec_t header = tw_request_header(req, "authorization");
+
+    if (tw_auth_check(&worker->gateway->auth, header.base, header.len))
+        return true;
+    tw_count(&worker->fanout->counters.unauthorized, 1);
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
+                          H2O_STRLIT("Bearer"));
+    tw_reply_error(req, TW_ERROR_UNAUTHORIZED);
+    return false;
+}

@@ -1,0 +1,204 @@
+#include "handlers/routes.h"
+
+#include <string.h>
+
+#include "handlers/gateway.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+#include "handlers/request.h"
+#include "handlers/stream.h"
+
+typedef struct tw_route {
+    const char *method;
+    const char *
+        path; /* `:` stands for one segment, which is the parameter; a final `*` for all the rest */
+    void (*handle)(h2o_req_t *req, tw_path_parameter_t parameter);
+} tw_route_t;
+
+static void handle_stream(h2o_req_t *req, tw_path_parameter_t none)
+{
+    (void)none;
+    tw_handle_stream(req);
+}
+
+static void handle_root(h2o_req_t *req, tw_path_parameter_t none)
+{
+    (void)none;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, H2O_STRLIT("/admin/"));
+    tw_reply_text(req, 302, NULL, "", 0);
+}
+
+static const tw_route_t main_routes[] = {
+    {"GET", "/v1/stream", handle_stream},
+    {"POST", "/v1/publish", tw_handle_publish},
+    {"GET", "/v1/admin/topics", tw_handle_admin_topics},
+    {"GET", "/v1/admin/topics/:/tail", tw_handle_admin_tail},
+    {"GET", "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream},
+    {"GET", "/v1/admin/connections", tw_handle_admin_connections},
+    {"DELETE", "/v1/admin/connections/:", tw_handle_admin_close},
+    {"GET", "/v1/admin/nodes", tw_handle_admin_nodes},
+    {"GET", "/v1/admin/stats", tw_handle_admin_stats},
+    {"GET", "/healthz", tw_handle_health},
+    {"GET", "/", handle_root},
+    {"GET", "/admin", handle_root},
+    {"GET", "/admin/*", tw_handle_ui},
+    {NULL, NULL, NULL},
+};
+
+static const tw_route_t ops_routes[] = {
+    {"GET", "/healthz", tw_handle_health},
+    {"GET", "/readyz", tw_handle_ready},
+    {"GET", "/metrics", tw_handle_metrics},
+    {NULL, NULL, NULL},
+};
+
+typedef struct tw_routes_handler {
+    h2o_handler_t super;
+    const tw_route_t *routes;
+} tw_routes_handler_t;
+
+static bool path_matches(const char *pattern, h2o_iovec_t path, tw_path_parameter_t *parameter)
+{
+    const char *p = path.base, *end = p + path.len;
+
+    *parameter = h2o_iovec_init(NULL, 0);
+    for (; *pattern != '\0'; ++pattern) {
+        if (*pattern == '*' || *pattern == ':') {
+            const char *slash = *pattern == ':' ? memchr(p, '/', (size_t)(end - p)) : NULL;
+            const char *to = slash != NULL ? slash : end;
+            if (*pattern == ':' && to == p)
+                return false;
+            *parameter = h2o_iovec_init(p, (size_t)(to - p));
+            p = to;
+        } else if (p == end || *p++ != *pattern) {
+            return false;
+        }
+    }
+    return p == end;
+}
+
+/* HEAD is GET without the body, which h2o leaves out; a stream has no end that a HEAD could wait
+ * for. */
+static bool method_matches(const tw_route_t *route, h2o_iovec_t method)
+{
+    if (h2o_memis(method.base, method.len, route->method, strlen(route->method)))
+        return true;
+    return h2o_memis(method.base, method.len, H2O_STRLIT("HEAD")) &&
+           strcmp(route->method, "GET") == 0 && route->handle != handle_stream &&
+           route->handle != tw_handle_admin_tail_stream;
+}
+
+static const tw_route_t *find_route(const tw_route_t *routes, h2o_req_t *req,
+                                    tw_path_parameter_t *parameter)
+{
+    h2o_iovec_t path = tw_request_path(req);
+    for (const tw_route_t *route = routes; route->method != NULL; ++route)
+        if (method_matches(route, req->method) && path_matches(route->path, path, parameter))
+            return route;
+    return NULL;
+}
+
+/* The methods that the path has, as an Allow header has them (RFC 9110 10.2.1); empty: there is no
+ * such path. */
+static h2o_iovec_t allowed_methods(const tw_route_t *routes, h2o_req_t *req)
+{
+    h2o_iovec_t path = tw_request_path(req), methods = h2o_iovec_init(NULL, 0);
+    tw_path_parameter_t parameter;
+
+    for (const tw_route_t *route = routes; route->method != NULL; ++route)
+        if (path_matches(route->path, path, &parameter))
+            methods = methods.len == 0
+                          ? h2o_iovec_init(route->method, strlen(route->method))
+                          : h2o_concat(&req->pool, methods, h2o_iovec_init(H2O_STRLIT(", ")),
+                                       h2o_iovec_init(route->method, strlen(route->method)));
+    if (methods.len > 0)
+        methods = h2o_concat(&req->pool, methods, h2o_iovec_init(H2O_STRLIT(", OPTIONS")));
+    return methods;
+}
+
+static void add_header(h2o_req_t *req, const char *name, const char *value, size_t value_len)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 0, NULL, value,
+                          value_len);
+}
+
+/* OPTIONS: what the path allows, and the answer to a browser's preflight (Fetch standard 3.2.2). */
+static void reply_options(h2o_req_t *req, h2o_iovec_t methods)
+{
+    add_header(req, "allow", methods.base, methods.len);
+    if (tw_request_header(req, "access-control-request-method").base != NULL) {
+        add_header(req, "access-control-allow-methods", methods.base, methods.len);
+        add_header(
+            req, "access-control-allow-headers",
+            H2O_STRLIT(
+                "authorization, content-type, last-event-id, x-sse-topic, x-sse-id, x-sse-event"));
+        add_header(req, "access-control-max-age", H2O_STRLIT("600"));
+    }
+    tw_reply_text(req, 204, NULL, "", 0);
+}
+
+static void reply_without_route(const tw_route_t *routes, h2o_req_t *req)
+{
+    h2o_iovec_t methods = allowed_methods(routes, req);
+
+    if (methods.len == 0) {
+        tw_reply_error(req, TW_ERROR_NOT_FOUND);
+    } else if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS"))) {
+        reply_options(req, methods);
+    } else {
+        add_header(req, "allow", methods.base, methods.len);
+        tw_reply_error(req, TW_ERROR_METHOD_NOT_ALLOWED);
+    }
+}
+
+static int on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+    const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
+    tw_path_parameter_t parameter;
+    const tw_route_t *route = find_route(self->routes, req, &parameter);
+
+    if (route != NULL)
+        route->handle(req, parameter);
+    else
+        reply_without_route(self->routes, req);
+    return 0;
+}
+
+/* A body follows. Only a publish wants it, a stream opens after it; all else is answered without
+ * it. */
+static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
+{
+    const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
+    tw_path_parameter_t parameter;
+    const tw_route_t *route = find_route(self->routes, req, &parameter);
+
+    if (route != NULL && route->handle == tw_handle_publish)
+        return tw_publish_on_headers(req);
+    if (route != NULL && route->handle == handle_stream)
+        return H2O_BODY_READ;
+    on_req(handler, req);
+    return H2O_BODY_DISCARD;
+}
+
+static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
+{
+    h2o_hostconf_t *host =
+        h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    tw_routes_handler_t *self = (tw_routes_handler_t *)h2o_create_handler(path, sizeof(*self));
+
+    self->super.on_req = on_req;
+    self->super.on_headers = on_headers;
+    self->routes = routes;
+    config->on_error = tw_reply_h2o_error;
+}
+
+void tw_routes_register(h2o_globalconf_t *config)
+{
+    register_routes(config, main_routes);
+}
+
+void tw_routes_register_ops(h2o_globalconf_t *config)
+{
+    register_routes(config, ops_routes);
+}

@@ -1,0 +1,238 @@
+#include "handlers/stream.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <h2o/http2_lean.h>
+#include <jansson.h>
+
+#include "handlers/reply.h"
+#include "handlers/request.h"
+#include "runtime/log.h"
+
+#define CLIENT_ID_MAX 128
+
+/* --- the opening block --- */
+
+static json_t *gap_topics(const tw_opening_t *opening)
+{
+    json_t *topics = json_array();
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        json_array_append_new(topics,
+                              json_stringn(opening->topics[i].base, opening->topics[i].len));
+    return topics;
+}
+
+/*
+ * The gap event comes before the id line: a client that is cut between the two still has its old
+ * id, and is told again. Heap memory, the caller's.
+ */
+static char *opening_block(const tw_gateway_t *gateway, const char *connection_id,
+                           const tw_opening_t *opening, size_t *len)
+{
+    char id[TW_POSITION_ID_SIZE], *block = NULL, *gap = NULL;
+
+    tw_position_id(opening->position, id);
+    if (opening->gap != TW_GAP_NONE) {
+        json_t *data = json_pack("{s:s,s:o}", "reason", tw_gap_label(opening->gap), "topics",
+                                 gap_topics(opening));
+        gap = json_dumps(data, JSON_COMPACT);
+        json_decref(data);
+    }
+    int written = asprintf(&block, "retry: %u\n: %s\n\n%s%s%sid: %s\n\n", gateway->retry_ms,
+                           connection_id, gap != NULL ? "event: tideway.gap\ndata: " : "",
+                           gap != NULL ? gap : "", gap != NULL ? "\n\n" : "", id);
+    free(gap);
+    if (written < 0)
+        abort();
+    *len = (size_t)written;
+    return block;
+}
+
+static void add_head(h2o_req_t *req, const char *connection_id)
+{
+    h2o_headers_t *headers = &req->res.headers;
+    char *id = h2o_strdup(&req->pool, connection_id, SIZE_MAX).base;
+
+    req->res.status = 200;
+    req->res.reason = "OK";
+    h2o_add_header(&req->pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("text/event-stream"));
+    h2o_add_header(&req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-accel-buffering"), 0, NULL,
+                          H2O_STRLIT("no"));
+    h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-sse-connection-id"), 0, NULL, id,
+                          strlen(id));
+    tw_reply_add_cors(req);
+}
+
+/* --- closing --- */
+
+void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_close_reason_t reason)
+{
+    if (tw_log_enabled(TW_LOG_DEBUG)) {
+        char id[TW_CONNECTION_ID_SIZE];
+        tw_subscriber_id(subscriber, id);
+        tw_log(TW_LOG_DEBUG, "stream closed", tw_log_text("connectionId", id),
+               tw_log_text("reason", tw_close_reason_label(reason)),
+               tw_log_number("delivered", (int64_t)subscriber->stream->delivered));
+    }
+    gateway->adapter->ops->close_stream(gateway->adapter, subscriber, reason);
+}
+
+size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason, char out[32])
+{
+    uint32_t retry_ms = gateway->retry_ms;
+
+    if (reason != TW_CLOSE_DRAIN && reason != TW_CLOSE_CONNECTION_AGE)
+        return 0;
+    /* Not at once and not all together: from now to a drain's length later. */
+    if (reason == TW_CLOSE_DRAIN)
+        retry_ms = 100 + (uint32_t)random() % (gateway->drain_ms > 100 ? gateway->drain_ms : 100);
+    return (size_t)snprintf(out, 32, "retry: %u\n\n", retry_ms);
+}
+
+void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason)
+{
+    h2o_req_t *req = opening->req;
+    tw_subscriber_t *subscriber = opening->subscriber;
+
+    opening->subscriber = NULL;
+    tw_stream_closed(tw_worker_of(req)->gateway, subscriber, reason);
+    tw_reply_error(req, reason == TW_CLOSE_DRAIN ? TW_ERROR_DRAINING : TW_ERROR_OVER_CAPACITY);
+}
+
+/* The request is gone before the stream was open. */
+static void on_opening_gone(void *data)
+{
+    tw_stream_opening_t *opening = data;
+    tw_subscriber_t *subscriber = opening->subscriber;
+
+    if (subscriber == NULL)
+        return;
+    tw_connection_t *connection = subscriber->connection;
+    opening->subscriber = NULL;
+    tw_stream_closed(tw_worker_of(opening->req)->gateway, subscriber, TW_CLOSE_CLIENT_CLOSED);
+    opening->transport->disconnect(connection);
+}
+
+/* --- opening --- */
+
+void tw_stream_set_address(tw_connection_t *connection, h2o_req_t *req)
+{
+    struct sockaddr_storage address;
+    char host[INET6_ADDRSTRLEN] = "";
+    socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
+
+    if (len == 0)
+        return;
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        snprintf(connection->remote_address, sizeof(connection->remote_address), "%s:%d", host,
+                 ntohs(v4->sin_port));
+    } else if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        snprintf(connection->remote_address, sizeof(connection->remote_address), "[%s]:%d", host,
+                 ntohs(v6->sin6_port));
+    }
+}
+
+static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
+{
+    tw_stream_opening_t *opening = data;
+    h2o_req_t *req = opening->req;
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    tw_subscriber_t *subscriber = opening->subscriber;
+    char id[TW_CONNECTION_ID_SIZE];
+    size_t len;
+
+    if (status != TW_OK) {
+        tw_connection_t *connection = subscriber->connection;
+        opening->subscriber = NULL;
+        tw_subscriber_destroy(subscriber);
+        opening->transport->disconnect(connection);
+        tw_count(&tw_worker_of(req)->fanout->counters.streams_refused, 1);
+        tw_reply_status(req, status);
+        return;
+    }
+    tw_subscriber_id(subscriber, id);
+    if (tw_log_enabled(TW_LOG_DEBUG))
+        tw_log(TW_LOG_DEBUG, "stream opened", tw_log_text("connectionId", id),
+               tw_log_text("remoteAddress", subscriber->connection->remote_address),
+               tw_log_number("topics", subscriber->topic_count));
+    add_head(req, id);
+    char *block = opening_block(gateway, id, how, &len);
+    opening->transport->begin(opening, block, len);
+    free(block);
+}
+
+/* The client's own hint, from header or query. False: answered. */
+static bool read_client_id(h2o_req_t *req, h2o_iovec_t *id)
+{
+    size_t at = 0;
+
+    *id = tw_request_header(req, "x-sse-id");
+    if (id->base == NULL)
+        *id = tw_request_query(req, "id", &at);
+    if (id->len == 0 || tw_request_printable(*id, CLIENT_ID_MAX))
+        return true;
+    tw_reply_error(req, TW_ERROR_INVALID_ID);
+    return false;
+}
+
+static tw_resume_t read_resume(h2o_req_t *req)
+{
+    size_t at = 0;
+    h2o_iovec_t id = tw_request_header(req, "last-event-id");
+
+    if (id.len == 0)
+        id = tw_request_query(req, "lastEventId", &at);
+    return (tw_resume_t){.last_event_id = id.base, .last_event_id_len = id.len};
+}
+
+static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec_t client_id,
+                        const tw_resume_t *resume)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    const tw_transport_t *transport =
+        h2o_http2_conn_of(req) != NULL ? &tw_transport_h2 : &tw_transport_pull;
+    tw_connection_t *connection = transport->connect(req);
+    /* After the connection: the pool lets go of what came last first, and the opening needs the
+     * connection then. */
+    tw_stream_opening_t *opening =
+        h2o_mem_alloc_shared(&req->pool, sizeof(*opening), on_opening_gone);
+
+    *opening = (tw_stream_opening_t){.req = req, .transport = transport};
+    opening->subscriber = tw_subscriber_create(
+        connection, topics, client_id.len > 0 ? client_id.base : NULL, client_id.len);
+    if (opening->subscriber == NULL) {
+        opening->transport->disconnect(connection);
+        tw_reply_error(req, TW_ERROR_NO_MEMORY);
+        return;
+    }
+    opening->subscriber->transport_data = opening;
+    gateway->adapter->ops->open_stream(gateway->adapter, opening->subscriber, resume, on_open,
+                                       opening);
+}
+
+void tw_handle_stream(h2o_req_t *req)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    tw_topic_list_t topics;
+    h2o_iovec_t client_id;
+
+    if (atomic_load_explicit(&gateway->draining, memory_order_relaxed)) {
+        tw_reply_error(req, TW_ERROR_DRAINING);
+        return;
+    }
+    tw_topic_list_init(&topics, gateway->topics_max);
+    if (tw_request_topics(req, true, &topics) && read_client_id(req, &client_id)) {
+        const tw_resume_t resume = read_resume(req);
+        open_stream(req, &topics, client_id, &resume);
+    }
+    tw_topic_list_dispose(&topics);
+}
