@@ -1,0 +1,123 @@
+#include "server/control.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/clock.h"
+#include "runtime/log.h"
+
+#define SWEEP_MS 1000
+#define STEP_MS 20
+#define WORKER_GRACE_MS 2000
+/* Load balancers need a moment to see that this node is unready before its door is shut. */
+#define UNREADY_MS_MAX 1000
+
+enum { RUNNING, UNREADY, DRAINING, LEAVING, STOPPED };
+
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+static void on_step(uv_timer_t *timer);
+
+static void on_adapter_stopped(void *data)
+{
+    tw_control_t *control = data;
+    for (uint32_t i = 0; i < control->worker_count; ++i)
+        tw_worker_stop(control->workers[i], WORKER_GRACE_MS);
+    control->stage = STOPPED;
+}
+
+/* Nothing is left but to let the loop run out. */
+static void close_all(tw_control_t *control)
+{
+    for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); ++i)
+        uv_close((uv_handle_t *)&control->signals[i], NULL);
+    uv_close((uv_handle_t *)&control->sweep, NULL);
+    uv_close((uv_handle_t *)&control->step, NULL);
+    if (control->reload != NULL)
+        tw_tls_reload_close(control->reload, NULL, NULL);
+    tw_ops_close(control->ops);
+}
+
+static void on_step(uv_timer_t *timer)
+{
+    tw_control_t *control = timer->data;
+    tw_adapter_t *adapter = control->gateway->adapter;
+
+    switch (control->stage) {
+    case UNREADY:
+        tw_listener_close(control->listener);
+        for (uint32_t i = 0; i < control->worker_count; ++i)
+            tw_worker_drain(control->workers[i], control->drain_ms);
+        control->drain_ends_ms = tw_clock_ms() + (int64_t)control->drain_ms;
+        control->stage = DRAINING;
+        uv_timer_start(timer, on_step, STEP_MS, STEP_MS);
+        break;
+    case DRAINING:
+        if (atomic_load(&control->gateway->hub->streams) > 0 &&
+            tw_clock_ms() < control->drain_ends_ms + STEP_MS * 5)
+            break;
+        control->stage = LEAVING;
+        tw_log(TW_LOG_INFO, "drained",
+               tw_log_number("streamsLeft", (int64_t)atomic_load(&control->gateway->hub->streams)));
+        adapter->ops->stop(adapter, on_adapter_stopped, control);
+        break;
+    case STOPPED:
+        for (uint32_t i = 0; i < control->worker_count; ++i)
+            tw_worker_join(control->workers[i]);
+        close_all(control);
+        break;
+    default:
+        break;
+    }
+}
+
+static void begin_drain(tw_control_t *control, int signum)
+{
+    uint64_t unready_ms =
+        control->drain_ms / 10 < UNREADY_MS_MAX ? control->drain_ms / 10 : UNREADY_MS_MAX;
+
+    tw_log(TW_LOG_INFO, "draining", tw_log_number("signal", signum),
+           tw_log_number("drainMs", (int64_t)control->drain_ms),
+           tw_log_number("streams", (int64_t)atomic_load(&control->gateway->hub->streams)));
+    atomic_store(&control->gateway->draining, true);
+    control->gateway->adapter->ops->drain(control->gateway->adapter);
+    control->stage = UNREADY;
+    uv_timer_start(&control->step, on_step, unready_ms, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    tw_control_t *control = handle->data;
+
+    if (signum == SIGHUP) {
+        if (control->reload != NULL)
+            tw_tls_reload_now(control->reload);
+    } else if (control->stage == RUNNING) {
+        begin_drain(control, signum);
+    } else {
+        tw_log(TW_LOG_WARN, "second signal: ending at once", tw_log_number("signal", signum));
+        tw_log_stop();
+        _exit(1);
+    }
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    const tw_control_t *control = timer->data;
+    tw_hub_sweep(control->gateway->hub);
+}
+
+void tw_control_start(tw_control_t *control)
+{
+    for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); ++i) {
+        uv_signal_init(control->loop, &control->signals[i]);
+        control->signals[i].data = control;
+        uv_signal_start(&control->signals[i], on_signal, handled_signals[i]);
+    }
+    uv_timer_init(control->loop, &control->sweep);
+    control->sweep.data = control;
+    uv_timer_start(&control->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    uv_timer_init(control->loop, &control->step);
+    control->step.data = control;
+}

@@ -1,0 +1,283 @@
+#include "server/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/clock.h"
+#include "runtime/log.h"
+#include "runtime/memory.h"
+
+#define SOCKETS_MAX 64
+#define ACCEPTS_PER_TURN 256
+#define PAUSE_MS 100
+#define LOG_INTERVAL_MS 1000
+
+typedef struct tw_listen_socket {
+    uv_poll_t poll;
+    tw_listener_t *listener;
+    int fd;
+} tw_listen_socket_t;
+
+struct tw_listener {
+    const tw_listener_config_t *config;
+    uv_timer_t pause; /* out of descriptors: accepting goes on after it */
+    int spare_fd;     /* given up to accept and close one when there are no descriptors */
+    uint32_t next;    /* where the search for the least loaded worker begins: ties go round */
+    int64_t refused_said_ms;
+    uint64_t refused;
+    unsigned open_handles;
+    size_t count;
+    tw_listen_socket_t sockets[SOCKETS_MAX];
+};
+
+static void poll_all(tw_listener_t *listener, bool on);
+
+/* --- accepting --- */
+
+static tw_worker_t *least_loaded(tw_listener_t *listener, uint64_t *total)
+{
+    const tw_listener_config_t *config = listener->config;
+    tw_worker_t *least = NULL;
+    uint64_t least_count = UINT64_MAX;
+
+    *total = 0;
+    for (uint32_t i = 0; i < config->worker_count; ++i) {
+        tw_worker_t *worker = config->workers[(listener->next + i) % config->worker_count];
+        uint64_t count = tw_worker_connections(worker);
+        *total += count;
+        if (count < least_count) {
+            least = worker;
+            least_count = count;
+        }
+    }
+    listener->next = (listener->next + 1) % config->worker_count;
+    return least;
+}
+
+static void refuse(tw_listener_t *listener, int fd, const char *why)
+{
+    int64_t now_ms = tw_clock_ms();
+
+    if (fd >= 0)
+        close(fd);
+    ++listener->refused;
+    atomic_fetch_add(listener->config->refused, 1);
+    if (now_ms - listener->refused_said_ms < LOG_INTERVAL_MS)
+        return;
+    tw_log(TW_LOG_WARN, "connections refused", tw_log_text("reason", why),
+           tw_log_number("count", (int64_t)listener->refused));
+    listener->refused_said_ms = now_ms;
+    listener->refused = 0;
+}
+
+/* No descriptor is left: the spare one takes a client off the queue to close it, then accepting
+ * rests for a moment. */
+static void on_descriptors_gone(tw_listener_t *listener, int listening_fd)
+{
+    if (listener->spare_fd >= 0)
+        close(listener->spare_fd);
+    int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
+    refuse(listener, fd,
+           "no file descriptors are left: raise the limit (ulimit -n) or lower "
+           "TIDEWAY_MAX_CONNECTIONS");
+    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    poll_all(listener, false);
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    poll_all(timer->data, true);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    tw_listen_socket_t *socket = poll->data;
+    tw_listener_t *listener = socket->listener;
+    uint64_t total;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN; ++i) {
+        int fd = accept4(socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+            on_descriptors_gone(listener, socket->fd);
+            return;
+        }
+        if (fd < 0 && errno == EAGAIN)
+            return;
+        if (fd < 0)
+            continue; /* this client is gone already */
+        tw_worker_t *worker = least_loaded(listener, &total);
+        if (total >= listener->config->connections_max)
+            refuse(listener, fd, "TIDEWAY_MAX_CONNECTIONS is reached");
+        else
+            tw_worker_give(worker, fd);
+    }
+}
+
+static void poll_all(tw_listener_t *listener, bool on)
+{
+    for (size_t i = 0; i < listener->count; ++i) {
+        if (on)
+            uv_poll_start(&listener->sockets[i].poll, UV_READABLE, on_readable);
+        else
+            uv_poll_stop(&listener->sockets[i].poll);
+    }
+    if (!on)
+        uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+/* --- opening --- */
+
+bool tw_listener_split(const char *address, size_t len, char host[256], char port[6])
+{
+    const char *colon = memrchr(address, ':', len);
+    if (colon == NULL)
+        return false;
+    size_t host_len = (size_t)(colon - address), port_len = len - host_len - 1;
+    bool bracketed = host_len >= 2 && address[0] == '[' && colon[-1] == ']';
+
+    if (bracketed) {
+        ++address;
+        host_len -= 2;
+    } else if (memchr(address, ':', host_len) != NULL) {
+        return false; /* an IPv6 address without brackets */
+    }
+    if (host_len == 0 || host_len > 255 || port_len == 0 || port_len > 5)
+        return false;
+    memcpy(host, address, host_len);
+    host[host_len] = '\0';
+    memcpy(port, colon + 1, port_len);
+    port[port_len] = '\0';
+    return strspn(port, "0123456789") == port_len && strtoul(port, NULL, 10) <= 65535;
+}
+
+static void log_address(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+        getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        tw_log(TW_LOG_INFO, "listening", tw_log_text("address", host),
+               tw_log_number("port", strtol(port, NULL, 10)));
+}
+
+/* 0, or errno */
+static int bind_one(tw_listener_t *listener, uv_loop_t *loop, const struct addrinfo *info)
+{
+    int on = 1;
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (info->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (listener->count == SOCKETS_MAX || bind(fd, info->ai_addr, info->ai_addrlen) != 0 ||
+        listen(fd, SOMAXCONN) != 0) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    tw_listen_socket_t *socket = &listener->sockets[listener->count++];
+    socket->fd = fd;
+    socket->listener = listener;
+    uv_poll_init(loop, &socket->poll, fd);
+    socket->poll.data = socket;
+    uv_poll_start(&socket->poll, UV_READABLE, on_readable);
+    log_address(fd);
+    return 0;
+}
+
+/* False with a line in `error`. */
+static bool bind_address(tw_listener_t *listener, uv_loop_t *loop, const char *address, size_t len,
+                         char *error, size_t error_size)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found;
+    char host[256], port[6];
+
+    if (!tw_listener_split(address, len, host, port)) {
+        snprintf(error, error_size,
+                 "\"%.*s\" is no address to listen on: write host:port or [v6]:port", (int)len,
+                 address);
+        return false;
+    }
+    int failed = getaddrinfo(host, port, &hints, &found);
+    if (failed != 0) {
+        snprintf(error, error_size, "cannot listen on %.*s: %s", (int)len, address,
+                 gai_strerror(failed));
+        return false;
+    }
+    int code = 0;
+    for (const struct addrinfo *info = found; info != NULL && code == 0; info = info->ai_next)
+        code = bind_one(listener, loop, info);
+    freeaddrinfo(found);
+    if (code != 0)
+        snprintf(error, error_size, "cannot listen on %.*s: %s", (int)len, address, strerror(code));
+    return code == 0;
+}
+
+tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *config,
+                                const char *addresses, char *error, size_t error_size)
+{
+    tw_listener_t *listener = tw_alloc(sizeof(*listener));
+    bool bound = true;
+
+    listener->config = config;
+    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    uv_timer_init(loop, &listener->pause);
+    listener->pause.data = listener;
+    for (const char *item = addresses; item != NULL && bound;) {
+        size_t len = strcspn(item, ",");
+        const char *next = item[len] == ',' ? item + len + 1 : NULL;
+        while (len > 0 && *item == ' ') {
+            ++item;
+            --len;
+        }
+        while (len > 0 && item[len - 1] == ' ')
+            --len;
+        if (len > 0)
+            bound = bind_address(listener, loop, item, len, error, error_size);
+        item = next;
+    }
+    if (bound && listener->count == 0) {
+        snprintf(error, error_size, "TIDEWAY_LISTEN names no address: give at least one host:port");
+        bound = false;
+    }
+    if (bound)
+        return listener;
+    tw_listener_close(listener);
+    return NULL;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    tw_listener_t *listener =
+        handle->type == UV_TIMER ? handle->data : ((tw_listen_socket_t *)handle->data)->listener;
+    if (--listener->open_handles == 0)
+        free(listener);
+}
+
+void tw_listener_close(tw_listener_t *listener)
+{
+    if (listener == NULL)
+        return;
+    listener->open_handles = 1 + (unsigned)listener->count;
+    for (size_t i = 0; i < listener->count; ++i) {
+        uv_close((uv_handle_t *)&listener->sockets[i].poll, on_handle_closed);
+        close(listener->sockets[i].fd);
+    }
+    if (listener->spare_fd >= 0)
+        close(listener->spare_fd);
+    uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
+}

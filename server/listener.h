@@ -1,0 +1,36 @@
+/**
+ * The listening sockets: they accept on the control loop and give each connection to the worker
+ * that has the fewest.
+ */
+#ifndef TW_SERVER_LISTENER_H
+#define TW_SERVER_LISTENER_H
+
+#include <uv.h>
+
+#include "server/worker.h"
+
+typedef struct tw_listener tw_listener_t;
+
+/** Borrowed, outlives the listener. */
+typedef struct tw_listener_config {
+    tw_worker_t *const *workers;
+    uint32_t worker_count;
+    uint64_t connections_max;  /* beyond it new ones are closed at once */
+    _Atomic uint64_t *refused; /* counts them */
+} tw_listener_config_t;
+
+/**
+ * Binds a comma-separated list of `host:port` and `[v6]:port`; names are looked up, all their
+ * addresses are bound. Logs each address that it serves. NULL with one line in `error` that names
+ * the address and the cause.
+ */
+tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *config,
+                                const char *addresses, char *error, size_t error_size);
+
+/** Stops accepting; the listener is freed when the loop has closed its handles. */
+void tw_listener_close(tw_listener_t *listener);
+
+/** Splits `host:port` or `[v6]:port`; texts into buffers of the caller's. False: it is neither. */
+bool tw_listener_split(const char *address, size_t len, char host[256], char port[6]);
+
+#endif

@@ -1,0 +1,11 @@
+/** Who this node is: its name and addresses, from options, environment or the machine. */
+#ifndef TW_SERVER_NODE_H
+#define TW_SERVER_NODE_H
+
+#include "runtime/adapter.h"
+#include "server/options.h"
+
+/** Fills in `info`; its strings live as long as the process. */
+void tw_node_detect(tw_node_info_t *info, const tw_options_t *options, const char *version);
+
+#endif

@@ -1,0 +1,255 @@
+#include "server/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <h2o/http1.h>
+#include <h2o/http2.h>
+
+#include "runtime/log.h"
+#include "runtime/memory.h"
+
+/* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
+ * comment. */
+#define HEARTBEAT_TICKS 8
+#define DRAIN_STEP_MS 50
+#define DRAIN_STEP_STREAMS_MAX 2000
+
+struct tw_worker {
+    const tw_worker_config_t *config;
+    uint32_t index;
+    pthread_t thread;
+    uv_loop_t loop;
+    tw_worker_context_t http;
+    tw_fanout_t fanout;
+    h2o_accept_ctx_t accept;
+    uv_timer_t heartbeat;
+    uv_timer_t drain;
+    _Atomic uint64_t connections;
+    uint64_t drain_steps; /* left */
+    bool stopping;
+    int64_t stop_by_ms;
+};
+
+/** A client's socket; h2o closes it, then on_socket_closed frees it. */
+typedef struct tw_client {
+    uv_tcp_t tcp;
+    tw_worker_t *worker;
+} tw_client_t;
+
+static void on_heartbeat(uv_timer_t *timer)
+{
+    tw_worker_t *worker = timer->data;
+    tw_fanout_advance(&worker->fanout, HEARTBEAT_TICKS);
+}
+
+tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
+{
+    tw_worker_t *worker = tw_alloc(sizeof(*worker));
+    uint64_t tick_ms = config->heartbeat_ms / HEARTBEAT_TICKS;
+
+    worker->config = config;
+    worker->index = index;
+    int error = uv_loop_init(&worker->loop);
+    assert(error == 0);
+    (void)error;
+    tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
+    tw_hub_attach(config->gateway->hub, &worker->fanout);
+    h2o_context_init(&worker->http.super, &worker->loop, config->http);
+    worker->http.gateway = config->gateway;
+    worker->http.fanout = &worker->fanout;
+    worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
+    uv_timer_init(&worker->loop, &worker->heartbeat);
+    worker->heartbeat.data = worker;
+    uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
+    uv_timer_init(&worker->loop, &worker->drain);
+    worker->drain.data = worker;
+    return worker;
+}
+
+static void *run(void *data)
+{
+    tw_worker_t *worker = data;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+void tw_worker_start(tw_worker_t *worker)
+{
+    /* HTTP/1 in h2o keeps 400 KB on the stack: the default size it is. */
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+        abort();
+}
+
+/* --- connections --- */
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    tw_client_t *client = (tw_client_t *)(void *)handle;
+    tw_worker_t *worker = client->worker;
+
+    free(client);
+    tw_uncount(&worker->fanout.counters.connections, 1);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+}
+
+static void set_socket_options(const tw_worker_t *worker, int fd)
+{
+    int on = 1;
+    unsigned timeout_ms = (unsigned)worker->config->tcp_user_timeout_ms;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    /* Data that stays unacknowledged for so long ends the connection: a peer behind a cut never
+     * says goodbye. */
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
+static void on_given(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_worker_t *worker = (tw_worker_t *)(void *)((char *)fanout - offsetof(tw_worker_t, fanout));
+    int fd = (int)(intptr_t)data;
+    tw_client_t *client = tw_alloc(sizeof(*client));
+
+    client->worker = worker;
+    tw_count(&fanout->counters.connections, 1);
+    tw_count(&fanout->counters.connections_opened, 1);
+    uv_tcp_init(&worker->loop, &client->tcp);
+    if (worker->stopping || uv_tcp_open(&client->tcp, fd) != 0) {
+        close(fd);
+        uv_close((uv_handle_t *)&client->tcp, on_socket_closed);
+        return;
+    }
+    set_socket_options(worker, fd);
+    h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&client->tcp, on_socket_closed);
+    if (worker->config->tls != NULL)
+        worker->accept.ssl_ctx = tw_tls_store_context(worker->config->tls);
+    h2o_accept(&worker->accept, sock);
+}
+
+void tw_worker_give(tw_worker_t *worker, int fd)
+{
+    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
+    tw_mailbox_post(&worker->fanout.mailbox, on_given, (void *)(intptr_t)fd);
+}
+
+uint64_t tw_worker_connections(const tw_worker_t *worker)
+{
+    return atomic_load_explicit(&worker->connections, memory_order_relaxed);
+}
+
+/* --- the end --- */
+
+typedef struct tw_worker_order {
+    tw_worker_t *worker;
+    uint64_t ms;
+} tw_worker_order_t;
+
+static void post_order(tw_worker_t *worker, tw_mailbox_fn run_order, uint64_t ms)
+{
+    tw_worker_order_t *order = tw_alloc(sizeof(*order));
+    *order = (tw_worker_order_t){.worker = worker, .ms = ms};
+    tw_mailbox_post(&worker->fanout.mailbox, run_order, order);
+}
+
+/* An equal share of what is left in each step, so that clients come back spread. */
+static void on_drain_step(uv_timer_t *timer)
+{
+    tw_worker_t *worker = timer->data;
+    uint64_t steps = worker->drain_steps > 0 ? worker->drain_steps-- : 1;
+    uint64_t open = atomic_load_explicit(&worker->fanout.counters.streams, memory_order_relaxed);
+    size_t share = (size_t)((open + steps - 1) / steps);
+
+    if (share < 1)
+        share = 1; /* those that are being opened are not counted yet */
+    if (worker->drain_steps > 0 && share > DRAIN_STEP_STREAMS_MAX)
+        share = DRAIN_STEP_STREAMS_MAX;
+    tw_fanout_close_some(&worker->fanout, steps == 1 ? SIZE_MAX : share, TW_CLOSE_DRAIN);
+}
+
+static void on_drain(void *owner, void *data)
+{
+    tw_worker_order_t *order = data;
+    tw_worker_t *worker = order->worker;
+
+    (void)owner;
+    h2o_context_request_shutdown(&worker->http.super);
+    worker->drain_steps = order->ms / DRAIN_STEP_MS + 1;
+    uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
+    free(order);
+}
+
+void tw_worker_drain(tw_worker_t *worker, uint64_t drain_ms)
+{
+    post_order(worker, on_drain, drain_ms);
+}
+
+static void shut_socket(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    uv_os_fd_t fd;
+    if (handle->type == UV_TCP && !uv_is_closing(handle) && uv_fileno(handle, &fd) == 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
+static void end_loop(tw_worker_t *worker)
+{
+    uv_timer_stop(&worker->drain);
+    uv_timer_stop(&worker->heartbeat);
+    uv_stop(&worker->loop);
+}
+
+static void on_stop_step(uv_timer_t *timer)
+{
+    tw_worker_t *worker = timer->data;
+
+    tw_fanout_close_some(&worker->fanout, SIZE_MAX, TW_CLOSE_DRAIN);
+    if (tw_worker_connections(worker) == 0 || uv_now(&worker->loop) >= (uint64_t)worker->stop_by_ms)
+        end_loop(worker);
+    else if (uv_now(&worker->loop) + 200 >= (uint64_t)worker->stop_by_ms)
+        uv_walk(&worker->loop, shut_socket, NULL); /* connections that do not end by themselves */
+}
+
+static void on_stop(void *owner, void *data)
+{
+    tw_worker_order_t *order = data;
+    tw_worker_t *worker = order->worker;
+
+    (void)owner;
+    worker->stopping = true;
+    worker->stop_by_ms = (int64_t)(uv_now(&worker->loop) + order->ms);
+    h2o_context_request_shutdown(&worker->http.super);
+    uv_timer_start(&worker->drain, on_stop_step, 0, 20);
+    free(order);
+}
+
+void tw_worker_stop(tw_worker_t *worker, uint64_t grace_ms)
+{
+    post_order(worker, on_stop, grace_ms);
+}
+
+void tw_worker_join(tw_worker_t *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+void tw_worker_destroy(tw_worker_t *worker)
+{
+    if (tw_worker_connections(worker) > 0)
+        return; /* peers that did not let go in time; the process ends anyway, and they with it */
+    tw_fanout_close(&worker->fanout);
+    uv_close((uv_handle_t *)&worker->heartbeat, NULL);
+    uv_close((uv_handle_t *)&worker->drain, NULL);
+    h2o_context_dispose(&worker->http.super);
+    for (int i = 0; i < 100 && uv_loop_close(&worker->loop) == UV_EBUSY; ++i)
+        uv_run(&worker->loop, UV_RUN_NOWAIT);
+    tw_fanout_dispose(&worker->fanout);
+    free(worker);
+}
