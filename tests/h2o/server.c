@@ -205,6 +205,26 @@ static void answer_empty_final(h2o_req_t *req)
     h2o_send(req, &body, 1, H2O_SEND_STATE_IN_PROGRESS);
 }
 
+// A response in two parts, the second of which has a buffer without content.
+static void on_empty_part_proceed(h2o_generator_t *generator, h2o_req_t *req)
+{
+    h2o_iovec_t nothing = {H2O_STRLIT("")};
+
+    (void)generator;
+    h2o_send(req, &nothing, 1, H2O_SEND_STATE_FINAL);
+}
+
+static void answer_empty_part(h2o_req_t *req)
+{
+    static h2o_generator_t generator = {on_empty_part_proceed, on_generator_event};
+    h2o_iovec_t body = {H2O_STRLIT("hello")};
+
+    req->res.status = 200;
+    req->res.content_length = body.len;
+    h2o_start_response(req, &generator);
+    h2o_send(req, &body, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
 static void answer_dropped(h2o_req_t *req)
 {
     answer(req, 202, "dropped");
@@ -280,6 +300,7 @@ static const route_t routes[] = {
     {"/stream", answer_stream EARLY(H2O_BODY_READ, NULL, 0)},
     {"/big", answer_big EARLY(H2O_BODY_READ, NULL, 0)},
     {"/empty-final", answer_empty_final EARLY(H2O_BODY_READ, NULL, 0)},
+    {"/empty-part", answer_empty_part EARLY(H2O_BODY_READ, NULL, 0)},
     {"/delay", answer_delayed EARLY(H2O_BODY_READ, NULL, 0)},
     {"/never", answer_never EARLY(H2O_BODY_READ, NULL, 0)},
     {"/data", answer_data EARLY(H2O_BODY_READ, keep_data, 0)},
