@@ -278,6 +278,17 @@ static void tear_down(tw_process_t *process)
     free(process->gateway.cors.origins);
 }
 
+/*
+ * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's defaults each of them would be mapped
+ * and given back anew, which costs as much as all else of a delivery together; so that memory stays, up to these bounds.
+ */
+static void keep_buffer_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+}
+
 int main(int argc, char *argv[])
 {
     static tw_process_t process;
@@ -301,6 +312,7 @@ int main(int argc, char *argv[])
         break;
     }
     signal(SIGPIPE, SIG_IGN);
+    keep_buffer_memory();
     tw_hash_seed();
     tw_log_start(STDERR_FILENO, (tw_log_level_t)process.options.log_level,
                  process.options.log_format == 1);

@@ -247,6 +247,9 @@ void tw_worker_destroy(tw_worker_t *worker)
     tw_fanout_close(&worker->fanout);
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
+    /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone by now. */
+    if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))
+        h2o_timeout_unlink(&worker->http.super.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&worker->http.super);
     for (int i = 0; i < 100 && uv_loop_close(&worker->loop) == UV_EBUSY; ++i)
         uv_run(&worker->loop, UV_RUN_NOWAIT);
