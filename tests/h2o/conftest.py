@@ -13,6 +13,19 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
+def pytest_addoption(parser):
+    parser.addoption("--patch", type=int, help="run the tests of this patch of the series only")
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("--patch")
+    if wanted is None:
+        return
+    chosen = [item for item in items if any(m.args[0] == wanted for m in item.iter_markers("patch"))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
 def wait_until(condition, timeout=10.0, message="condition"):
     """Polls until `condition()` is true and returns its value; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout

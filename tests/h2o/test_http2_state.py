@@ -1,0 +1,172 @@
+"""Patches 07 to 11: HTTP/2 states that a peer can lead h2o into."""
+
+import time
+
+import pytest
+
+from clients import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    FLOW_CONTROL_ERROR,
+    GOAWAY,
+    PREFACE,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    RST_STREAM,
+    Http2,
+    error_of,
+    frame,
+    headers,
+    literal,
+    ping,
+    request,
+    settings,
+    window_update,
+)
+from conftest import wait_until
+
+
+def keep_writing(client, data, seconds=2.0, stop=lambda: False):
+    """Writes `data` (an iterator of whole frames) without reading, until the time is over; returns the bytes taken."""
+    deadline, buffered, taken = time.monotonic() + seconds, b"", 0
+    while time.monotonic() < deadline and not stop():
+        if len(buffered) < 100000:
+            buffered += next(data)
+        try:
+            n = client.send_what_fits(buffered)
+        except OSError:
+            break
+        if n == 0:
+            time.sleep(0.005)
+        taken += n
+        buffered = buffered[n:]
+    return taken
+
+
+def block_output(client, requests=8, first=1):
+    """Makes the server's writes block: the client has granted any window, asks for much and reads nothing."""
+    client.send(window_update(0, 0x7FFF0000 - 65535))
+    client.send(*(headers(first + 2 * n, request("/big")) for n in range(requests)))
+
+
+@pytest.mark.patch(7)
+def test_window_update__for_a_response_that_waits_to_be_flushed(server):
+    """The windows are exactly as long as the responses, and updates arrive while the responses are being written."""
+    client = Http2(server.port, receive_buffer=4096, window=5)
+
+    def attack():
+        stream = 1
+        while True:
+            updates = b"".join(window_update(s, 1) for s in range(max(1, stream - 40), stream, 2))
+            yield ping() * 300 + headers(stream, request("/hello")) + updates
+            stream += 2
+
+    keep_writing(client, attack(), 3, lambda: not server.is_alive())
+    assert server.is_alive()
+    client.reset()
+
+
+@pytest.mark.patch(7)
+def test_settings__that_overflow_a_window_are_a_connection_error(server):
+    with Http2(server.port) as client:
+        client.send(headers(1, request("/stream")), window_update(1, 0x7FFFFFFF - 65535), settings(window=65536))
+        assert error_of(client.frames_until(lambda f: f.type == GOAWAY)[-1]) == FLOW_CONTROL_ERROR
+
+
+@pytest.mark.patch(8)
+def test_closing__with_requests_that_are_pending(start_server):
+    server = start_server(concurrent=1)
+    client = Http2(server.port, receive_buffer=4096, window=0x7FFFFFFF)
+    client.send(headers(1, request("/never")), *(headers(1 + 2 * n, request("/hello")) for n in range(1, 20)))
+    wait_until(lambda: server.stats()["requests"] == 1)
+    keep_writing(client, iter(lambda: ping() * 1000, None), 2)
+    client.reset()
+    wait_until(lambda: server.stats()["disposed"] == 1, message="the request is gone")
+    assert server.stats()["requests"] == 1, "no other request was started"
+
+
+@pytest.mark.patch(8)
+def test_closing__takes_no_input_while_a_write_is_blocked(server):
+    client = Http2(server.port, receive_buffer=4096, window=0x7FFFFFFF)
+    block_output(client)
+    wait_until(lambda: server.stats()["requests"] == 8)
+    before = server.resident_bytes()
+    client.send(frame(CONTINUATION, END_HEADERS, 201, b"x"))  # a connection error
+    keep_writing(client, iter(lambda: b"\0" * 65536, None), 3)
+    assert server.resident_bytes() - before < 32 << 20
+    client.reset()
+
+
+@pytest.mark.patch(9)
+def test_graceful_shutdown__in_the_middle_of_a_header_block(server):
+    with Http2(server.port) as client:
+        block = request("/hello")
+        client.send(headers(1, request("/never")), headers(3, block[:10], end_headers=False))
+        wait_until(lambda: server.stats()["requests"] == 1)
+        server.shut_down_gracefully()
+        client.frames_until(lambda f: f.type == GOAWAY)  # and after a second the one that counts
+        assert client.frames_until(lambda f: f.type == GOAWAY)[-1].payload[:4] == b"\0\0\0\3"
+        client.send(frame(CONTINUATION, END_HEADERS, 3, block[10:]))
+        reset = client.frames_until(lambda f: f.type == RST_STREAM)[-1]
+        assert (reset.stream, error_of(reset)) == (3, REFUSED_STREAM)
+        before = server.cpu_seconds()
+        client.frames_until_ping()
+        assert server.cpu_seconds() - before < 0.5
+
+
+@pytest.mark.patch(9)
+def test_graceful_shutdown__requests_in_flight_are_served_and_new_ones_refused(server):
+    with Http2(server.tls_port, tls=True) as client:
+        client.send(headers(1, request("/echo", "POST"), end_stream=False), frame(DATA, 0, 1, b"x" * 10))
+        client.frames_until_ping()
+        server.shut_down_gracefully()
+        client.frames_until(lambda f: f.type == GOAWAY)
+        client.send(headers(3, request("/hello")))
+        assert client.response(3)[1] == b"hello", "the first GOAWAY takes no streams away"
+        assert client.frames_until(lambda f: f.type == GOAWAY)[-1].payload[:4] == b"\0\0\0\3"
+        client.send(headers(5, request("/hello") + literal(b"a-name", b"a-value", indexed=True)))
+        assert error_of(client.response(5)[0][-1]) == REFUSED_STREAM
+        # the name is in the dynamic table, and the request in flight may refer to it
+        client.send(frame(DATA, 0, 1, b"x" * 10), headers(1, b"\xbe"))
+        assert client.response(1)[1] == b"entity=20"
+        assert client.frames_until_end() == []
+
+
+@pytest.mark.patch(9)
+def test_graceful_shutdown__idle_connections_close(server):
+    with Http2(server.port) as client:
+        server.shut_down_gracefully()
+        frames = client.frames_until_end()
+        assert [f.type for f in frames if f.type != 4][-1] == GOAWAY
+
+
+@pytest.mark.patch(10)
+def test_continuation__of_another_stream_is_a_connection_error(server):
+    with Http2(server.port) as client:
+        client.send(
+            headers(1, request("/echo", "POST"), end_stream=False),
+            frame(DATA, 0, 1, b"abc"),
+            headers(3, b"", end_headers=False),
+            frame(CONTINUATION, END_HEADERS, 1, literal(b"xx", b"y")),
+        )
+        assert error_of(client.frames_until_end()[-1]) == PROTOCOL_ERROR
+    assert server.stats()["requests"] == 0
+
+
+@pytest.mark.patch(10)
+def test_continuation__of_the_same_stream_is_fine(server):
+    with Http2(server.port) as client:
+        block = request("/hello")
+        client.send(headers(1, block[:9], end_headers=False), frame(CONTINUATION, 0, 1, block[9:20]))
+        client.send(frame(CONTINUATION, END_HEADERS, 1, block[20:]))
+        assert client.response(1)[1] == b"hello"
+
+
+@pytest.mark.patch(11)
+def test_unknown_frames__are_ignored_in_silence(server):
+    with Http2(server.port) as client:
+        client.send(*(frame(0x40 + n, 0xFF, n, b"x" * n) for n in range(100)), headers(1, request("/hello")))
+        assert client.response(1)[1] == b"hello"
+    assert server.log() == ""
