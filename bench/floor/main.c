@@ -21,7 +21,7 @@
 #include "bench/load/h2_frame.h"
 #include "bench/load/transport.h"
 
-enum { LIFETIME_SECONDS = 600, BODY_BYTES_MAX = 1 << 20 };
+enum { LIFETIME_SECONDS = 600, BODY_BYTES_MAX = 1 << 20, WRITE_BYTES = 256 * 1024 };
 
 /* SETTINGS with MAX_CONCURRENT_STREAMS = 1,000,000, and a connection window of 1 GiB. */
 static const char greeting[] =
@@ -195,7 +195,9 @@ static void on_connect(tw_loop_source_t *source, uint32_t events)
         if (connection == NULL)
             abort();
         if (tw_transport_accept(&connection->transport, &server->loop, fd, server->tls,
-                                &callbacks) != 0) {
+                                &callbacks) != 0 ||
+            tw_transport_gather_writes(&connection->transport, WRITE_BYTES) != 0) {
+            tw_transport_dispose(&connection->transport);
             free(connection);
             continue;
         }

@@ -62,7 +62,8 @@ MAIN = [
     Scenario("mixed", "1,000 topics, every stream follows four, two publishers each; every fifth "
              "event goes to a topic that nobody follows",
              {"connections": 10, "streams": 1000, "topics": 1000, "topics-per-stream": 4,
-              "publishers": 2, "lanes": 2, "nobody-percent": 20, "in-flight": 64}),
+              "publishers": 2, "lanes": 2, "nobody-percent": 20, "in-flight": 64},
+             others=("nchan",), peer_load={"duration-ms": 3000}),
     Scenario("half-rate", "10 × 1,000 streams, one topic, half of the rate that fan-out-10k reached",
              {"connections": 10, "streams": 1000, "duration-ms": 10000, "warmup-ms": 1000},
              rate_of=("fan-out-10k", 0.5), figures=LATENCY),

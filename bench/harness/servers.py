@@ -208,6 +208,14 @@ http {{
             nchan_subscriber_timeout 0;
             nchan_eventsource_ping_interval 0;
         }}
+        location ~ ^/multi/(.+)$ {{
+            nchan_subscriber eventsource;
+            nchan_channel_id $1;
+            nchan_channel_id_split_delimiter ",";
+            nchan_subscriber_first_message newest;
+            nchan_subscriber_timeout 0;
+            nchan_eventsource_ping_interval 0;
+        }}
         location ~ ^/pub/(.+)$ {{
             nchan_publisher http;
             nchan_channel_id $1;

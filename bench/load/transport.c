@@ -57,6 +57,8 @@ static bool proceed_to_open(tw_transport_t *self)
     }
     if (self->ssl != NULL) {
         int result = SSL_do_handshake(self->ssl);
+        if (self->gathers)
+            (void)BIO_flush(SSL_get_wbio(self->ssl));
         if (result != 1) {
             if (tls_again(self->ssl, result) != 0)
                 tw_transport_close(self, "TLS handshake failed");
@@ -84,7 +86,7 @@ static void on_events(tw_loop_source_t *source, uint32_t events)
         if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLIN)) == 0 || !proceed_to_open(self))
             return;
     }
-    if (events & EPOLLOUT && tw_bytes_left(&self->out) > 0)
+    if (events & EPOLLOUT && (tw_bytes_left(&self->out) > 0 || self->unflushed))
         tw_transport_write(self);
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
         tw_transport_read(self);
@@ -208,6 +210,20 @@ static long transmit(tw_transport_t *self, const char *data, size_t bytes)
     return result < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
+/* Moves what is in the TLS output buffer to the socket. False when it cannot go on now. */
+static bool flush_records(tw_transport_t *self)
+{
+    if (!self->unflushed)
+        return true;
+    if (BIO_flush(SSL_get_wbio(self->ssl)) == 1) {
+        self->unflushed = false;
+        return true;
+    }
+    if (!BIO_should_retry(SSL_get_wbio(self->ssl)))
+        tw_transport_close(self, "closed by the server while writing");
+    return false;
+}
+
 void tw_transport_write(tw_transport_t *self)
 {
     while (self->fd >= 0 && self->opened && tw_bytes_left(&self->out) > 0) {
@@ -218,8 +234,24 @@ void tw_transport_write(tw_transport_t *self)
             tw_transport_close(self, "closed by the server while writing");
             return;
         }
+        self->unflushed = self->gathers;
         tw_bytes_take(&self->out, (size_t)bytes);
     }
+    if (self->fd >= 0)
+        flush_records(self);
+}
+
+int tw_transport_gather_writes(tw_transport_t *self, int bytes)
+{
+    BIO *buffer = BIO_new(BIO_f_buffer()), *out = BIO_new_socket(self->fd, BIO_NOCLOSE);
+    if (buffer == NULL || out == NULL || BIO_set_write_buffer_size(buffer, bytes) != 1) {
+        BIO_free(buffer);
+        BIO_free(out);
+        return -1;
+    }
+    SSL_set0_wbio(self->ssl, BIO_push(buffer, out));
+    self->gathers = true;
+    return 0;
 }
 
 char *tw_transport_reserve(tw_transport_t *self, size_t bytes)

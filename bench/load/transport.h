@@ -38,6 +38,8 @@ struct st_tw_transport_t {
     SSL *ssl;        /* owned; NULL for cleartext */
     bool connected;
     bool opened;
+    bool gathers;    /* see tw_transport_gather_writes() */
+    bool unflushed;  /* encrypted output waits in the TLS output buffer */
     bool paused;     /* reads nothing: a consumer that has stopped */
     bool is_reader;  /* is on loop->readers */
     bool is_writer;  /* is on loop->writers */
@@ -72,6 +74,13 @@ char *tw_transport_reserve(tw_transport_t *self, size_t bytes);
 
 /* Makes `bytes` of what was reserved output of this turn. */
 void tw_transport_commit(tw_transport_t *self, size_t bytes);
+
+/*
+ * Gathers TLS records into writes of up to `bytes`, for a side that sends much: a system call for
+ * each record of 16 KiB costs more than the encryption. Before the handshake; 0, or -1 when out of
+ * memory.
+ */
+int tw_transport_gather_writes(tw_transport_t *self, int bytes);
 
 /* Stops or goes on reading. */
 void tw_transport_set_paused(tw_transport_t *self, bool paused);
