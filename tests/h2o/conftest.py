@@ -105,11 +105,9 @@ class Server:
 @pytest.fixture(scope="session")
 def server_program():
     path = os.environ.get("H2O_TEST_SERVER")
-    candidates = [Path(path)] if path else sorted(HERE.parent.parent.glob("build*/**/h2o_test_server"))
-    assert candidates and candidates[0].exists(), (
-        "no test server: cmake -S tests/h2o -B build-tests && cmake --build build-tests"
-    )
-    return candidates[0]
+    program = Path(path) if path else HERE.parent.parent / "build-tests" / "h2o_test_server"
+    assert program.exists(), "no test server: cmake -S tests/h2o -B build-tests && cmake --build build-tests"
+    return program
 
 
 @pytest.fixture(scope="session")
