@@ -6,19 +6,47 @@
 #define DATA "data: "
 #define DATA_LEN (sizeof(DATA) - 1)
 
-/* The end of the line that begins at p: *next is where the following one begins, or NULL when this
- * was the last. */
-static const char *line_end(const char *p, const char *end, const char **next)
-{
-    const char *lf = memchr(p, '\n', (size_t)(end - p));
-    const char *cr = memchr(p, '\r', (size_t)((lf != NULL ? lf : end) - p));
+/*
+ * A walk over the lines of a payload. It remembers where the next LF and the next CR are, so that
+ * it looks at each byte twice at most, whatever the payload is made of.
+ */
+typedef struct tw_lines {
+    const char *at, *end; /* the next line; at NULL: there is none */
+    const char *lf, *cr;  /* the first of each that is not before `at`, or end */
+} tw_lines_t;
 
-    if (cr != NULL) {
-        *next = cr + 1 < end && cr[1] == '\n' ? cr + 2 : cr + 1;
-        return cr;
-    }
-    *next = lf != NULL ? lf + 1 : NULL;
-    return lf != NULL ? lf : end;
+static const char *find(const char *p, const char *end, char c)
+{
+    const char *found = memchr(p, c, (size_t)(end - p));
+    return found != NULL ? found : end;
+}
+
+static tw_lines_t lines_of(const tw_sse_fields_t *fields)
+{
+    const char *at = fields->payload_len > 0 ? fields->payload : "";
+    const char *end = at + fields->payload_len;
+    return (tw_lines_t){.at = at, .end = end, .lf = find(at, end, '\n'), .cr = find(at, end, '\r')};
+}
+
+/* The next line without its end; false after the last one. */
+static bool next_line(tw_lines_t *lines, const char **line, size_t *len)
+{
+    if (lines->at == NULL)
+        return false;
+    if (lines->lf < lines->at)
+        lines->lf = find(lines->at, lines->end, '\n');
+    if (lines->cr < lines->at)
+        lines->cr = find(lines->at, lines->end, '\r');
+    const char *stop = lines->lf < lines->cr ? lines->lf : lines->cr;
+    *line = lines->at;
+    *len = (size_t)(stop - lines->at);
+    if (stop == lines->end)
+        lines->at = NULL;
+    else if (stop == lines->cr && stop + 1 != lines->end && stop[1] == '\n')
+        lines->at = stop + 2;
+    else
+        lines->at = stop + 1;
+    return true;
 }
 
 static size_t field_size(size_t name_len, size_t value_len)
@@ -29,10 +57,12 @@ static size_t field_size(size_t name_len, size_t value_len)
 size_t tw_sse_size(const tw_sse_fields_t *fields)
 {
     size_t size = field_size(2, fields->id_len) + field_size(5, fields->type_len) + 1;
-    const char *p = fields->payload, *end = p + fields->payload_len, *next;
+    tw_lines_t lines = lines_of(fields);
+    const char *line;
+    size_t len;
 
-    for (; p != NULL; p = next)
-        size += DATA_LEN + (size_t)(line_end(p, end, &next) - p) + 1;
+    while (next_line(&lines, &line, &len))
+        size += DATA_LEN + len + 1;
     return size;
 }
 
@@ -44,7 +74,9 @@ static char *write_bytes(char *out, const char *bytes, size_t len)
 
 char *tw_sse_write(char *out, const tw_sse_fields_t *fields)
 {
-    const char *p = fields->payload, *end = p + fields->payload_len, *next;
+    tw_lines_t lines = lines_of(fields);
+    const char *line;
+    size_t len;
 
     if (fields->id_len != 0) {
         out = write_bytes(out, "id: ", 4);
@@ -56,9 +88,9 @@ char *tw_sse_write(char *out, const tw_sse_fields_t *fields)
         out = write_bytes(out, fields->type, fields->type_len);
         *out++ = '\n';
     }
-    for (; p != NULL; p = next) {
+    while (next_line(&lines, &line, &len)) {
         out = write_bytes(out, DATA, DATA_LEN);
-        out = write_bytes(out, p, (size_t)(line_end(p, end, &next) - p));
+        out = write_bytes(out, line, len);
         *out++ = '\n';
     }
     *out++ = '\n';
