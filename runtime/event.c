@@ -11,6 +11,10 @@
 #define ID_AT (sizeof("id: ") - 1)
 #define TYPE_AT (sizeof("\nevent: ") - 1)
 
+/* A payload of line ends alone grows to a `data: ` each; beyond this a frame might not fit into 32
+ * bits. */
+#define PAYLOAD_MAX ((size_t)512 << 20)
+
 static size_t names_len(const tw_topic_list_t *topics)
 {
     size_t len = 0;
@@ -27,11 +31,13 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
                                     .type_len = spec->type_len,
                                     .payload = spec->payload,
                                     .payload_len = spec->payload_len};
+
+    assert(spec->topics->count > 0 && spec->id_len > 0);
+    if (spec->payload_len > PAYLOAD_MAX)
+        return NULL;
     size_t frame_len = tw_sse_size(&fields);
     size_t head = sizeof(tw_event_t) + spec->topics->count * sizeof(tw_topic_name_t);
     tw_event_t *event = tw_try_alloc(head + names_len(spec->topics) + frame_len);
-
-    assert(spec->topics->count > 0 && spec->id_len > 0);
     if (event == NULL)
         return NULL;
     *event = (tw_event_t){.topic_count = (uint32_t)spec->topics->count,

@@ -50,7 +50,8 @@ typedef struct tw_event_spec {
     int64_t published_at_ms;
 } tw_event_spec_t;
 
-/** A new event with one reference, the caller's; NULL when there is no memory for it. */
+/** A new event with one reference, the caller's; NULL when there is no memory for it (or its
+ * payload is above 512 MiB: a frame's length has 32 bits). */
 tw_event_t *tw_event_create(const tw_event_spec_t *spec);
 
 /** Bytes for one stream alone, as an event of no topic, without id and position; they count in
