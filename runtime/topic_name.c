@@ -41,7 +41,8 @@ bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b)
 
 int tw_topic_name_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    size_t common = a_len < b_len ? a_len : b_len;
+    int order = common > 0 ? memcmp(a, b, common) : 0; /* an empty one may have no address */
     if (order != 0)
         return order;
     return a_len < b_len ? -1 : a_len > b_len;
@@ -81,12 +82,12 @@ static inline bool is_blank(char c)
 
 tw_topic_list_result_t tw_topic_list_add(tw_topic_list_t *list, const char *text, size_t len)
 {
-    const char *end = text + len;
-
-    for (const char *item = text; item <= end;) {
-        const char *comma = item < end ? memchr(item, ',', (size_t)(end - item)) : NULL;
-        const char *from = item, *to = comma != NULL ? comma : end;
-        item = to + 1;
+    while (len > 0) {
+        const char *comma = memchr(text, ',', len);
+        const char *from = text, *to = comma != NULL ? comma : text + len;
+        size_t passed = (size_t)(to - from) + (comma != NULL);
+        text += passed;
+        len -= passed;
         while (from < to && is_blank(*from))
             ++from;
         while (to > from && is_blank(to[-1]))
