@@ -104,6 +104,10 @@ void tw_table_remove(tw_table_t *table, tw_table_node_t *node)
     assert(removed);
     (void)removed;
     --table->count;
+    if (table->count == 0 && table->now.size > SIZE_MIN) {
+        tw_table_dispose(table);
+        return;
+    }
     move_some(table);
     if (table->now.size > SIZE_MIN && table->count < table->now.size / 8 && table->past.size == 0)
         resize(table, table->now.size / 2);
