@@ -2,9 +2,13 @@
 
 #include <assert.h>
 
+#include "runtime/hash.h"
+
 void tw_ranked_tree_init(tw_ranked_tree_t *tree, tw_ranked_compare_fn compare)
 {
-    *tree = (tw_ranked_tree_t){.compare = compare, .seed = 0x9e3779b9};
+    *tree = (tw_ranked_tree_t){.compare = compare};
+    tw_random(&tree->seed, sizeof(tree->seed));
+    tree->seed |= 1; /* xorshift never leaves zero */
 }
 
 static inline uint32_t size_of(const tw_ranked_node_t *node)
@@ -22,7 +26,8 @@ size_t tw_ranked_count(const tw_ranked_tree_t *tree)
     return size_of(tree->root);
 }
 
-/* xorshift: priorities need no secrecy, since the order of insertion cannot be told from outside */
+/* xorshift from a start that nobody outside knows: who could foresee the priorities could choose
+ * names that make the tree a list. */
 static uint32_t next_priority(tw_ranked_tree_t *tree)
 {
     tree->seed ^= tree->seed << 13;
