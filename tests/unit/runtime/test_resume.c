@@ -1,0 +1,91 @@
+/* The gateway's own ids. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/resume.h"
+#include "tests/support/cmocka_test.h"
+#include "tests/support/random.h"
+
+static void expect_round_trip(uint64_t epoch, uint64_t seq)
+{
+    const tw_position_t position = {.epoch = epoch, .seq = seq};
+    char id[TW_POSITION_ID_SIZE];
+    tw_position_t parsed;
+
+    size_t written = tw_position_id(position, id);
+    assert_int_equal(written, strlen(id));
+    assert_true(tw_position_parse(id, strlen(id), &parsed));
+    assert_true(parsed.epoch == epoch && parsed.seq == seq);
+    for (size_t len = 0; len < strlen(id); ++len) {
+        bool shorter_is_one = len > 18; /* a number without its last digits is a number */
+        assert_int_equal(tw_position_parse(id, len, &parsed), shorter_is_one);
+    }
+}
+
+static void test_position__is_read_as_it_was_written(void **state)
+{
+    tw_test_random_t random;
+    char id[TW_POSITION_ID_SIZE];
+
+    tw_position_id((tw_position_t){.epoch = 0x2a, .seq = 17}, id);
+    assert_string_equal(id, "~000000000000002a-17");
+    expect_round_trip(0, 0);
+    expect_round_trip(UINT64_MAX, UINT64_MAX);
+    expect_round_trip(1, UINT64_C(10000000000000000000));
+    tw_test_random_init(&random, "position", 5);
+    for (int i = 0; i < 1000; ++i)
+        expect_round_trip(tw_test_random_next(&random),
+                          tw_test_random_next(&random) >> tw_test_random_below(&random, 64));
+}
+
+static void test_position__is_nothing_else(void **state)
+{
+    static const char *const ids[] = {"",
+                                      "~",
+                                      "1",
+                                      "000000000000002a-17",
+                                      "~000000000000002A-17",
+                                      "~00000000000002a-17",
+                                      "~0000000000000002a-17",
+                                      "~000000000000002a-017",
+                                      "~000000000000002a-+17",
+                                      "~000000000000002a- 17",
+                                      "~000000000000002a--1",
+                                      "~000000000000002a-17 ",
+                                      "~000000000000002a-17x",
+                                      "~000000000000002a-",
+                                      "~ 00000000000002a-17",
+                                      "~0x0000000000002a-17",
+                                      "~-00000000000002a-17",
+                                      "~000000000000002a-18446744073709551616",
+                                      "~000000000000002a-99999999999999999999",
+                                      "~000000000000002a-184467440737095516150"};
+    tw_position_t parsed = {.epoch = 7, .seq = 8};
+    char large[1 << 20];
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); ++i)
+        assert_false(tw_position_parse(ids[i], strlen(ids[i]), &parsed));
+    assert_false(tw_position_parse("~000000000000002a-17\0", 21, &parsed));
+    assert_false(tw_position_parse("~000000000000002a-1\0007", 21, &parsed));
+    memset(large, '~', sizeof(large));
+    assert_false(tw_position_parse(large, sizeof(large), &parsed));
+    assert_true(parsed.epoch == 7 && parsed.seq == 8);
+}
+
+static void test_gap__has_a_label(void **state)
+{
+    assert_string_equal(tw_gap_label(TW_GAP_NONE), "none");
+    assert_string_equal(tw_gap_label(TW_GAP_UNKNOWN_ID), "unknown_id");
+    assert_string_equal(tw_gap_label(TW_GAP_EVICTED), "evicted");
+    assert_string_equal(tw_gap_label(TW_GAP_OTHER_EPOCH), "other_epoch");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_position__is_read_as_it_was_written),
+        cmocka_unit_test(test_position__is_nothing_else),
+        cmocka_unit_test(test_gap__has_a_label),
+    };
+    return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
+}
