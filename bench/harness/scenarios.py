@@ -87,11 +87,11 @@ MAIN = [
              {"connections": 0, "nobody-percent": 100, "publishers": 4, "in-flight": 400},
              others=("nchan",),
              figures=("events", "event-cpu", "answer-p50", "answer-p99")),
-    Scenario("slow-consumers", "10 × 1,000 streams, 400 events/s of 1,000 bytes; two connections "
+    Scenario("slow-consumers", "10 × 100 streams, 200 events/s of 1,000 bytes; two connections "
              "stop reading",
-             {"connections": 10, "streams": 1000, "slow-connections": 2, "rate": 200,
+             {"connections": 10, "streams": 100, "slow-connections": 2, "rate": 200,
               "payload-bytes": 1000, "duration-ms": 8000, "warmup-ms": 2000},
-             gateway={"STREAM_BUFFER_BYTES": 65536},
+             gateway={"STREAM_BUFFER_BYTES": 262144},
              figures=("rate", "p50", "p99", "max", "cpu", "slow", "after")),
     Scenario("redis", "three nodes on one Redis, 9 connections × 1,000 streams, 100 topics",
              {"connections": 9, "streams": 1000, "topics": 100, "publishers": 3, "in-flight": 64},
