@@ -6,6 +6,9 @@
  *
  * A request without a body is a subscriber, one with a body is an event for all of them. Loopback
  * only; one thread; ends with SIGTERM, or by itself after ten minutes. Prints its port.
+ *
+ * tw-floor lose|repeat|swap|alter: does that to every tenth event, so that tests can see whether
+ * the load generator notices.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -36,6 +39,15 @@ static const char answer_block[] =
 
 typedef struct st_server_t server_t;
 
+typedef enum { FAULT_NONE, FAULT_LOSE, FAULT_REPEAT, FAULT_SWAP, FAULT_ALTER } fault_t;
+
+static const char *const fault_names[] = {[FAULT_LOSE] = "lose",
+                                          [FAULT_REPEAT] = "repeat",
+                                          [FAULT_SWAP] = "swap",
+                                          [FAULT_ALTER] = "alter"};
+
+enum { FAULT_EVERY = 10 };
+
 typedef struct st_connection_t {
     tw_transport_t transport;
     server_t *server;
@@ -54,6 +66,9 @@ struct st_server_t {
     SSL_CTX *tls;
     connection_t *connections;
     uint32_t stream_count;
+    fault_t fault;
+    uint64_t events;
+    tw_bytes_t swapped; /* an event that waits for the next one to overtake it */
 };
 
 static volatile sig_atomic_t ended;
@@ -108,13 +123,36 @@ static void fan_out(server_t *server, const char *frame, size_t bytes)
     }
 }
 
+static void fan_out_with_fault(server_t *server, char *frame, size_t bytes)
+{
+    bool due = ++server->events % FAULT_EVERY == 0;
+    if (due && server->fault == FAULT_LOSE)
+        return;
+    if (due && server->fault == FAULT_SWAP) {
+        tw_bytes_append(&server->swapped, frame, bytes);
+        return;
+    }
+    if (due && server->fault == FAULT_ALTER)
+        frame[bytes - sizeof("\n\n")] ^= 1;
+    fan_out(server, frame, bytes);
+    if (due && server->fault == FAULT_REPEAT)
+        fan_out(server, frame, bytes);
+    if (tw_bytes_left(&server->swapped) > 0) {
+        fan_out(server, tw_bytes_front(&server->swapped), tw_bytes_left(&server->swapped));
+        tw_bytes_take(&server->swapped, tw_bytes_left(&server->swapped));
+    }
+}
+
 static void publish(connection_t *self, uint32_t stream_id)
 {
     static char frame[BODY_BYTES_MAX + 64], answer[128];
     int bytes = snprintf(frame, sizeof(frame), "id: 00-%08x\ndata: %.*s\n\n", stream_id,
                          (int)tw_bytes_left(&self->body), tw_bytes_front(&self->body));
     tw_bytes_take(&self->body, tw_bytes_left(&self->body));
-    fan_out(self->server, frame, (size_t)bytes);
+    if (self->server->fault == FAULT_NONE)
+        fan_out(self->server, frame, (size_t)bytes);
+    else
+        fan_out_with_fault(self->server, frame, (size_t)bytes);
     bytes = snprintf(answer, sizeof(answer), "{\"status\":\"accepted\",\"delivered\":%u}",
                      self->server->stream_count);
     send_frame(self, TW_H2_HEADERS, TW_H2_FLAG_END_HEADERS, stream_id, answer_block,
@@ -233,15 +271,31 @@ static void dispose(server_t *server)
         free(connection);
     }
     close(server->fd);
+    tw_bytes_dispose(&server->swapped);
     tw_loop_dispose(&server->loop);
     SSL_CTX_free(server->tls);
 }
 
-int main(void)
+/* -1 for a fault that is not known. */
+static int choose_fault(server_t *server, const char *name)
+{
+    for (fault_t fault = FAULT_LOSE; fault <= FAULT_ALTER; fault++) {
+        if (strcmp(name, fault_names[fault]) == 0) {
+            server->fault = fault;
+            return 0;
+        }
+    }
+    fprintf(stderr, "tw-floor: no fault '%s'\n", name);
+    return -1;
+}
+
+int main(int argc, char **argv)
 {
     static server_t server;
     struct rlimit limit = {65536, 65536};
     uint64_t end_ns = tw_now_ns() + LIFETIME_SECONDS * TW_NS_PER_SECOND;
+    if (argc > 1 && choose_fault(&server, argv[1]) != 0)
+        return 2;
     setrlimit(RLIMIT_NOFILE, &limit);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);

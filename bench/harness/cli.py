@@ -25,6 +25,7 @@ def parse(arguments):
                         help="only these servers (tideway, floor, nchan, …); writes nothing")
     parser.add_argument("--build", default=str(machine.ROOT / "build"), metavar="DIR",
                         help="where tideway and tw-load were built (default: build)")
+    parser.add_argument("--junit", metavar="FILE", help="write what was verified as JUnit XML")
     parser.add_argument("--no-write", action="store_true", help="leave benchmark-results/ alone")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.what
@@ -126,4 +127,6 @@ def main():
     if runs and "quick" not in options.what and not (options.no_write or options.only):
         command = " ".join(["./dev bench", *options.what])
         print(f"written: {report.write(stem, command, about, runs, moved)}")
+    if options.junit:
+        report.write_junit(options.junit, runs, broken)
     return judge(runs, broken)

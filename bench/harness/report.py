@@ -1,7 +1,9 @@
 """What a run leaves behind: JSON for the next comparison, Markdown and a chart for people."""
 
 import json
+import pathlib
 import subprocess
+import xml.etree.ElementTree as ElementTree
 
 from . import chart, figures
 from .machine import ROOT
@@ -139,3 +141,17 @@ def write(stem, command, machine, runs, moved):
     (RESULTS / f"{stem}.md").write_text("\n".join(lines).rstrip() + "\n")
     (RESULTS / f"{stem}.svg").write_text(chart.draw(runs))
     return RESULTS / f"{stem}.md"
+
+
+def write_junit(path, runs, broken):
+    """One test case a run, failed when its deliveries were not right; `broken` are lines of text."""
+    suite = ElementTree.Element("testsuite", name="bench")
+    for run in runs:
+        case = ElementTree.SubElement(suite, "testcase", classname="bench", name=run["scenario"])
+        if not figures.is_clean(run):
+            ElementTree.SubElement(case, "failure", message=_verdict(run).strip("*"))
+    for line in broken:
+        case = ElementTree.SubElement(suite, "testcase", classname="bench", name=line.split(":")[0])
+        ElementTree.SubElement(case, "failure", message=line)
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(suite).write(path, encoding="unicode", xml_declaration=True)
