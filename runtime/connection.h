@@ -69,6 +69,7 @@ struct tw_connection {
     tw_fanout_t *fanout;
     tw_connection_t *next, *previous; /* the worker's connections that have streams */
     tw_chunk_list_t roomy, full;      /* owned chunks of stream slots */
+    uint64_t queued_bytes;            /* of its streams' queues, replays apart */
     uint32_t stream_count;
     uint16_t oldest_tick;    /* no stream was written to before this */
     const char *protocol;    /* a constant: "h2" or "http/1.1" */

@@ -15,6 +15,18 @@
  * bits. */
 #define PAYLOAD_MAX ((size_t)512 << 20)
 
+static _Atomic uint64_t live_bytes;
+
+uint64_t tw_event_live_bytes(void)
+{
+    return atomic_load_explicit(&live_bytes, memory_order_relaxed);
+}
+
+static void count_live(const tw_event_t *event)
+{
+    atomic_fetch_add_explicit(&live_bytes, tw_event_bytes(event), memory_order_relaxed);
+}
+
 static size_t names_len(const tw_topic_list_t *topics)
 {
     size_t len = 0;
@@ -56,6 +68,7 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
         event->topics[i] = (tw_topic_name_t){.base = to, .len = name->len, .hash = name->hash};
         to += name->len;
     }
+    count_live(event);
     return event;
 }
 
@@ -65,6 +78,7 @@ tw_event_t *tw_event_create_text(const char *text, size_t len)
     atomic_init(&event->refs, 1);
     event->frame_len = (uint32_t)len;
     event->frame = memcpy((char *)event + sizeof(*event), text, len);
+    count_live(event);
     return event;
 }
 
@@ -76,8 +90,10 @@ tw_event_t *tw_event_ref(tw_event_t *event)
 
 void tw_event_unref(tw_event_t *event)
 {
-    if (event != NULL && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1)
-        free(event);
+    if (event == NULL || atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    atomic_fetch_sub_explicit(&live_bytes, tw_event_bytes(event), memory_order_relaxed);
+    free(event);
 }
 
 const char *tw_event_id(const tw_event_t *event)

@@ -70,6 +70,10 @@ const char *tw_event_id(const tw_event_t *event);
 /** The event type; event->type_len bytes, not NUL-terminated. */
 const char *tw_event_type(const tw_event_t *event);
 
+/** Bytes of all events that are alive in the process: in tails, in queues, on their way. Any
+ * thread. */
+uint64_t tw_event_live_bytes(void);
+
 /** Bytes that the event occupies: what tails count. */
 size_t tw_event_bytes(const tw_event_t *event);
 

@@ -8,6 +8,9 @@
 #include "runtime/hash.h"
 #include "runtime/memory.h"
 
+/* What a queue spends on a reference to an event, its ring being half full on average. */
+#define QUEUED_EVENT_BYTES 16
+
 /* An event on its way through the workers. */
 typedef struct tw_dispatch {
     tw_event_t *event; /* owned reference */
@@ -428,6 +431,15 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch)
         hub->last = (tw_position_t){.epoch = epoch};
     }
     pthread_mutex_unlock(&hub->order);
+}
+
+bool tw_hub_is_short_of_memory(const tw_hub_t *hub)
+{
+    uint64_t alive = tw_event_live_bytes(), kept = atomic_load(&hub->kept_bytes);
+    uint64_t queued = atomic_load(&hub->queued_events) * QUEUED_EVENT_BYTES;
+
+    return hub->config.node_buffer_bytes > 0 &&
+           (alive > kept ? alive - kept : 0) + queued > hub->config.node_buffer_bytes;
 }
 
 void tw_hub_sweep(tw_hub_t *hub)

@@ -24,11 +24,13 @@
 #define TW_WORKERS_MAX 64
 
 typedef struct tw_hub_config {
-    uint32_t worker_count;        /* 1 … TW_WORKERS_MAX */
-    uint64_t streams_max;         /* per node */
-    uint64_t stream_buffer_bytes; /* a subscriber may be this far behind */
-    uint32_t tail_events;         /* per topic; 0 keeps none */
-    uint64_t tail_bytes;          /* per node */
+    uint32_t worker_count;            /* 1 … TW_WORKERS_MAX */
+    uint64_t streams_max;             /* per node */
+    uint64_t stream_buffer_bytes;     /* a subscriber may be this far behind */
+    uint64_t connection_buffer_bytes; /* the subscribers of one connection, together */
+    uint64_t node_buffer_bytes;       /* memory of all events that are not in tails; 0: no limit */
+    uint32_t tail_events;             /* per topic; 0 keeps none */
+    uint64_t tail_bytes;              /* per node */
     int64_t resume_window_ms;
 } tw_hub_config_t;
 
@@ -42,6 +44,7 @@ struct tw_hub {
     tw_position_t last;                   /* of the newest event */
     tw_event_t *oldest, *newest;          /* kept events in order */
     _Atomic uint64_t kept_bytes, kept_events;
+    _Atomic uint64_t queued_events; /* references in the queues of all subscribers */
 };
 
 tw_hub_t *tw_hub_create(const tw_hub_config_t *config);
@@ -105,6 +108,10 @@ tw_position_t tw_hub_position(tw_hub_t *hub);
 /** For adapters with an order of their own: from now on positions are of this epoch; kept events
  * are dropped. */
 void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
+
+/** Whether the events that wait for subscribers, tails apart, take more than the node may spend on
+ * them. */
+bool tw_hub_is_short_of_memory(const tw_hub_t *hub);
 
 /** Housekeeping: resume windows that ran out. About once a second, from one thread. */
 void tw_hub_sweep(tw_hub_t *hub);

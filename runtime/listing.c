@@ -53,8 +53,9 @@ static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id
         to += topics[i].len;
     }
     tw_subscriber_id(subscriber, copy->connection_id);
-    memcpy(copy->remote_address, subscriber->connection->remote_address,
-           sizeof(copy->remote_address));
+    snprintf(copy->remote_address, sizeof(copy->remote_address), "%s",
+             subscriber->remote_address != NULL ? subscriber->remote_address
+                                                : subscriber->connection->remote_address);
     copy->row = (tw_connection_row_t){
         .connection_id = copy->connection_id,
         .client_id = client_len > 0 ? memcpy(to, subscriber->client_id, client_len) : NULL,

@@ -60,9 +60,34 @@ static tw_counters_t *counters_of(tw_subscriber_t *subscriber)
     return tw_fanout_counters(subscriber->connection->fanout);
 }
 
+/* Bytes that wait because the subscriber is slow, not because it resumes. */
+static uint64_t live_bytes(const tw_queue_t *queue)
+{
+    return queue->bytes - queue->replay_left;
+}
+
+static void count_bytes(tw_subscriber_t *subscriber, uint64_t bytes, uint64_t live)
+{
+    tw_count(&counters_of(subscriber)->queued_bytes, bytes);
+    subscriber->connection->queued_bytes += live;
+}
+
+static void uncount_bytes(tw_subscriber_t *subscriber, uint64_t bytes, uint64_t live)
+{
+    tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
+    subscriber->connection->queued_bytes -= live;
+}
+
+static void count_events(tw_subscriber_t *subscriber, uint64_t added, uint64_t removed)
+{
+    tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
+    atomic_fetch_add_explicit(&hub->queued_events, added - removed, memory_order_relaxed);
+}
+
 static void pop(tw_subscriber_t *subscriber)
 {
     tw_queue_t *queue = &subscriber->queue;
+    count_events(subscriber, 0, 1);
     tw_event_unref(queue->ring[queue->first]);
     queue->first = (queue->first + 1) & (queue->capacity - 1);
     queue->offset = 0;
@@ -77,14 +102,15 @@ static void pop(tw_subscriber_t *subscriber)
 static void detach(tw_subscriber_t *subscriber)
 {
     assert(subscriber->next_doomed == NULL);
-    tw_uncount(&counters_of(subscriber)->queued_bytes, subscriber->queue.bytes);
+    uncount_bytes(subscriber, subscriber->queue.bytes, live_bytes(&subscriber->queue));
     while (subscriber->queue.count > 0)
         pop(subscriber);
     tw_connection_remove_stream(subscriber->connection, subscriber->stream);
     subscriber->stream = NULL;
     subscriber->connection = NULL; /* may be gone when the join arrives */
     free(subscriber->client_id);
-    subscriber->client_id = NULL;
+    free(subscriber->remote_address);
+    subscriber->client_id = subscriber->remote_address = NULL;
 }
 
 void tw_subscriber_destroy(tw_subscriber_t *subscriber)
@@ -138,19 +164,35 @@ static void push(tw_subscriber_t *subscriber, tw_event_t *event)
     reserve(queue, queue->count + 1);
     queue->ring[(queue->first + queue->count++) & (queue->capacity - 1)] = tw_event_ref(event);
     queue->bytes += event->frame_len;
-    tw_count(&counters_of(subscriber)->queued_bytes, event->frame_len);
+    count_bytes(subscriber, event->frame_len, event->frame_len);
+    count_events(subscriber, 1, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
+}
+
+/* Whether one event more would be too much for the subscriber, its connection or the node; *reason
+ * says which. */
+static bool is_too_much(const tw_subscriber_t *subscriber, const tw_event_t *event,
+                        tw_close_reason_t *reason)
+{
+    const tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
+    uint64_t live = live_bytes(&subscriber->queue), together = subscriber->connection->queued_bytes;
+
+    *reason = TW_CLOSE_SLOW_CONSUMER;
+    /* An event larger than the limit may wait alone: else nobody could ever get it. */
+    if (live > 0 && live + event->frame_len > hub->config.stream_buffer_bytes)
+        return true;
+    if (together > 0 && together + event->frame_len > hub->config.connection_buffer_bytes)
+        return true;
+    *reason = TW_CLOSE_NODE_MEMORY;
+    return tw_hub_is_short_of_memory(hub);
 }
 
 void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event)
 {
-    const tw_queue_t *queue = &subscriber->queue;
-    uint64_t live = queue->bytes > queue->replay_left ? queue->bytes - queue->replay_left : 0;
-    const tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
+    tw_close_reason_t reason;
 
-    /* An event larger than the limit may wait alone: else nobody could ever get it. */
-    if (live > 0 && live + event->frame_len > hub->config.stream_buffer_bytes) {
-        tw_subscriber_doom(subscriber, TW_CLOSE_SLOW_CONSUMER);
+    if (is_too_much(subscriber, event, &reason)) {
+        tw_subscriber_doom(subscriber, reason);
         return;
     }
     tw_count(&counters_of(subscriber)->queued_deliveries, 1);
@@ -163,12 +205,14 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events
 
     if (n == 0)
         return;
-    tw_uncount(&counters_of(subscriber)->queued_bytes, live.bytes);
+    uncount_bytes(subscriber, live.bytes, live_bytes(&live));
+    count_events(subscriber, 0, live.count);
     subscriber->queue = (tw_queue_t){0};
     reserve(&subscriber->queue, (uint32_t)n + live.count);
     for (size_t i = 0; i < n; ++i)
         push(subscriber, events[i]);
     subscriber->queue.replay_left = subscriber->queue.bytes;
+    subscriber->connection->queued_bytes -= subscriber->queue.bytes;
     for (uint32_t i = 0; i < live.count; ++i) {
         tw_event_t *event = live.ring[(live.first + i) & (live.capacity - 1)];
         if (event->position.seq > events[n - 1]->position.seq)
@@ -190,7 +234,8 @@ void tw_subscriber_queue_first(tw_subscriber_t *subscriber, tw_event_t *event)
     ++queue->count;
     queue->bytes += event->frame_len;
     queue->replay_left += event->frame_len;
-    tw_count(&counters_of(subscriber)->queued_bytes, event->frame_len);
+    count_bytes(subscriber, event->frame_len, 0);
+    count_events(subscriber, 1, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
 }
 
@@ -209,10 +254,11 @@ void tw_subscriber_advance(tw_subscriber_t *subscriber, size_t bytes)
     tw_queue_t *queue = &subscriber->queue;
 
     assert(queue->count > 0 && bytes <= queue->ring[queue->first]->frame_len - queue->offset);
+    uint64_t replayed = bytes < queue->replay_left ? bytes : queue->replay_left;
+    uncount_bytes(subscriber, bytes, bytes - replayed);
     queue->offset += (uint32_t)bytes;
     queue->bytes -= bytes;
-    queue->replay_left -= bytes < queue->replay_left ? bytes : queue->replay_left;
-    tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
+    queue->replay_left -= replayed;
     if (queue->offset == queue->ring[queue->first]->frame_len)
         pop(subscriber);
 }

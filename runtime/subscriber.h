@@ -50,6 +50,8 @@ struct tw_subscriber {
     tw_connection_t *connection;
     tw_stream_t *stream;  /* owned slot of the connection */
     void *transport_data; /* the transport's */
+    void *client;         /* the HTTP side's: whose limits it counts against */
+    char *remote_address; /* owned; when it is not the connection's, or NULL */
     TAILQ_ENTRY(tw_subscriber)
     waiting; /* the transport's: in its list of streams that wait for room */
     bool waits;
