@@ -27,6 +27,15 @@ static bool digest(const char *from, const char *to, unsigned char out[TW_KEY_DI
     return EVP_Digest(from, (size_t)(to - from), out, NULL, EVP_sha256(), NULL) == 1;
 }
 
+/* Whether the digest behind the last one is there already: a key given twice is one key. */
+static bool is_repeated(const tw_auth_t *auth)
+{
+    for (size_t i = 0; i < auth->count; ++i)
+        if (CRYPTO_memcmp(auth->digests[i], auth->digests[auth->count], TW_KEY_DIGEST_SIZE) == 0)
+            return true;
+    return false;
+}
+
 size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 {
     *auth = (tw_auth_t){0};
@@ -38,7 +47,7 @@ size_t tw_auth_init(tw_auth_t *auth, const char *keys)
         if (from == to)
             continue;
         auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
-        if (digest(from, to, auth->digests[auth->count]))
+        if (digest(from, to, auth->digests[auth->count]) && !is_repeated(auth))
             ++auth->count;
     }
     return auth->count;
@@ -50,12 +59,12 @@ void tw_auth_dispose(tw_auth_t *auth)
     *auth = (tw_auth_t){0};
 }
 
-bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len)
+bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t *key)
 {
     static const char scheme[] = "bearer";
     unsigned char sent[TW_KEY_DIGEST_SIZE];
     const char *from = header, *to = header + len;
-    int found = 0;
+    size_t found = 0; /* one above the key's index */
 
     if (header == NULL)
         return false;
@@ -67,7 +76,12 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len)
     trim(&from, &to);
     if (!digest(from, to, sent))
         return false;
-    for (size_t i = 0; i < auth->count; ++i)
-        found |= CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) == 0;
+    for (size_t i = 0; i < auth->count; ++i) {
+        size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0);
+        found |= (differs - 1) &
+                 (i + 1); /* all keys every time, and no branch on the outcome; one at most */
+    }
+    if (found != 0 && key != NULL)
+        *key = found - 1;
     return found != 0;
 }

@@ -25,7 +25,10 @@ size_t tw_auth_init(tw_auth_t *auth, const char *keys);
 
 void tw_auth_dispose(tw_auth_t *auth);
 
-/** Whether this Authorization header (base NULL: none) carries one of the keys. */
-bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len);
+/**
+ * Whether this Authorization header (NULL: none) carries one of the keys; then *key (may be NULL)
+ * is which, below auth->count.
+ */
+bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t *key);
 
 #endif

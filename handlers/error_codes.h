@@ -28,6 +28,10 @@
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
     X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \
+    X(RATE_LIMITED, 429, "rate_limited",                                                           \
+      "this key publishes faster than it may; wait as Retry-After says")                           \
+    X(TOO_MANY_FAILURES, 429, "too_many_failures",                                                 \
+      "too many wrong keys came from this address; wait as Retry-After says")                      \
     X(INTERNAL, 500, "internal", "the gateway failed to answer; its log says why")                 \
     X(NO_MEMORY, 503, "no_memory", "the gateway is short of memory; try again")                    \
     X(OVER_CAPACITY, 503, "over_capacity", "a limit of this gateway is reached; try again later")  \

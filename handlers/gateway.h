@@ -10,6 +10,7 @@
 #include <h2o.h>
 
 #include "handlers/auth.h"
+#include "handlers/limits.h"
 #include "runtime/adapter.h"
 
 /** Answers to Origin (Fetch standard, CORS protocol). */
@@ -23,6 +24,7 @@ typedef struct tw_gateway {
     tw_adapter_t *adapter; /* borrowed */
     tw_hub_t *hub;         /* borrowed */
     tw_auth_t auth;
+    tw_limits_t limits;
     tw_cors_t cors;
     const char *version;
     int64_t started_at_ms;

@@ -66,6 +66,28 @@ static void write_latency(FILE *out, const tw_counters_t *sum)
             metric, count);
 }
 
+static void write_refusals(FILE *out, const tw_gateway_t *gateway)
+{
+    static const char metric[] = "tideway_refused_total";
+    const tw_limits_t *limits = &gateway->limits;
+    const struct {
+        const char *labels;
+        uint64_t value;
+    } rows[] = {
+        {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections},
+        {"limit=\"connections_per_address\"", limits->refused_connections},
+        {"limit=\"streams_per_address\"", limits->refused_streams},
+        {"limit=\"auth_failures\"", limits->refused_failures},
+        {"limit=\"publish_rate\"", limits->refused_publishes},
+        {"limit=\"publishes_in_flight\"", limits->refused_in_flight},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i)
+        write_row(out, metric, rows[i].labels, TW_COUNTER,
+                  i == 0 ? "Work refused at a limit of this node, an address or a key." : "",
+                  rows[i].value);
+}
+
 static void write_metrics(FILE *out, const tw_gateway_t *gateway)
 {
     const tw_hub_t *hub = gateway->hub;
@@ -81,8 +103,7 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
         fprintf(out, "tideway_streams_closed_total{reason=\"%s\"} %" PRIu64 "\n",
                 tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum.closes[i]);
     write_latency(out, &sum);
-    write_row(out, "tideway_connections_refused_total", "", TW_COUNTER,
-              "Transport connections refused at a limit.", gateway->connections_refused);
+    write_refusals(out, gateway);
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
               hub->index.topic_count);
     write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", hub->kept_events);

@@ -3,6 +3,7 @@
  * waits for is never read.
  */
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,9 @@ typedef struct tw_publish {
     h2o_req_t *req; /* NULL: the client is gone */
     bool asking;    /* the runtime owes an answer, which frees a publish whose client is gone */
     bool body_follows;
-    bool inside; /* within begin(): an answer given there is acted on by its caller, which still
-                    needs this */
+    bool inside;  /* within begin(): an answer given there is acted on by its caller, which still
+                     needs this */
+    bool counted; /* among the publishes in flight */
     tw_publish_stage_t stage;
     tw_topic_list_t topics; /* bytes in the request */
     h2o_iovec_t id, type;   /* likewise */
@@ -54,6 +56,9 @@ static void destroy(tw_publish_t *publish)
 static void on_request_gone(void *data)
 {
     tw_publish_t *publish = *(tw_publish_t **)data;
+    if (publish->counted)
+        tw_limits_end_publish(&tw_worker_of(publish->req)->gateway->limits);
+    publish->counted = false;
     publish->req = NULL;
     if (!publish->asking && !publish->inside)
         destroy(publish);
@@ -122,16 +127,46 @@ static void fail(tw_publish_t *publish, tw_status_t status)
 
 /* --- headers --- */
 
+static bool refused(tw_publish_t *publish, const char *code)
+{
+    tw_count(&counters_of(publish->req)->published_refused, 1);
+    log_publish(publish, "publish refused", code);
+    return false;
+}
+
+/* Who may, and how much. False: answered. */
+static bool admit(tw_publish_t *publish)
+{
+    h2o_req_t *req = publish->req;
+    tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
+    size_t key;
+
+    if (!tw_request_authorized_as(req, &key))
+        return refused(publish, "unauthorized");
+    unsigned wait_s = tw_limits_publish_wait_s(limits, key);
+    if (wait_s > 0) {
+        tw_reply_error_wait(req, TW_ERROR_RATE_LIMITED, wait_s);
+        return refused(publish, "rate_limited");
+    }
+    publish->counted = tw_limits_begin_publish(limits);
+    if (!publish->counted) {
+        tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
+                            "%" PRIu64 " publishes are under way; try again",
+                            limits->config.publishes_in_flight);
+        return refused(publish, "over_capacity");
+    }
+    return true;
+}
+
 /* False: answered. */
 static bool read_headers(tw_publish_t *publish)
 {
     h2o_req_t *req = publish->req;
 
-    if (!tw_request_authorized(req) || !tw_request_topics(req, false, &publish->topics)) {
-        tw_count(&counters_of(req)->published_refused, 1);
-        log_publish(publish, "publish refused", "see the answer");
+    if (!admit(publish))
         return false;
-    }
+    if (!tw_request_topics(req, false, &publish->topics))
+        return refused(publish, "bad_topics");
     publish->id = tw_request_header(req, "x-sse-id");
     publish->type = tw_request_header(req, "x-sse-event");
     if (publish->id.len == 0)

@@ -43,6 +43,8 @@ static const char *reason_of(int status)
         return "Method Not Allowed";
     case 413:
         return "Content Too Large";
+    case 429:
+        return "Too Many Requests";
     case 503:
         return "Service Unavailable";
     default:
@@ -112,7 +114,8 @@ void tw_reply_json(h2o_req_t *req, int status, json_t *value)
 
 static void reply_message(h2o_req_t *req, tw_error_t error, json_t *message)
 {
-    if (errors[error].status == 503)
+    if (errors[error].status == 503 &&
+        h2o_find_header_by_str(&req->res.headers, H2O_STRLIT("retry-after"), -1) == -1)
         h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("retry-after"), 0, NULL,
                               H2O_STRLIT(RETRY_AFTER));
     tw_reply_json(
@@ -123,6 +126,15 @@ static void reply_message(h2o_req_t *req, tw_error_t error, json_t *message)
 void tw_reply_error(h2o_req_t *req, tw_error_t error)
 {
     reply_message(req, error, json_string(errors[error].message));
+}
+
+void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, 16);
+    int len = snprintf(text, 16, "%u", seconds);
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("retry-after"), 0, NULL, text,
+                          (size_t)len);
+    tw_reply_error(req, error);
 }
 
 void tw_reply_error_text(h2o_req_t *req, tw_error_t error, const char *format, ...)

@@ -30,6 +30,9 @@ void tw_reply_error_text(h2o_req_t *req, tw_error_t error, const char *format, .
 /** The same, the table's message with the offending text before it (cut and escaped as needed). */
 void tw_reply_error_about(h2o_req_t *req, tw_error_t error, const char *text, size_t len);
 
+/** The same with Retry-After, in seconds. */
+void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds);
+
 /** The error that a runtime status other than TW_OK means. */
 void tw_reply_status(h2o_req_t *req, tw_status_t status);
 

@@ -136,16 +136,90 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
     return true;
 }
 
-bool tw_request_authorized(h2o_req_t *req)
+/* The last address of an X-Forwarded-For list that no trusted proxy has; base NULL: all have, or it
+ * is no list of addresses. */
+static h2o_iovec_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list)
+{
+    const char *end = list.base + list.len;
+
+    while (end > list.base) {
+        const char *comma = memrchr(list.base, ',', (size_t)(end - list.base));
+        const char *from = comma != NULL ? comma + 1 : list.base, *to = end;
+        tw_client_key_t key;
+        uint8_t whole[16];
+
+        while (from < to && (*from == ' ' || *from == '\t'))
+            ++from;
+        while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+            --to;
+        if (!tw_client_key_parse(from, (size_t)(to - from), &key, whole))
+            break;
+        if (!tw_limits_is_proxy_bytes(limits, whole))
+            return h2o_iovec_init(from, (size_t)(to - from));
+        end = comma != NULL ? comma : list.base;
+    }
+    return h2o_iovec_init(NULL, 0);
+}
+
+bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text)
+{
+    const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
+    struct sockaddr_storage peer;
+    ssize_t last = -1;
+
+    if (limits->config.proxy_count == 0 ||
+        req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&peer) == 0 ||
+        !tw_limits_is_proxy(limits, (struct sockaddr *)&peer))
+        return false;
+    /* Several headers are one list in their order: the last one was written by the proxy that is
+     * next to us. */
+    for (ssize_t i = -1;
+         (i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-forwarded-for"), i)) != -1;)
+        last = i;
+    *text = last != -1 ? last_foreign(limits, req->headers.entries[last].value)
+                       : h2o_iovec_init(NULL, 0);
+    return true;
+}
+
+tw_client_key_t tw_request_client(const h2o_req_t *req)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    h2o_iovec_t text;
+    tw_client_key_t key;
+    uint8_t whole[16];
+
+    if (tw_request_proxied(req, &text) && text.base != NULL &&
+        tw_client_key_parse(text.base, text.len, &key, whole))
+        return key;
+    req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&peer);
+    return tw_client_key((struct sockaddr *)&peer);
+}
+
+bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
+    tw_limits_t *limits = &worker->gateway->limits;
     h2o_iovec_t header = tw_request_header(req, "authorization");
+    tw_client_key_t client = tw_request_client(req);
+    unsigned wait_s = tw_limits_key_wait_s(limits, &client);
 
-    if (tw_auth_check(&worker->gateway->auth, header.base, header.len))
+    if (wait_s > 0) {
+        tw_reply_error_wait(req, TW_ERROR_TOO_MANY_FAILURES, wait_s);
+        return false;
+    }
+    if (tw_auth_check(&worker->gateway->auth, header.base, header.len, key))
         return true;
+    if (header.base != NULL)
+        tw_limits_key_failed(limits, &client);
     tw_count(&worker->fanout->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
                           H2O_STRLIT("Bearer"));
     tw_reply_error(req, TW_ERROR_UNAUTHORIZED);
     return false;
+}
+
+bool tw_request_authorized(h2o_req_t *req)
+{
+    size_t key;
+    return tw_request_authorized_as(req, &key);
 }

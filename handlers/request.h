@@ -12,6 +12,7 @@
 #include <h2o.h>
 
 #include "handlers/error_codes.h"
+#include "handlers/limits.h"
 #include "runtime/topic_name.h"
 
 /** The path without the query, as sent. */
@@ -46,7 +47,20 @@ bool tw_request_printable(h2o_iovec_t text, size_t max);
 bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint64_t max,
                        uint64_t *value);
 
-/** Whether the request carries a valid key; if not, 401 is answered and counted already. */
+/**
+ * The client behind the request: its peer, or, when that is a trusted proxy, the last address of
+ * X-Forwarded-For that is none.
+ */
+tw_client_key_t tw_request_client(const h2o_req_t *req);
+
+/** Whether the peer of the request is a trusted proxy; then *text is the client's address as the
+ * proxy wrote it (base NULL: not at all). */
+bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text);
+
+/** Whether the request carries a valid key; if not, 401 or 429 is answered and counted already. */
 bool tw_request_authorized(h2o_req_t *req);
+
+/** The same; *key is the key's index. */
+bool tw_request_authorized_as(h2o_req_t *req, size_t *key);
 
 #endif

@@ -1,6 +1,7 @@
 #include "handlers/stream.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "handlers/reply.h"
 #include "handlers/request.h"
 #include "runtime/log.h"
+#include "runtime/memory.h"
 
 #define CLIENT_ID_MAX 128
 
@@ -72,6 +74,7 @@ static void add_head(h2o_req_t *req, const char *connection_id)
 
 void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_close_reason_t reason)
 {
+    tw_limits_remove_stream(&gateway->limits, subscriber->client);
     if (tw_log_enabled(TW_LOG_DEBUG)) {
         char id[TW_CONNECTION_ID_SIZE];
         tw_subscriber_id(subscriber, id);
@@ -153,6 +156,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
     if (status != TW_OK) {
         tw_connection_t *connection = subscriber->connection;
         opening->subscriber = NULL;
+        tw_limits_remove_stream(&gateway->limits, subscriber->client);
         tw_subscriber_destroy(subscriber);
         opening->transport->disconnect(connection);
         tw_count(&tw_worker_of(req)->fanout->counters.streams_refused, 1);
@@ -194,12 +198,34 @@ static tw_resume_t read_resume(h2o_req_t *req)
     return (tw_resume_t){.last_event_id = id.base, .last_event_id_len = id.len};
 }
 
+/* A proxy's streams are shown, and limited, by the address of the client behind it. False:
+ * answered. */
+static bool admit(h2o_req_t *req, tw_client_t **client)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    tw_client_key_t key = tw_request_client(req);
+
+    *client = tw_limits_add_stream(&gateway->limits, &key);
+    if (*client != NULL)
+        return true;
+    tw_count(&tw_worker_of(req)->fanout->counters.streams_refused, 1);
+    tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
+                        "this address has %" PRIu64 " open streams, as many as it may",
+                        gateway->limits.config.streams_per_address);
+    return false;
+}
+
 static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec_t client_id,
                         const tw_resume_t *resume)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     const tw_transport_t *transport =
         h2o_http2_conn_of(req) != NULL ? &tw_transport_h2 : &tw_transport_pull;
+    tw_client_t *client;
+    h2o_iovec_t address;
+
+    if (!admit(req, &client))
+        return;
     tw_connection_t *connection = transport->connect(req);
     /* After the connection: the pool lets go of what came last first, and the opening needs the
      * connection then. */
@@ -210,10 +236,14 @@ static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec
     opening->subscriber = tw_subscriber_create(
         connection, topics, client_id.len > 0 ? client_id.base : NULL, client_id.len);
     if (opening->subscriber == NULL) {
-        opening->transport->disconnect(connection);
+        tw_limits_remove_stream(&gateway->limits, client);
+        transport->disconnect(connection);
         tw_reply_error(req, TW_ERROR_NO_MEMORY);
         return;
     }
+    opening->subscriber->client = client;
+    if (tw_request_proxied(req, &address) && address.base != NULL)
+        opening->subscriber->remote_address = tw_strndup(address.base, address.len);
     opening->subscriber->transport_data = opening;
     gateway->adapter->ops->open_stream(gateway->adapter, opening->subscriber, resume, on_open,
                                        opening);

@@ -106,6 +106,7 @@ static void on_sweep(uv_timer_t *timer)
 {
     const tw_control_t *control = timer->data;
     tw_hub_sweep(control->gateway->hub);
+    tw_limits_sweep(&control->gateway->limits);
 }
 
 void tw_control_start(tw_control_t *control)

@@ -96,16 +96,36 @@ static void on_pause_over(uv_timer_t *timer)
     poll_all(timer->data, true);
 }
 
+/* To the worker, if the client may have one connection more; trusted proxies may. */
+static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const struct sockaddr *peer)
+{
+    tw_limits_t *limits = listener->config->limits;
+    tw_client_t *client = NULL;
+
+    if (!tw_limits_is_proxy(limits, peer)) {
+        tw_client_key_t key = tw_client_key(peer);
+        client = tw_limits_add_connection(limits, &key);
+        if (client == NULL) {
+            refuse(listener, fd, "an address has TIDEWAY_MAX_CONNECTIONS_PER_IP connections");
+            return;
+        }
+    }
+    tw_worker_give(worker, fd, client);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     tw_listen_socket_t *socket = poll->data;
     tw_listener_t *listener = socket->listener;
+    struct sockaddr_storage peer;
     uint64_t total;
 
     (void)status;
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; ++i) {
-        int fd = accept4(socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        socklen_t peer_len = sizeof(peer);
+        int fd =
+            accept4(socket->fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             on_descriptors_gone(listener, socket->fd);
             return;
@@ -118,7 +138,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (total >= listener->config->connections_max)
             refuse(listener, fd, "TIDEWAY_MAX_CONNECTIONS is reached");
         else
-            tw_worker_give(worker, fd);
+            give(listener, worker, fd, (struct sockaddr *)&peer);
     }
 }
 

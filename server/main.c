@@ -1,6 +1,7 @@
 /* Tideway: a Server-Sent-Events gateway. Puts the parts together, runs them, takes them apart. */
 #include <inttypes.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,11 +170,13 @@ static void set_up_http(tw_process_t *process)
 
 static void start_workers(tw_process_t *process)
 {
-    process->worker_config = (tw_worker_config_t){.gateway = &process->gateway,
-                                                  .http = &process->http,
-                                                  .tls = process->tls,
-                                                  .heartbeat_ms = process->options.heartbeat_ms,
-                                                  .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS};
+    process->worker_config = (tw_worker_config_t){
+        .gateway = &process->gateway,
+        .http = &process->http,
+        .tls = process->tls,
+        .heartbeat_ms = process->options.heartbeat_ms,
+        .handshakes_max = process->options.max_handshakes / process->worker_count + 1,
+        .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS};
     for (uint32_t i = 0; i < process->worker_count; ++i)
         process->workers[i] = tw_worker_create(&process->worker_config, i);
 }
@@ -198,6 +201,7 @@ static bool open_doors(tw_process_t *process, char *error, size_t error_size)
         (tw_listener_config_t){.workers = process->workers,
                                .worker_count = process->worker_count,
                                .connections_max = options->max_connections,
+                               .limits = &process->gateway.limits,
                                .refused = &process->gateway.connections_refused};
     *control = (tw_control_t){.loop = &process->loop,
                               .gateway = &process->gateway,
@@ -218,6 +222,27 @@ static bool open_doors(tw_process_t *process, char *error, size_t error_size)
         control->reload = tw_tls_reload_open(&process->loop, process->tls, NULL, on_reloaded, NULL);
     tw_control_start(control);
     return true;
+}
+
+/*
+ * What is sent while the process starts waits until the control loop can act on it: as PID 1 it
+ * would be lost, else a SIGHUP would end the process. Workers inherit this and never see a signal.
+ */
+static void hold_signals(void)
+{
+    sigset_t handled;
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &handled, NULL);
+}
+
+static void release_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static int run(tw_process_t *process)
@@ -250,6 +275,7 @@ static int run(tw_process_t *process)
            tw_log_text("nodeId", process->node.node_id),
            tw_log_text("runtime", process->gateway.adapter->ops->name),
            tw_log_number("workers", process->worker_count));
+    release_signals();
     uv_run(&process->loop, UV_RUN_DEFAULT);
     return EXIT_SUCCESS;
 }
@@ -279,8 +305,9 @@ static void tear_down(tw_process_t *process)
 }
 
 /*
- * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's defaults each of them would be mapped
- * and given back anew, which costs as much as all else of a delivery together; so that memory stays, up to these bounds.
+ * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's
+ * defaults each of them would be mapped and given back anew, which costs as much as all else of a
+ * delivery together; so that memory stays, up to these bounds.
  */
 static void keep_buffer_memory(void)
 {
@@ -312,6 +339,7 @@ int main(int argc, char *argv[])
         break;
     }
     signal(SIGPIPE, SIG_IGN);
+    hold_signals();
     keep_buffer_memory();
     tw_hash_seed();
     tw_log_start(STDERR_FILENO, (tw_log_level_t)process.options.log_level,

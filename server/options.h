@@ -48,11 +48,35 @@
            "open SSE streams of this node")                                                        \
     NUMBER(max_connections, "TIDEWAY_MAX_CONNECTIONS", 100000, 1, 10000000, "connections",         \
            "open transport connections of this node")                                              \
+    NUMBER(max_connections_per_ip, "TIDEWAY_MAX_CONNECTIONS_PER_IP", 10000, 0, 10000000,           \
+           "connections",                                                                          \
+           "open transport connections of one IPv4 address or IPv6 /64; 0: no limit")              \
+    NUMBER(max_streams_per_ip, "TIDEWAY_MAX_STREAMS_PER_IP", 0, 0, 100000000, "streams",           \
+           "open SSE streams of one IPv4 address or IPv6 /64; 0: no limit")                        \
+    NUMBER(max_handshakes, "TIDEWAY_MAX_HANDSHAKES", 4000, 1, 1000000, "handshakes",               \
+           "TLS handshakes under way on this node; beyond it new connections are closed")          \
+    NUMBER(max_publishes_in_flight, "TIDEWAY_MAX_PUBLISHES_IN_FLIGHT", 10000, 1, 10000000,         \
+           "publishes", "publish requests under way on this node")                                 \
+    NUMBER(publish_rate, "TIDEWAY_PUBLISH_RATE", 0, 0, 100000000, "publishes/s",                   \
+           "of one key, on this node; 0: no limit")                                                \
+    NUMBER(publish_burst, "TIDEWAY_PUBLISH_BURST", 0, 0, 100000000, "publishes",                   \
+           "that a key may save up; 0: one second of its rate")                                    \
+    NUMBER(max_auth_failures, "TIDEWAY_MAX_AUTH_FAILURES", 100, 0, 1000000, "per minute",          \
+           "wrong keys of one address before its keys are not looked at for a while; 0: no limit") \
+    TEXT(trusted_proxies, "TIDEWAY_TRUSTED_PROXIES", NULL,                                         \
+         "addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated; "   \
+         "they have no limits of their own")                                                       \
     NUMBER(max_topics, "TIDEWAY_MAX_TOPICS", 64, 1, 1024, "topics", "topics of one request")       \
     NUMBER(max_payload_bytes, "TIDEWAY_MAX_PAYLOAD_BYTES", 1048576, 1, 67108864, "bytes",          \
            "largest body of a publish")                                                            \
     NUMBER(stream_buffer_bytes, "TIDEWAY_STREAM_BUFFER_BYTES", 1048576, 1024, 1073741824, "bytes", \
            "a subscriber further behind than this is closed")                                      \
+    NUMBER(connection_buffer_bytes, "TIDEWAY_CONNECTION_BUFFER_BYTES", 268435456, 1024,            \
+           1099511627776, "bytes",                                                                 \
+           "what may wait for all subscribers of one connection; beyond it they are closed")       \
+    NUMBER(node_buffer_bytes, "TIDEWAY_NODE_BUFFER_BYTES", 1073741824, 0, 1099511627776, "bytes",  \
+           "memory of all events that wait for subscribers, tails apart; beyond it those who are " \
+           "behind are closed; 0: no limit")                                                       \
     NUMBER(tail_events, "TIDEWAY_TAIL_EVENTS", 200, 0, 100000, "events",                           \
            "newest events kept per topic")                                                         \
     NUMBER(tail_bytes, "TIDEWAY_TAIL_BYTES", 268435456, 0, 1099511627776, "bytes",                 \

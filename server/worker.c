@@ -39,10 +39,12 @@ struct tw_worker {
 };
 
 /** A client's socket; h2o closes it, then on_socket_closed frees it. */
-typedef struct tw_client {
+typedef struct tw_socket {
     uv_tcp_t tcp;
     tw_worker_t *worker;
-} tw_client_t;
+    tw_client_t *client; /* counted against its limit; or NULL */
+    int fd;              /* until it is opened */
+} tw_socket_t;
 
 static void on_heartbeat(uv_timer_t *timer)
 {
@@ -92,10 +94,12 @@ void tw_worker_start(tw_worker_t *worker)
 
 static void on_socket_closed(uv_handle_t *handle)
 {
-    tw_client_t *client = (tw_client_t *)(void *)handle;
-    tw_worker_t *worker = client->worker;
+    tw_socket_t *socket = (tw_socket_t *)(void *)handle;
+    tw_worker_t *worker = socket->worker;
 
-    free(client);
+    if (socket->client != NULL)
+        tw_limits_remove_connection(&worker->config->gateway->limits, socket->client);
+    free(socket);
     tw_uncount(&worker->fanout.counters.connections, 1);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
 }
@@ -113,31 +117,34 @@ static void set_socket_options(const tw_worker_t *worker, int fd)
 
 static void on_given(void *owner, void *data)
 {
-    tw_fanout_t *fanout = owner;
-    tw_worker_t *worker = (tw_worker_t *)(void *)((char *)fanout - offsetof(tw_worker_t, fanout));
-    int fd = (int)(intptr_t)data;
-    tw_client_t *client = tw_alloc(sizeof(*client));
+    tw_socket_t *socket = data;
+    tw_worker_t *worker = socket->worker;
 
-    client->worker = worker;
-    tw_count(&fanout->counters.connections, 1);
-    tw_count(&fanout->counters.connections_opened, 1);
-    uv_tcp_init(&worker->loop, &client->tcp);
-    if (worker->stopping || uv_tcp_open(&client->tcp, fd) != 0) {
-        close(fd);
-        uv_close((uv_handle_t *)&client->tcp, on_socket_closed);
+    (void)owner;
+    tw_count(&worker->fanout.counters.connections, 1);
+    tw_count(&worker->fanout.counters.connections_opened, 1);
+    uv_tcp_init(&worker->loop, &socket->tcp);
+    if (worker->stopping || uv_tcp_open(&socket->tcp, socket->fd) != 0) {
+        close(socket->fd);
+        uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }
-    set_socket_options(worker, fd);
-    h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&client->tcp, on_socket_closed);
+    set_socket_options(worker, socket->fd);
+    h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&socket->tcp, on_socket_closed);
     if (worker->config->tls != NULL)
         worker->accept.ssl_ctx = tw_tls_store_context(worker->config->tls);
     h2o_accept(&worker->accept, sock);
 }
 
-void tw_worker_give(tw_worker_t *worker, int fd)
+void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
 {
+    tw_socket_t *socket = tw_alloc(sizeof(*socket));
+
+    socket->worker = worker;
+    socket->client = client;
+    socket->fd = fd;
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
-    tw_mailbox_post(&worker->fanout.mailbox, on_given, (void *)(intptr_t)fd);
+    tw_mailbox_post(&worker->fanout.mailbox, on_given, socket);
 }
 
 uint64_t tw_worker_connections(const tw_worker_t *worker)
@@ -247,7 +254,8 @@ void tw_worker_destroy(tw_worker_t *worker)
     tw_fanout_close(&worker->fanout);
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
-    /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone by now. */
+    /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
+     * by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))
         h2o_timeout_unlink(&worker->http.super.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&worker->http.super);

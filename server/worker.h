@@ -22,6 +22,7 @@ typedef struct tw_worker_config {
     h2o_globalconf_t *http;
     tw_tls_store_t *tls; /* NULL: cleartext */
     uint64_t heartbeat_ms;
+    uint64_t handshakes_max; /* TLS handshakes under way on one worker */
     uint64_t tcp_user_timeout_ms;
 } tw_worker_config_t;
 
@@ -31,8 +32,11 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index);
 /** Starts its thread. */
 void tw_worker_start(tw_worker_t *worker);
 
-/** Gives it an accepted socket, which is its own from now on. Any thread. */
-void tw_worker_give(tw_worker_t *worker, int fd);
+/**
+ * Gives it an accepted socket, which is its own from now on, and the client whose limit it counts
+ * against (NULL: none's), which it lets go with the connection. Any thread.
+ */
+void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client);
 
 /** Open connections, given ones included. Any thread. */
 uint64_t tw_worker_connections(const tw_worker_t *worker);

@@ -1,0 +1,402 @@
+#include "handlers/limits.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/clock.h"
+#include "runtime/hash.h"
+#include "runtime/memory.h"
+
+#define MINUTE_MS 60000
+
+struct tw_client {
+    tw_table_node_t node;
+    tw_client_key_t key;
+    uint64_t connections, streams;
+    double failures; /* wrong keys that are not forgiven yet */
+    int64_t forgiven_ms;
+    bool fails; /* in the stripe's list of failing clients: while failures > 0 */
+    TAILQ_ENTRY(tw_client) failing;
+};
+
+static bool has_key(const tw_table_node_t *node, const void *key)
+{
+    const tw_client_t *client =
+        (const tw_client_t *)(const void *)((const char *)node - offsetof(tw_client_t, node));
+    return memcmp(&client->key, key, sizeof(client->key)) == 0;
+}
+
+void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count)
+{
+    memset(limits, 0, sizeof(*limits));
+    limits->config = *config;
+    for (size_t i = 0; i < TW_LIMITS_STRIPES; ++i) {
+        pthread_mutex_init(&limits->stripes[i].lock, NULL);
+        tw_table_init(&limits->stripes[i].clients);
+        TAILQ_INIT(&limits->stripes[i].failing);
+    }
+    limits->keys = tw_alloc((key_count + 1) * sizeof(*limits->keys));
+    limits->key_count = key_count;
+    for (size_t i = 0; i < key_count; ++i) {
+        pthread_mutex_init(&limits->keys[i].lock, NULL);
+        limits->keys[i].tokens = (double)config->publish_burst;
+        limits->keys[i].filled_us = tw_clock_us();
+    }
+}
+
+void tw_limits_dispose(tw_limits_t *limits)
+{
+    for (size_t i = 0; i < TW_LIMITS_STRIPES; ++i) {
+        tw_table_node_t *node;
+        while ((node = tw_table_any(&limits->stripes[i].clients)) != NULL) {
+            tw_table_remove(&limits->stripes[i].clients, node);
+            free((char *)node - offsetof(tw_client_t, node));
+        }
+        tw_table_dispose(&limits->stripes[i].clients);
+        pthread_mutex_destroy(&limits->stripes[i].lock);
+    }
+    for (size_t i = 0; i < limits->key_count; ++i)
+        pthread_mutex_destroy(&limits->keys[i].lock);
+    free(limits->keys);
+}
+
+/* --- addresses --- */
+
+static void set_v4(uint8_t bytes[16], const void *v4)
+{
+    memset(bytes, 0, 10);
+    bytes[10] = bytes[11] = 0xff;
+    memcpy(bytes + 12, v4, 4);
+}
+
+static bool is_v4(const uint8_t bytes[16])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+}
+
+static void bytes_of(const struct sockaddr *address, uint8_t bytes[16])
+{
+    memset(bytes, 0, 16);
+    if (address->sa_family == AF_INET)
+        set_v4(bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr);
+    else if (address->sa_family == AF_INET6)
+        memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+}
+
+static tw_client_key_t key_of(const uint8_t whole[16])
+{
+    tw_client_key_t key;
+    memcpy(key.bytes, whole, 16);
+    if (!is_v4(whole))
+        memset(key.bytes + 8, 0, 8);
+    return key;
+}
+
+tw_client_key_t tw_client_key(const struct sockaddr *address)
+{
+    uint8_t whole[16];
+    bytes_of(address, whole);
+    return key_of(whole);
+}
+
+static bool parse_address(const char *text, size_t len, uint8_t whole[16])
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+
+    if (len == 0 || len >= sizeof(copy))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    if (inet_pton(AF_INET, copy, &v4) == 1) {
+        set_v4(whole, &v4);
+        return true;
+    }
+    return inet_pton(AF_INET6, copy, whole) == 1;
+}
+
+bool tw_client_key_parse(const char *text, size_t len, tw_client_key_t *key, uint8_t whole[16])
+{
+    if (!parse_address(text, len, whole))
+        return false;
+    *key = key_of(whole);
+    return true;
+}
+
+static bool parse_network(const char *text, size_t len, tw_network_t *network)
+{
+    const char *slash = memchr(text, '/', len);
+    size_t address_len = slash != NULL ? (size_t)(slash - text) : len;
+    unsigned long bits;
+    char *end;
+
+    if (!parse_address(text, address_len, network->bytes))
+        return false;
+    unsigned most = is_v4(network->bytes) ? 32 : 128;
+    bits = most;
+    if (slash != NULL) {
+        char digits[4] = "";
+        size_t digits_len = len - address_len - 1;
+        if (digits_len == 0 || digits_len > 3)
+            return false;
+        memcpy(digits, slash + 1, digits_len);
+        bits = strtoul(digits, &end, 10);
+        if (*end != '\0' || bits > most)
+            return false;
+    }
+    network->bits = (unsigned)bits + (most == 32 ? 96 : 0);
+    return true;
+}
+
+bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, const char **bad,
+                       size_t *bad_len)
+{
+    *networks = NULL;
+    *count = 0;
+    for (const char *item = text; item != NULL;) {
+        size_t len = strcspn(item, ",");
+        const char *next = item[len] == ',' ? item + len + 1 : NULL;
+        while (len > 0 && *item == ' ') {
+            ++item;
+            --len;
+        }
+        while (len > 0 && item[len - 1] == ' ')
+            --len;
+        if (len > 0) {
+            *networks = tw_realloc(*networks, (*count + 1) * sizeof(**networks));
+            if (!parse_network(item, len, &(*networks)[*count])) {
+                *bad = item;
+                *bad_len = len;
+                return false;
+            }
+            ++*count;
+        }
+        item = next;
+    }
+    return true;
+}
+
+static bool contains(const tw_network_t *network, const uint8_t whole[16])
+{
+    unsigned bytes = network->bits / 8, rest = network->bits % 8;
+    if (memcmp(network->bytes, whole, bytes) != 0)
+        return false;
+    return rest == 0 || ((network->bytes[bytes] ^ whole[bytes]) & (0xff00 >> rest) & 0xff) == 0;
+}
+
+bool tw_limits_is_proxy_bytes(const tw_limits_t *limits, const uint8_t whole[16])
+{
+    for (size_t i = 0; i < limits->config.proxy_count; ++i)
+        if (contains(&limits->config.proxies[i], whole))
+            return true;
+    return false;
+}
+
+bool tw_limits_is_proxy(const tw_limits_t *limits, const struct sockaddr *address)
+{
+    uint8_t whole[16];
+    bytes_of(address, whole);
+    return tw_limits_is_proxy_bytes(limits, whole);
+}
+
+/* --- clients --- */
+
+static tw_limits_stripe_t *lock_stripe(tw_limits_t *limits, uint64_t hash)
+{
+    tw_limits_stripe_t *stripe = &limits->stripes[(hash >> 48) % TW_LIMITS_STRIPES];
+    pthread_mutex_lock(&stripe->lock);
+    return stripe;
+}
+
+static tw_client_t *find(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
+{
+    tw_table_node_t *node = tw_table_find(&stripe->clients, hash, has_key, key);
+    return node != NULL ? (tw_client_t *)(void *)((char *)node - offsetof(tw_client_t, node))
+                        : NULL;
+}
+
+static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
+{
+    tw_client_t *client = find(stripe, hash, key);
+    if (client != NULL)
+        return client;
+    client = tw_alloc(sizeof(*client));
+    client->node.hash = hash;
+    client->key = *key;
+    tw_table_insert(&stripe->clients, &client->node);
+    return client;
+}
+
+/* Failures are forgiven evenly, the whole allowance in a minute. */
+static void forgive(const tw_limits_t *limits, tw_client_t *client)
+{
+    int64_t now_ms = tw_clock_ms();
+    double forgiven = (double)limits->config.failures_per_minute *
+                      (double)(now_ms - client->forgiven_ms) / MINUTE_MS;
+    client->failures = client->failures > forgiven ? client->failures - forgiven : 0;
+    client->forgiven_ms = now_ms;
+}
+
+static void collect(const tw_limits_t *limits, tw_limits_stripe_t *stripe, tw_client_t *client)
+{
+    forgive(limits, client);
+    if (client->failures > 0)
+        return;
+    if (client->fails)
+        TAILQ_REMOVE(&stripe->failing, client, failing);
+    client->fails = false;
+    if (client->connections > 0 || client->streams > 0)
+        return;
+    tw_table_remove(&stripe->clients, &client->node);
+    free(client);
+}
+
+static tw_client_t *add(tw_limits_t *limits, const tw_client_key_t *key, size_t field, uint64_t max,
+                        _Atomic uint64_t *refused)
+{
+    uint64_t hash = tw_hash(key, sizeof(*key));
+    tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
+    tw_client_t *client = obtain(stripe, hash, key);
+    uint64_t *count = (uint64_t *)(void *)((char *)client + field);
+
+    if (max > 0 && *count >= max) {
+        atomic_fetch_add(refused, 1);
+        client = NULL;
+    } else {
+        ++*count;
+    }
+    pthread_mutex_unlock(&stripe->lock);
+    return client;
+}
+
+static void take_away(tw_limits_t *limits, tw_client_t *client, size_t field)
+{
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+    uint64_t *count = (uint64_t *)(void *)((char *)client + field);
+
+    assert(*count > 0);
+    --*count;
+    collect(limits, stripe, client);
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+tw_client_t *tw_limits_add_connection(tw_limits_t *limits, const tw_client_key_t *key)
+{
+    return add(limits, key, offsetof(tw_client_t, connections),
+               limits->config.connections_per_address, &limits->refused_connections);
+}
+
+void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client)
+{
+    take_away(limits, client, offsetof(tw_client_t, connections));
+}
+
+tw_client_t *tw_limits_add_stream(tw_limits_t *limits, const tw_client_key_t *key)
+{
+    return add(limits, key, offsetof(tw_client_t, streams), limits->config.streams_per_address,
+               &limits->refused_streams);
+}
+
+void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client)
+{
+    take_away(limits, client, offsetof(tw_client_t, streams));
+}
+
+unsigned tw_limits_key_wait_s(tw_limits_t *limits, const tw_client_key_t *key)
+{
+    uint64_t hash = tw_hash(key, sizeof(*key));
+    unsigned wait_s = 0;
+
+    if (limits->config.failures_per_minute == 0)
+        return 0;
+    tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
+    tw_client_t *client = find(stripe, hash, key);
+    if (client != NULL && client->failures > 0) {
+        forgive(limits, client);
+        double over = client->failures - (double)limits->config.failures_per_minute + 1;
+        if (over > 0) {
+            wait_s = 1 + (unsigned)(over * 60 / (double)limits->config.failures_per_minute);
+            atomic_fetch_add(&limits->refused_failures, 1);
+        }
+        collect(limits, stripe, client);
+    }
+    pthread_mutex_unlock(&stripe->lock);
+    return wait_s;
+}
+
+void tw_limits_key_failed(tw_limits_t *limits, const tw_client_key_t *key)
+{
+    uint64_t hash = tw_hash(key, sizeof(*key));
+
+    if (limits->config.failures_per_minute == 0)
+        return;
+    tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
+    tw_client_t *client = obtain(stripe, hash, key);
+    forgive(limits, client);
+    client->failures += 1;
+    if (!client->fails)
+        TAILQ_INSERT_TAIL(&stripe->failing, client, failing);
+    client->fails = true;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+void tw_limits_sweep(tw_limits_t *limits)
+{
+    for (size_t i = 0; i < TW_LIMITS_STRIPES; ++i) {
+        tw_limits_stripe_t *stripe = &limits->stripes[i];
+        pthread_mutex_lock(&stripe->lock);
+        for (tw_client_t *client = TAILQ_FIRST(&stripe->failing), *next; client != NULL;
+             client = next) {
+            next = TAILQ_NEXT(client, failing);
+            collect(limits, stripe, client);
+        }
+        pthread_mutex_unlock(&stripe->lock);
+    }
+}
+
+/* --- publishes --- */
+
+unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key)
+{
+    double rate = (double)limits->config.publishes_per_second,
+           burst = (double)limits->config.publish_burst;
+    tw_bucket_t *bucket = &limits->keys[key];
+    unsigned wait_s = 0;
+
+    if (limits->config.publishes_per_second == 0)
+        return 0;
+    if (burst < 1)
+        burst = rate;
+    pthread_mutex_lock(&bucket->lock);
+    int64_t now_us = tw_clock_us();
+    bucket->tokens += rate * (double)(now_us - bucket->filled_us) / 1e6;
+    if (bucket->tokens > burst)
+        bucket->tokens = burst;
+    bucket->filled_us = now_us;
+    if (bucket->tokens >= 1) {
+        bucket->tokens -= 1;
+    } else {
+        wait_s = 1 + (unsigned)((1 - bucket->tokens) / rate);
+        atomic_fetch_add(&limits->refused_publishes, 1);
+    }
+    pthread_mutex_unlock(&bucket->lock);
+    return wait_s;
+}
+
+bool tw_limits_begin_publish(tw_limits_t *limits)
+{
+    if (atomic_fetch_add(&limits->publishes_in_flight, 1) < limits->config.publishes_in_flight)
+        return true;
+    atomic_fetch_sub(&limits->publishes_in_flight, 1);
+    atomic_fetch_add(&limits->refused_in_flight, 1);
+    return false;
+}
+
+void tw_limits_end_publish(tw_limits_t *limits)
+{
+    atomic_fetch_sub(&limits->publishes_in_flight, 1);
+}
