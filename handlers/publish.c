@@ -78,6 +78,11 @@ static void log_publish(const tw_publish_t *publish, const char *message, const 
         memcpy(topics + len, name->base, name->len);
         len += name->len;
     }
+    if (publish->topics.count == 0) { /* refused before they were read: as they were sent */
+        h2o_iovec_t sent = tw_request_header(publish->req, "x-sse-topic");
+        len = sent.len < sizeof(topics) ? sent.len : sizeof(topics);
+        memcpy(topics, sent.base != NULL ? sent.base : "", len);
+    }
     const tw_log_field_t fields[] = {
         tw_log_bytes("topic", topics, len),
         tw_log_bytes("id", publish->id.len > 0 ? publish->id.base : "", publish->id.len),
@@ -163,11 +168,11 @@ static bool read_headers(tw_publish_t *publish)
 {
     h2o_req_t *req = publish->req;
 
+    publish->id = tw_request_header(req, "x-sse-id");
     if (!admit(publish))
         return false;
     if (!tw_request_topics(req, false, &publish->topics))
         return refused(publish, "bad_topics");
-    publish->id = tw_request_header(req, "x-sse-id");
     publish->type = tw_request_header(req, "x-sse-event");
     if (publish->id.len == 0)
         refuse(publish, TW_ERROR_MISSING_ID, "missing_id");

@@ -40,6 +40,7 @@ typedef struct tw_process {
     tw_options_t options;
     uv_loop_t loop;
     tw_node_info_t node;
+    tw_network_t *proxies; /* owned; or NULL */
     tw_hub_t *hub;
     tw_gateway_t gateway;
     tw_tls_store_t *tls; /* NULL: cleartext */
@@ -106,6 +107,35 @@ static tw_adapter_t *create_adapter(tw_process_t *process)
     return tw_memory_adapter_create(process->hub, &process->node);
 }
 
+static bool set_up_limits(tw_process_t *process, const char **problem)
+{
+    static char text[ERROR_BYTES];
+    const tw_options_t *options = &process->options;
+    const char *bad;
+    size_t bad_len, proxy_count;
+
+    if (!tw_networks_parse(options->trusted_proxies, &process->proxies, &proxy_count, &bad,
+                           &bad_len)) {
+        snprintf(text, sizeof(text),
+                 "TIDEWAY_TRUSTED_PROXIES: \"%.*s\" is no address or network such as 10.0.0.0/8",
+                 (int)bad_len, bad);
+        *problem = text;
+        return false;
+    }
+    const tw_limits_config_t config = {.connections_per_address = options->max_connections_per_ip,
+                                       .streams_per_address = options->max_streams_per_ip,
+                                       .failures_per_minute = options->max_auth_failures,
+                                       .publishes_per_second = options->publish_rate,
+                                       .publish_burst = options->publish_burst > 0
+                                                            ? options->publish_burst
+                                                            : options->publish_rate,
+                                       .publishes_in_flight = options->max_publishes_in_flight,
+                                       .proxies = process->proxies,
+                                       .proxy_count = proxy_count};
+    tw_limits_init(&process->gateway.limits, &config, process->gateway.auth.count);
+    return true;
+}
+
 static bool set_up_gateway(tw_process_t *process, const char **problem)
 {
     const tw_options_t *options = &process->options;
@@ -113,6 +143,8 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
     const tw_hub_config_t hub_config = {.worker_count = process->worker_count,
                                         .streams_max = options->max_streams,
                                         .stream_buffer_bytes = options->stream_buffer_bytes,
+                                        .connection_buffer_bytes = options->connection_buffer_bytes,
+                                        .node_buffer_bytes = options->node_buffer_bytes,
                                         .tail_events = (uint32_t)options->tail_events,
                                         .tail_bytes = options->tail_bytes,
                                         .resume_window_ms = (int64_t)options->resume_window_ms};
@@ -131,7 +163,7 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
         *problem = "SSE_PUBLISHER_API_KEYS holds no key: give at least one, comma-separated";
         return false;
     }
-    return true;
+    return set_up_limits(process, problem);
 }
 
 static bool set_up_tls(tw_process_t *process, tw_tls_error_t *error)
@@ -298,6 +330,8 @@ static void tear_down(tw_process_t *process)
     tw_hub_destroy(process->hub);
     h2o_config_dispose(&process->http);
     tw_tls_store_destroy(process->tls);
+    tw_limits_dispose(&process->gateway.limits);
+    free(process->proxies);
     tw_auth_dispose(&process->gateway.auth);
     for (size_t i = 0; i < process->gateway.cors.count; ++i)
         free(process->gateway.cors.origins[i]);
