@@ -11,6 +11,7 @@ import {
 } from "@/lib/tail-buffer";
 
 const event = (n: number, payload = "x"): TailEvent => ({
+  position: `~1-${n}`,
   id: `e${n}`,
   event: null,
   payload,
@@ -22,30 +23,25 @@ const idsOf = (buffer: TailBuffer) =>
 
 describe("appendTail", () => {
   it("shows the newest first", () => {
-    const first = appendTail(EMPTY_TAIL, arrivals(event(1), event(2)), false);
-    expect(idsOf(appendTail(first, arrivals(event(3)), false))).toEqual(["e3", "e2", "e1"]);
-  });
-
-  it("skips what is held already where repeats can be, within a batch too", () => {
-    const held = appendTail(EMPTY_TAIL, arrivals(event(1), event(2)), false);
-    const after = appendTail(held, arrivals(event(2), event(3), event(3)), true);
-    expect(idsOf(after)).toEqual(["e3", "e2", "e1"]);
-    expect(after.received).toBe(3);
-  });
-
-  it("keeps an id that was published twice", () => {
-    const again = { ...event(1), publishedAt: 5 };
-    expect(appendTail(EMPTY_TAIL, arrivals(event(1), again), true).entries).toHaveLength(2);
+    const first = appendTail(EMPTY_TAIL, arrivals(event(1), event(2)));
+    expect(idsOf(appendTail(first, arrivals(event(3))))).toEqual(["e3", "e2", "e1"]);
   });
 
   it("is the same object when nothing is new", () => {
-    const held = appendTail(EMPTY_TAIL, arrivals(event(1)), false);
-    expect(appendTail(held, arrivals(event(1)), true)).toBe(held);
+    expect(appendTail(EMPTY_TAIL, [])).toBe(EMPTY_TAIL);
+  });
+
+  it("gives every entry a key of its own, for good", () => {
+    const first = appendTail(EMPTY_TAIL, arrivals(event(1)));
+    const second = appendTail(first, [{ gap: "evicted" }, ...arrivals(event(1))]);
+    const keys = second.entries.map((entry) => entry.key);
+    expect(new Set(keys).size).toBe(3);
+    expect(keys.at(-1)).toBe(first.entries[0]?.key);
   });
 
   it("is bounded by count and counts on", () => {
     const many = Array.from({ length: TAIL_EVENTS_MAX + 20 }, (_, n) => event(n));
-    const buffer = appendTail(EMPTY_TAIL, arrivals(...many), false);
+    const buffer = appendTail(EMPTY_TAIL, arrivals(...many));
     expect(buffer.entries).toHaveLength(TAIL_EVENTS_MAX);
     expect(buffer.received).toBe(TAIL_EVENTS_MAX + 20);
     expect(idsOf(buffer)[0]).toBe(`e${TAIL_EVENTS_MAX + 19}`);
@@ -54,23 +50,24 @@ describe("appendTail", () => {
   it("is bounded by size, but always shows the newest", () => {
     const large = "y".repeat(TAIL_CHARS_MAX / 2);
     const three = [event(1, large), event(2, large), event(3, large)];
-    expect(idsOf(appendTail(EMPTY_TAIL, arrivals(...three), false))).toEqual(["e3", "e2"]);
-    const huge = appendTail(EMPTY_TAIL, arrivals(event(1), event(2, large.repeat(3))), false);
+    expect(idsOf(appendTail(EMPTY_TAIL, arrivals(...three)))).toEqual(["e3", "e2"]);
+    const huge = appendTail(EMPTY_TAIL, arrivals(event(1), event(2, large.repeat(3))));
     expect(idsOf(huge)).toEqual(["e2"]);
   });
 
   it("keeps a gap at its place", () => {
-    const buffer = appendTail(
-      EMPTY_TAIL,
-      [{ event: event(1) }, { gap: "evicted" }, { event: event(2) }],
-      false,
-    );
+    const buffer = appendTail(EMPTY_TAIL, [
+      { event: event(1) },
+      { gap: "evicted" },
+      { event: event(2) },
+    ]);
     expect(idsOf(buffer)).toEqual(["e2", "evicted", "e1"]);
   });
 });
 
 describe("matchesFilter", () => {
   const order: TailEvent = {
+    position: "~1-1",
     id: "A-1",
     event: "order.paid",
     payload: '{"name":"Ada"}',

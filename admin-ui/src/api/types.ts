@@ -64,7 +64,9 @@ export const nodeShape = object({
 export type GatewayNode = Infer<typeof nodeShape>;
 export const nodesShape = object({ data: list(nodeShape) });
 
+/** `position` is the gateway's own and unique; `id` is the publisher's and need not be. */
 export const tailEventShape = object({
+  position: string,
   id: string,
   event: nullable(string),
   payload: string,

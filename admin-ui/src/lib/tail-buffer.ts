@@ -1,4 +1,4 @@
-/** The events that a live tail holds in the browser: newest first, bounded by count and by size, each once. */
+/** The events that a live tail holds in the browser: newest first, bounded by count and by size. */
 import type { TailEvent } from "@/api/types";
 
 export const TAIL_EVENTS_MAX = 500;
@@ -20,34 +20,20 @@ export const EMPTY_TAIL: TailBuffer = { entries: [], received: 0, nextKey: 0 };
 
 export type TailArrival = { event: TailEvent } | { gap: string };
 
-function sameEvent(a: TailEvent, b: TailEvent): boolean {
-  return a.publishedAt === b.publishedAt && a.id === b.id && a.payload === b.payload;
-}
-
-/**
- * Adds arrivals, oldest first. `overlap` says that they may repeat what is held (the answer to a resume or to the first
- * look at the tail): then what is held already is skipped.
- */
-export function appendTail(
-  buffer: TailBuffer,
-  arrivals: TailArrival[],
-  overlap: boolean,
-): TailBuffer {
-  let { nextKey, received } = buffer;
-  const fresh: TailEntry[] = [];
-  for (const arrival of arrivals) {
-    if ("gap" in arrival) {
-      fresh.push({ kind: "gap", key: nextKey++, reason: arrival.gap });
-      continue;
-    }
-    const { event } = arrival;
-    const isHeld = (entry: TailEntry) => entry.kind === "event" && sameEvent(entry.event, event);
-    if (overlap && (fresh.some(isHeld) || buffer.entries.some(isHeld))) continue;
-    fresh.push({ kind: "event", key: nextKey++, event });
-    received++;
-  }
-  if (fresh.length === 0) return buffer;
-  return { entries: bounded([...fresh.reverse(), ...buffer.entries]), received, nextKey };
+/** Adds arrivals, oldest first. */
+export function appendTail(buffer: TailBuffer, arrivals: readonly TailArrival[]): TailBuffer {
+  if (arrivals.length === 0) return buffer;
+  const fresh = arrivals.map((arrival, index): TailEntry => {
+    const key = buffer.nextKey + index;
+    return "gap" in arrival
+      ? { kind: "gap", key, reason: arrival.gap }
+      : { kind: "event", key, event: arrival.event };
+  });
+  return {
+    entries: bounded([...fresh.reverse(), ...buffer.entries]),
+    received: buffer.received + fresh.filter((entry) => entry.kind === "event").length,
+    nextKey: buffer.nextKey + arrivals.length,
+  };
 }
 
 function bounded(entries: TailEntry[]): TailEntry[] {

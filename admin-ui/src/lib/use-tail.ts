@@ -37,49 +37,44 @@ export function useTail(client: Client, topic: string): LiveTail {
 
   useEffect(() => {
     const abort = new AbortController();
-    let lastId: string | null = null;
+    // Null as long as the topic has no events: the stream then begins with whatever is kept by then.
+    let lastPosition: string | null = null;
     let pending: TailArrival[] = [];
     let flushTimer: ReturnType<typeof setTimeout> | undefined;
     let retryMs = RETRY_MS_MIN;
     setBuffer(EMPTY_TAIL);
     setStatus({ state: "connecting" });
 
-    function flush(overlap: boolean) {
+    function flush() {
       clearTimeout(flushTimer);
       flushTimer = undefined;
       const batch = pending;
       pending = [];
-      if (batch.length > 0) setBuffer((held) => appendTail(held, batch, overlap));
+      if (batch.length > 0) setBuffer((held) => appendTail(held, batch));
     }
 
     async function lookAtTail() {
       const { events } = await client.tail(topic, FIRST_LOOK, abort.signal);
       pending.push(...events.map((event) => ({ event })));
-      lastId = events.at(-1)?.id ?? lastId;
-      flush(true);
+      lastPosition = events.at(-1)?.position ?? lastPosition;
+      flush();
     }
 
     async function follow() {
-      let repeats = true;
       await client.tailStream(
         topic,
-        lastId,
+        lastPosition,
         {
           open: () => {
             retryMs = RETRY_MS_MIN;
             setStatus({ state: "live" });
-            // Nothing to resume from: what came between the first look and the stream is in the tail.
-            if (lastId === null) void lookAtTail().catch(() => {});
           },
           message: (message) => {
-            if (message.id !== null) lastId = message.id;
+            if (message.id !== null) lastPosition = message.id;
             const arrival = arrivalOf(message);
             if (!arrival) return;
             pending.push(arrival);
-            flushTimer ??= setTimeout(() => {
-              flush(repeats);
-              repeats = false;
-            }, BATCH_MS);
+            flushTimer ??= setTimeout(flush, BATCH_MS);
           },
         },
         abort.signal,
