@@ -1,7 +1,7 @@
 import * as AlertDialogPrimitive from "@radix-ui/react-alert-dialog";
 import type { ComponentProps } from "react";
 import { cn } from "@/lib/utils";
-import { DialogBackdrop, dialogContentClass } from "./dialog";
+import { DialogBackdrop, dialogContentClass, usePageBehind } from "./dialog";
 
 export const AlertDialog = AlertDialogPrimitive.Root;
 export const AlertDialogCancel = AlertDialogPrimitive.Cancel;
@@ -10,12 +10,14 @@ export function AlertDialogContent({
   className,
   ...props
 }: ComponentProps<typeof AlertDialogPrimitive.Content>) {
+  const page = usePageBehind();
   return (
     <AlertDialogPrimitive.Portal>
       <DialogBackdrop />
       <AlertDialogPrimitive.Content
         data-slot="alert-dialog-content"
         className={cn(dialogContentClass, className)}
+        {...page}
         {...props}
       />
     </AlertDialogPrimitive.Portal>

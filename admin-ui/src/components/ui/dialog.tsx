@@ -1,6 +1,6 @@
 import * as DialogPrimitive from "@radix-ui/react-dialog";
 import { X } from "lucide-react";
-import { type ComponentProps, useEffect } from "react";
+import { type ComponentProps, useRef } from "react";
 import { cn } from "@/lib/utils";
 
 export const Dialog = DialogPrimitive.Root;
@@ -11,18 +11,37 @@ export const dialogContentClass =
   "fixed top-1/2 left-1/2 z-50 max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-xl border bg-popover p-5 text-popover-foreground shadow-xl outline-none";
 
 /**
+ * Handlers for a dialog's content: the page behind it cannot be reached while the dialog is there, and gets its focus back
+ * after it. Inert only from when the focus moves, since an inert page has none that could be noted.
+ */
+export function usePageBehind() {
+  const focused = useRef<Element | null>(null);
+  return {
+    onOpenAutoFocus: () => {
+      focused.current = document.activeElement;
+      setPageInert(true);
+    },
+    onCloseAutoFocus: (event: Event) => {
+      event.preventDefault();
+      setPageInert(false);
+      const back = focused.current?.isConnected
+        ? focused.current
+        : document.getElementById("content");
+      if (back instanceof HTMLElement) back.focus();
+    },
+  };
+}
+
+function setPageInert(inert: boolean) {
+  const page = document.getElementById("root");
+  if (page) page.inert = inert;
+}
+
+/**
  * A plain element in place of Radix' overlay: that one locks scrolling with a style element of its own making, which the
- * gateway's Content-Security-Policy refuses. What lies behind it cannot be reached while it is there.
+ * gateway's Content-Security-Policy refuses.
  */
 export function DialogBackdrop() {
-  useEffect(() => {
-    const page = document.getElementById("root");
-    if (!page) return;
-    page.inert = true;
-    return () => {
-      page.inert = false;
-    };
-  }, []);
   return <div aria-hidden data-slot="dialog-backdrop" className="fixed inset-0 z-50 bg-black/45" />;
 }
 
@@ -31,12 +50,14 @@ export function DialogContent({
   children,
   ...props
 }: ComponentProps<typeof DialogPrimitive.Content>) {
+  const page = usePageBehind();
   return (
     <DialogPrimitive.Portal>
       <DialogBackdrop />
       <DialogPrimitive.Content
         data-slot="dialog-content"
         className={cn(dialogContentClass, className)}
+        {...page}
         {...props}
       >
         {children}
