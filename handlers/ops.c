@@ -88,6 +88,12 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
                   rows[i].value);
 }
 
+static void on_adapter_stat(const char *metric, const char *type, const char *help, uint64_t value,
+                            void *data)
+{
+    write_row(data, metric, "", type, help, value);
+}
+
 static void write_metrics(FILE *out, const tw_gateway_t *gateway)
 {
     const tw_hub_t *hub = gateway->hub;
@@ -111,6 +117,8 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
               hub->kept_bytes);
     write_row(out, "tideway_log_lines_dropped_total", "", TW_COUNTER,
               "Log lines that could not be written.", tw_log_dropped());
+    if (gateway->adapter->ops->visit_stats != NULL)
+        gateway->adapter->ops->visit_stats(gateway->adapter, on_adapter_stat, out);
     fprintf(out,
             "# HELP tideway_build_info The running build.\n# TYPE tideway_build_info gauge\n"
             "tideway_build_info{version=\"%s\",runtime=\"%s\"} 1\n",

@@ -36,6 +36,7 @@ typedef struct tw_adapter tw_adapter_t;
 typedef struct tw_page_query {
     uint64_t page;
     uint64_t page_size;
+    uint64_t skip; /* rows to pass over besides those of the pages before; 0 but between nodes */
     const char *prefix; /* only names (ids) that start so; prefix_len 0: all */
     size_t prefix_len;
     const tw_topic_name_t *topic; /* connections: only followers of it; NULL: all */
@@ -97,6 +98,10 @@ typedef void (*tw_published_fn)(void *data, tw_status_t status, const tw_dispatc
 
 typedef void (*tw_status_fn)(void *data, tw_status_t status);
 
+/** One number of an adapter's; the texts are constants, type is TW_COUNTER or TW_GAUGE. */
+typedef void (*tw_stat_fn)(const char *metric, const char *type, const char *help, uint64_t value,
+                           void *data);
+
 /** This node, as the cluster sees it. Strings are owned by whoever made it and outlive the adapter.
  */
 typedef struct tw_node_info {
@@ -125,6 +130,10 @@ typedef struct tw_adapter_ops {
 
     /** Whether publishes and new streams can work. Why not: a constant text. Any thread. */
     bool (*ready)(tw_adapter_t *adapter, const char **why_not);
+
+    /** Shows what the adapter counts of its own, for /metrics; NULL: nothing. Any thread; visits
+     * before it returns. */
+    void (*visit_stats)(tw_adapter_t *adapter, tw_stat_fn visit, void *data);
 
     /** The node goes away soon: shown in the node listing. Control loop. */
     void (*drain)(tw_adapter_t *adapter);

@@ -47,7 +47,9 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
     assert(spec->topics->count > 0 && spec->id_len > 0);
     if (spec->payload_len > PAYLOAD_MAX)
         return NULL;
-    size_t frame_len = tw_sse_size(&fields);
+    size_t frame_len = spec->frame != NULL ? spec->frame_len : tw_sse_size(&fields);
+    if (frame_len > UINT32_MAX)
+        return NULL;
     size_t head = sizeof(tw_event_t) + spec->topics->count * sizeof(tw_topic_name_t);
     tw_event_t *event = tw_try_alloc(head + names_len(spec->topics) + frame_len);
     if (event == NULL)
@@ -61,7 +63,10 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
     atomic_init(&event->refs, 1);
     char *to = (char *)event + head;
     event->frame = to;
-    to = tw_sse_write(to, &fields);
+    if (spec->frame != NULL)
+        to = (char *)memcpy(to, spec->frame, frame_len) + frame_len;
+    else
+        to = tw_sse_write(to, &fields);
     for (size_t i = 0; i < spec->topics->count; ++i) {
         const tw_topic_name_t *name = &spec->topics->items[i];
         memcpy(to, name->base, name->len);

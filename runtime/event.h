@@ -48,6 +48,9 @@ typedef struct tw_event_spec {
     const char *payload;
     size_t payload_len;
     int64_t published_at_ms;
+    const char *frame; /* not NULL: the frame as tw_event_create() once made it of the above; the
+                          payload is not looked at */
+    size_t frame_len;
 } tw_event_spec_t;
 
 /** A new event with one reference, the caller's; NULL when there is no memory for it (or its

@@ -157,7 +157,7 @@ static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
         tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
-        if (tw_topic_index_accepts(&hub->index, topic, now_ms)) {
+        if (tw_topic_index_accepts(&hub->index, topic, now_ms) || (topic != NULL && topic->held)) {
             dispatch->accepted[i] = 1;
             ++dispatch->accepted_count;
             for (uint32_t w = 0; w < hub->config.worker_count; ++w)
@@ -197,6 +197,126 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const 
         for (uint64_t left = workers; left != 0; left &= left - 1)
             tw_mailbox_post(&hub->fanouts[__builtin_ctzll(left)]->mailbox, on_dispatch, dispatch);
     }
+    pthread_mutex_unlock(&hub->order);
+    if (workers == 0)
+        finish(dispatch);
+}
+
+/* --- an order that is made elsewhere --- */
+
+void tw_hub_advance(tw_hub_t *hub, uint64_t seq)
+{
+    pthread_mutex_lock(&hub->order);
+    if (hub->last.seq < seq)
+        hub->last.seq = seq;
+    pthread_mutex_unlock(&hub->order);
+}
+
+/* Empties the topic's tail; its stripe is locked. */
+static void drop_tail(tw_hub_t *hub, tw_topic_t *topic)
+{
+    while (topic->tail.count > 0)
+        unkeep(hub, tw_tail_shift(&topic->tail));
+}
+
+void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    tw_topic_t *topic = tw_topic_index_obtain(&hub->index, stripe, name);
+    drop_tail(hub, topic);
+    topic->held = true;
+    topic->tail.lost_seq = seq;
+    tw_topic_index_unlock(stripe);
+    pthread_mutex_unlock(&hub->order);
+}
+
+void tw_hub_release(tw_hub_t *hub, const tw_topic_name_t *name)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    tw_topic_t *topic = tw_topic_index_find(stripe, name);
+    if (topic != NULL) {
+        drop_tail(hub, topic);
+        topic->held = false;
+        tw_topic_index_collect(&hub->index, stripe, topic, tw_clock_ms());
+    }
+    tw_topic_index_unlock(stripe);
+    pthread_mutex_unlock(&hub->order);
+}
+
+/* In front of all kept events: it is evicted before them. */
+static void keep_oldest(tw_hub_t *hub, tw_event_t *event)
+{
+    event->newer = hub->oldest;
+    *(hub->oldest != NULL ? &hub->oldest->older : &hub->newest) = event;
+    hub->oldest = event;
+    hub->kept_bytes += tw_event_bytes(event);
+    hub->kept_events += 1;
+}
+
+void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, tw_event_t *const *events, size_t n,
+                    uint64_t lost_seq)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    tw_topic_t *topic = tw_topic_index_find(stripe, name);
+    if (topic != NULL && topic->held) {
+        tw_tail_t *tail = &topic->tail;
+        uint64_t before = tail->count > 0 ? tw_tail_at(tail, 0)->position.seq : UINT64_MAX;
+        tail->lost_seq = lost_seq;
+        for (; n > 0; --n) {
+            tw_event_t *event = events[n - 1];
+            if (event->position.seq >= before)
+                continue;
+            if (tail->count >= hub->config.tail_events) {
+                if (tail->lost_seq < event->position.seq)
+                    tail->lost_seq = event->position.seq;
+                break;
+            }
+            event->kept = 1;
+            tw_tail_unshift(tail, tw_event_ref(event));
+            keep_oldest(hub, event);
+        }
+    }
+    tw_topic_index_unlock(stripe);
+    while (hub->kept_bytes > hub->config.tail_bytes)
+        evict(hub, hub->oldest, tw_clock_ms());
+    pthread_mutex_unlock(&hub->order);
+}
+
+void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    tw_topic_t *topic = tw_topic_index_find(stripe, name);
+    if (topic != NULL) {
+        drop_tail(hub, topic);
+        topic->tail.lost_seq = seq;
+        tw_topic_index_collect(&hub->index, stripe, topic, tw_clock_ms());
+    }
+    tw_topic_index_unlock(stripe);
+    pthread_mutex_unlock(&hub->order);
+}
+
+void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
+{
+    tw_dispatch_t *dispatch = tw_alloc(sizeof(*dispatch) + event->topic_count);
+    uint64_t workers = 0;
+
+    dispatch->event = tw_event_ref(event);
+    pthread_mutex_lock(&hub->order);
+    event->position = hub->last;
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
+        const tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
+        for (uint32_t w = 0; topic != NULL && w < hub->config.worker_count; ++w)
+            workers |= (uint64_t)(topic->by_worker[w] > 0) << w;
+        tw_topic_index_unlock(stripe);
+    }
+    atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
+    for (uint64_t left = workers; left != 0; left &= left - 1)
+        tw_mailbox_post(&hub->fanouts[__builtin_ctzll(left)]->mailbox, on_dispatch, dispatch);
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
         finish(dispatch);
@@ -272,7 +392,8 @@ static void collect(tw_join_t *join, const tw_tail_t *tail, uint64_t after_seq)
     }
 }
 
-/* Into order; an event that several of the topics kept stays once. */
+/* Into order; an event that several of the topics kept stays once (restored, each has its own
+ * copy). */
 static void sort_events(tw_join_t *join)
 {
     size_t kept = 0;
@@ -281,7 +402,7 @@ static void sort_events(tw_join_t *join)
         return;
     qsort(join->events, join->event_count, sizeof(*join->events), compare_events);
     for (size_t i = 0; i < join->event_count; ++i) {
-        if (kept > 0 && join->events[kept - 1] == join->events[i])
+        if (kept > 0 && join->events[kept - 1]->position.seq == join->events[i]->position.seq)
             tw_event_unref(join->events[i]);
         else
             join->events[kept++] = join->events[i];

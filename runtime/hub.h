@@ -113,6 +113,39 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
  * them. */
 bool tw_hub_is_short_of_memory(const tw_hub_t *hub);
 
+/*
+ * --- for adapters whose order is made elsewhere ---
+ *
+ * Such an adapter gets the events of a topic only while it has asked for them. It holds the topic
+ * for that time: from the moment on from which it gets every event, the tail keeps them, with or
+ * without followers. What came before is lost to the tail until it is restored.
+ */
+
+/** The newest position is at least this one, of the current epoch: what has it or a smaller one has
+ * been dispatched or never will be. */
+void tw_hub_advance(tw_hub_t *hub, uint64_t seq);
+
+/** Holds the topic: every event after seq will be dispatched. */
+void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
+
+/** Lets a held topic go; its tail is dropped. */
+void tw_hub_release(tw_hub_t *hub, const tw_topic_name_t *topic);
+
+/**
+ * Puts n events (references taken; positions set, ascending, no other tail's) in front of a held
+ * topic's tail, those that it has already and those beyond its bound left out. Nothing after
+ * lost_seq is missing in what was given and what is kept.
+ */
+void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *topic, tw_event_t *const *events,
+                    size_t n, uint64_t lost_seq);
+
+/** Marks a held topic: something after its newest kept event up to seq was lost on the way. */
+void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
+
+/** Brings an event (reference taken) to its topics' streams, outside of the order and kept in no
+ * tail: a gap event. */
+void tw_hub_announce(tw_hub_t *hub, tw_event_t *event);
+
 /** Housekeeping: resume windows that ran out. About once a second, from one thread. */
 void tw_hub_sweep(tw_hub_t *hub);
 

@@ -14,7 +14,7 @@ typedef struct tw_row {
     tw_connection_row_t row;
     char connection_id[TW_CONNECTION_ID_SIZE];
     char remote_address[sizeof(((tw_connection_t *)0)->remote_address)];
-    char text[]; /* topic names, then the client id */
+    _Alignas(tw_topic_name_t) char text[]; /* topic names, then the client id */
 } tw_row_t;
 
 /* A page on its way from worker to worker; only one of them holds it at a time. */
@@ -170,6 +170,8 @@ void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_quer
     page->skip = query->page - 1 > UINT64_MAX / query->page_size
                      ? UINT64_MAX
                      : (query->page - 1) * query->page_size;
+    if (page->skip < UINT64_MAX - query->skip)
+        page->skip += query->skip;
     if (query->topic != NULL) {
         page->by_topic = true;
         page->topic = *query->topic;

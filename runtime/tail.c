@@ -53,6 +53,15 @@ tw_event_t *tw_tail_push(tw_tail_t *tail, tw_event_t *event, uint32_t max)
     return oldest;
 }
 
+void tw_tail_unshift(tw_tail_t *tail, tw_event_t *event)
+{
+    if (tail->count == tail->capacity)
+        grow(tail);
+    tail->first = (tail->first - 1) & (tail->capacity - 1);
+    tail->ring[tail->first] = event;
+    ++tail->count;
+}
+
 uint32_t tw_tail_after(const tw_tail_t *tail, uint64_t seq)
 {
     uint32_t low = 0, high = tail->count;

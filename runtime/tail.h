@@ -29,6 +29,10 @@ void tw_tail_dispose(tw_tail_t *tail);
  */
 tw_event_t *tw_tail_push(tw_tail_t *tail, tw_event_t *event, uint32_t max);
 
+/** Puts an event that is older than all in the tail in front; keeps the caller's reference. There
+ * are fewer than max events in it. */
+void tw_tail_unshift(tw_tail_t *tail, tw_event_t *event);
+
 /** Takes out the oldest event, marks it as lost, and hands its reference to the caller. The tail is
  * not empty. */
 tw_event_t *tw_tail_shift(tw_tail_t *tail);

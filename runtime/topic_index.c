@@ -134,12 +134,17 @@ static void unlinger(tw_index_stripe_t *stripe, tw_topic_t *topic)
     topic->lingers = false;
 }
 
+tw_topic_t *tw_topic_index_obtain(tw_topic_index_t *index, tw_index_stripe_t *stripe,
+                                  const tw_topic_name_t *name)
+{
+    tw_topic_t *topic = tw_topic_index_find(stripe, name);
+    return topic != NULL ? topic : create_topic(index, stripe, name);
+}
+
 tw_topic_t *tw_topic_index_follow(tw_topic_index_t *index, tw_index_stripe_t *stripe,
                                   const tw_topic_name_t *name, uint32_t worker)
 {
-    tw_topic_t *topic = tw_topic_index_find(stripe, name);
-    if (topic == NULL)
-        topic = create_topic(index, stripe, name);
+    tw_topic_t *topic = tw_topic_index_obtain(index, stripe, name);
     if (topic->lingers)
         unlinger(stripe, topic);
     ++topic->by_worker[worker];
@@ -191,7 +196,7 @@ void tw_topic_index_collect(tw_topic_index_t *index, tw_index_stripe_t *stripe, 
                             int64_t now_ms)
 {
     if (atomic_load_explicit(&topic->followers, memory_order_relaxed) > 0 ||
-        topic->tail.count > 0 || window_runs(index, topic, now_ms))
+        topic->tail.count > 0 || topic->held || window_runs(index, topic, now_ms))
         return;
     if (topic->lingers)
         unlinger(stripe, topic);

@@ -3,8 +3,8 @@
  * and what a publish reads.
  *
  * Any thread. Lock-striped by name; the listing has a lock of its own (order: hub's order lock →
- * stripe → listing). A topic exists while it has followers, events in its tail, or a resume window
- * that has not run out; listed are only those with followers.
+ * stripe → listing). A topic exists while it has followers, events in its tail, a resume window
+ * that has not run out, or is held; listed are only those with followers.
  */
 #ifndef TW_RUNTIME_TOPIC_INDEX_H
 #define TW_RUNTIME_TOPIC_INDEX_H
@@ -37,6 +37,7 @@ typedef struct tw_topic {
     int64_t left_at_ms;               /* monotonic: when the last follower left; 0: never had one */
     struct tw_topic *earlier, *later; /* the stripe's list of topics whose resume window runs */
     bool lingers;
+    bool held; /* tw_hub_hold(): the tail keeps events, followed or not */
     uint32_t name_len;
     uint32_t *by_worker; /* followers per worker, worker_count of them; in this block */
     char name[];         /* name_len bytes */
@@ -74,6 +75,11 @@ tw_topic_t *tw_topic_index_find(tw_index_stripe_t *stripe, const tw_topic_name_t
 /** One follower more on this worker, in a topic that is made if it is not there; stripe locked. */
 tw_topic_t *tw_topic_index_follow(tw_topic_index_t *index, tw_index_stripe_t *stripe,
                                   const tw_topic_name_t *name, uint32_t worker);
+
+/** The topic, made if it is not there; stripe locked. Somebody must have a use for it, or collect
+ * it. */
+tw_topic_t *tw_topic_index_obtain(tw_topic_index_t *index, tw_index_stripe_t *stripe,
+                                  const tw_topic_name_t *name);
 
 /** One follower less on this worker. Without followers, tail and window the topic is freed. Takes
  * the lock itself. */
