@@ -17,6 +17,7 @@
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/memory.h"
+#include "runtime/redis/adapter.h"
 #include "server/control.h"
 #include "server/listener.h"
 #include "server/node.h"
@@ -102,9 +103,24 @@ static void read_cors(tw_cors_t *cors, const char *origins)
     }
 }
 
-static tw_adapter_t *create_adapter(tw_process_t *process)
+/* Names, as TIDEWAY_RUNTIME's choices. */
+enum { RUNTIME_MEMORY, RUNTIME_REDIS };
+
+static tw_adapter_t *create_adapter(tw_process_t *process, const char **problem)
 {
-    return tw_memory_adapter_create(process->hub, &process->node);
+    static char text[ERROR_BYTES], reason[ERROR_BYTES / 2];
+    const tw_options_t *options = &process->options;
+
+    if (options->runtime == RUNTIME_MEMORY)
+        return tw_memory_adapter_create(process->hub, &process->node);
+    const tw_redis_config_t config = {.url = options->redis_url, .ca_path = options->redis_ca};
+    tw_adapter_t *adapter =
+        tw_redis_adapter_create(process->hub, &process->node, &config, reason, sizeof(reason));
+    if (adapter == NULL) {
+        snprintf(text, sizeof(text), "TIDEWAY_REDIS_URL or TIDEWAY_REDIS_CA: %s", reason);
+        *problem = text;
+    }
+    return adapter;
 }
 
 static bool set_up_limits(tw_process_t *process, const char **problem)
@@ -151,7 +167,9 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
 
     process->hub = tw_hub_create(&hub_config);
     gateway->hub = process->hub;
-    gateway->adapter = create_adapter(process);
+    gateway->adapter = create_adapter(process, problem);
+    if (gateway->adapter == NULL)
+        return false;
     gateway->version = TIDEWAY_VERSION;
     gateway->started_at_ms = process->node.started_at_ms;
     gateway->topics_max = options->max_topics;

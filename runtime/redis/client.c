@@ -248,7 +248,8 @@ static void on_error(const redisReply *reply, void *data)
     tw_redis_client_t *client = data;
     if (client->state == TW_REDIS_CLIENT_UP &&
         (strstr(reply->str, "READONLY") != NULL || strncmp(reply->str, "LOADING", 7) == 0 ||
-         strncmp(reply->str, "NOAUTH", 6) == 0 || strncmp(reply->str, "MASTERDOWN", 10) == 0))
+         strncmp(reply->str, "NOAUTH", 6) == 0 || strncmp(reply->str, "NOSCRIPT", 8) == 0 ||
+         strncmp(reply->str, "MASTERDOWN", 10) == 0))
         refuse(client, "%s", reply->str);
 }
 
@@ -336,6 +337,12 @@ int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const 
     if (client->state != TW_REDIS_CLIENT_UP)
         return -1;
     return tw_redis_connection_send(client->connection, argc, argv, lens, on_reply, data);
+}
+
+void tw_redis_client_flush(tw_redis_client_t *client)
+{
+    if (client->state == TW_REDIS_CLIENT_UP)
+        tw_redis_connection_flush(client->connection);
 }
 
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,

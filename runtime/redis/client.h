@@ -89,6 +89,10 @@ void tw_redis_client_reset(tw_redis_client_t *client, const char *reason);
 int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const *argv,
                          const size_t *lens, tw_redis_reply_cb on_reply, void *data);
 
+/** Writes what this turn has sent so far: for those who send in the loop's last moment before it
+ * waits. */
+void tw_redis_client_flush(tw_redis_client_t *client);
+
 /** As tw_redis_connection_send_push(); -1 also when the client is not up. */
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
                               const size_t *lens);

@@ -122,15 +122,19 @@ void tw_redis_connection_close(tw_redis_connection_t *connection)
     uv_close((uv_handle_t *)&connection->flush, on_handle_closed);
 }
 
-static void on_flush(uv_prepare_t *flush)
+void tw_redis_connection_flush(tw_redis_connection_t *connection)
 {
-    tw_redis_connection_t *connection = flush->data;
     size_t len = connection->output_len;
 
     connection->output_len = 0;
-    uv_prepare_stop(flush);
-    if (len > 0)
+    uv_prepare_stop(&connection->flush);
+    if (len > 0 && connection->open)
         tw_redis_link_write(connection->link, connection->output, len);
+}
+
+static void on_flush(uv_prepare_t *flush)
+{
+    tw_redis_connection_flush(flush->data);
 }
 
 static void on_clock(uv_timer_t *timer)

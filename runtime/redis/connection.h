@@ -71,6 +71,9 @@ int tw_redis_connection_send(tw_redis_connection_t *connection, int argc, const 
 int tw_redis_connection_send_push(tw_redis_connection_t *connection, int argc,
                                   const char *const *argv, const size_t *lens);
 
+/** Writes what this turn has sent so far; the loop does it by itself before it waits. */
+void tw_redis_connection_flush(tw_redis_connection_t *connection);
+
 /** Ends the connection as if the peer had, for `reason`: on_fail is called before it returns.
  * Nothing when it has failed already. */
 void tw_redis_connection_fail(tw_redis_connection_t *connection, const char *reason);

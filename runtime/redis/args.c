@@ -1,0 +1,59 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/memory.h"
+#include "runtime/redis/node.h"
+
+void tw_redis_args_init(tw_redis_args_t *args)
+{
+    *args = (tw_redis_args_t){.count = 0};
+}
+
+void tw_redis_args_dispose(tw_redis_args_t *args)
+{
+    free((void *)args->argv);
+    free(args->lens);
+    *args = (tw_redis_args_t){.count = 0};
+}
+
+void tw_redis_args_add(tw_redis_args_t *args, const char *bytes, size_t len)
+{
+    if (args->count == args->capacity) {
+        args->capacity = args->capacity == 0 ? 16 : args->capacity * 2;
+        size_t capacity = (size_t)args->capacity;
+        args->argv = tw_realloc((void *)args->argv, capacity * sizeof(*args->argv));
+        args->lens = tw_realloc(args->lens, capacity * sizeof(*args->lens));
+    }
+    args->argv[args->count] = bytes;
+    args->lens[args->count++] = len;
+}
+
+void tw_redis_args_text(tw_redis_args_t *args, const char *text)
+{
+    tw_redis_args_add(args, text, strlen(text));
+}
+
+void tw_redis_args_number(tw_redis_args_t *args, uint64_t number)
+{
+    char *text = args->numbers[args->number_count++];
+    tw_redis_args_add(
+        args, text,
+        (size_t)snprintf(text, sizeof(args->numbers[0]), "%llu", (unsigned long long)number));
+}
+
+void tw_redis_args_script(tw_redis_args_t *args, tw_redis_node_t *node, tw_redis_script_t script)
+{
+    tw_redis_args_init(args);
+    tw_redis_args_add(args, "EVALSHA", 7);
+    tw_redis_args_add(args, node->sha[script], TW_REDIS_SHA_LEN);
+    tw_redis_args_add(args, "0", 1);
+}
+
+int tw_redis_args_send(tw_redis_args_t *args, tw_redis_client_t *client, tw_redis_reply_cb on_reply,
+                       void *data)
+{
+    int result = tw_redis_client_send(client, args->count, args->argv, args->lens, on_reply, data);
+    tw_redis_args_dispose(args);
+    return result;
+}

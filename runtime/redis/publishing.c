@@ -1,0 +1,460 @@
+/* Publishing, the early drop, and what other nodes count. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/clock.h"
+#include "runtime/memory.h"
+#include "runtime/redis/node.h"
+
+#define COUNT_FRESH_MS 1000
+#define COUNTS_MAX 10000 /* topics whose count is remembered */
+#define ASK_TOPICS_MAX 1000
+
+#define PUBLISH_OF(pointer)                                                                        \
+    ((tw_redis_publish_t *)((char *)(pointer)-offsetof(tw_redis_publish_t, by_token)))
+
+/* --- what other nodes have registered of a topic --- */
+
+typedef struct tw_redis_count {
+    tw_table_node_t node;
+    uint64_t at_ms;   /* when it was asked for */
+    uint64_t streams; /* on all other nodes */
+    uint64_t asked;   /* sum of the answers so far */
+    unsigned pending;
+    size_t name_len;
+    char name[];
+} tw_redis_count_t;
+
+#define COUNT_OF(pointer) ((tw_redis_count_t *)((char *)(pointer)-offsetof(tw_redis_count_t, node)))
+
+static bool count_has_name(const tw_table_node_t *node, const void *key)
+{
+    const tw_topic_name_t *name = key;
+    const tw_redis_count_t *count = COUNT_OF(node);
+    return count->name_len == name->len && memcmp(count->name, name->base, name->len) == 0;
+}
+
+static tw_redis_count_t *find_count(tw_redis_node_t *node, const tw_topic_name_t *topic)
+{
+    tw_table_node_t *found = tw_table_find(&node->counts, topic->hash, count_has_name, topic);
+    return found != NULL ? COUNT_OF(found) : NULL;
+}
+
+/* Forgets one that nobody waits for, when there are too many. */
+static void bound_counts(tw_redis_node_t *node)
+{
+    if (node->counts.count < COUNTS_MAX)
+        return;
+    tw_redis_count_t *count = COUNT_OF(tw_table_any(&node->counts));
+    if (count->pending > 0)
+        return;
+    tw_table_remove(&node->counts, &count->node);
+    free(count);
+}
+
+static void on_count(const redisReply *reply, void *data)
+{
+    tw_redis_count_t *count = data;
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+        count->asked += strtoull(reply->str, NULL, 10);
+    if (--count->pending == 0)
+        count->streams = count->asked;
+}
+
+/* Asks every other node's registered count, unless it was asked a moment ago. */
+static void refresh_count(tw_redis_node_t *node, const tw_topic_name_t *topic, uint64_t now_ms)
+{
+    tw_redis_count_t *count = find_count(node, topic);
+
+    if (node->peers == NULL || node->peers[0] == '\0')
+        return;
+    if (count == NULL) {
+        bound_counts(node);
+        count = tw_alloc(sizeof(*count) + topic->len);
+        count->node.hash = topic->hash;
+        count->name_len = topic->len;
+        memcpy(count->name, topic->base, topic->len);
+        tw_table_insert(&node->counts, &count->node);
+    } else if (count->pending > 0 || now_ms - count->at_ms < COUNT_FRESH_MS) {
+        return;
+    }
+    count->at_ms = now_ms;
+    count->asked = 0;
+    for (const char *peer = node->peers; *peer != '\0'; peer += strlen(peer) + 1) {
+        char key[512];
+        const char *argv[] = {"HGET", key, topic->base};
+        int len = snprintf(key, sizeof(key), "tw:{n:%s}:t", peer);
+        const size_t lens[] = {4, (size_t)len, topic->len};
+        if (tw_redis_client_send(node->commands, 3, argv, lens, on_count, count) == 0)
+            ++count->pending;
+    }
+}
+
+/* --- publishing --- */
+
+static bool has_token(const tw_table_node_t *node, const void *key)
+{
+    return PUBLISH_OF(node)->token == *(const uint64_t *)key;
+}
+
+/* Worker's thread. */
+static void on_published(void *owner, void *data)
+{
+    tw_redis_publish_t *publish = data;
+    const tw_dispatch_result_t result = {.position = publish->position,
+                                         .delivered = publish->delivered,
+                                         .accepted = publish->accepted,
+                                         .accepted_count = publish->accepted_count};
+    if (publish->status == TW_OK)
+        tw_count_latency(tw_fanout_counters(publish->worker),
+                         (uint64_t)(tw_clock_us() - publish->begun_us));
+    publish->on_done(publish->data, publish->status, publish->status == TW_OK ? &result : NULL);
+    tw_event_unref(publish->event);
+    free(publish->accepted);
+    free(publish);
+}
+
+static void unpin(tw_redis_node_t *node, tw_redis_publish_t *publish)
+{
+    for (uint32_t i = 0; publish->routes != NULL && i < publish->event->topic_count; ++i) {
+        tw_redis_route_t *route = publish->routes[i];
+        if (route != NULL && --route->publishes == 0)
+            tw_redis_route_collect(node, route);
+    }
+    free(publish->routes);
+    publish->routes = NULL;
+}
+
+/* The answer is known: out of everything here, back to the worker. */
+static void conclude(tw_redis_node_t *node, tw_redis_publish_t *publish, tw_status_t status)
+{
+    publish->status = status;
+    unpin(node, publish);
+    free(publish->body);
+    publish->body = NULL;
+    atomic_fetch_sub(&node->publishes_open, 1);
+    tw_mailbox_post(&publish->worker->mailbox, on_published, publish);
+}
+
+/* Neither to be found by its event nor by its deadline any more. */
+static void forget(tw_redis_node_t *node, tw_redis_publish_t *publish)
+{
+    if (publish->returns)
+        tw_table_remove(&node->publishes, &publish->by_token);
+    if (publish->returns && publish->replied && !publish->returned)
+        TAILQ_REMOVE(&node->unreturned, publish, link);
+    publish->returns = false;
+}
+
+static void on_queued_here(void *data, const tw_dispatch_result_t *result)
+{
+    tw_redis_publish_t *publish = data;
+
+    publish->in_flight = false;
+    publish->delivered += result->delivered;
+    if (publish->replied)
+        conclude(publish->node, publish, publish->status);
+}
+
+/* What the reply says: the number, and for each topic how many nodes got the event. */
+static int read_reply(tw_redis_publish_t *publish, const redisReply *reply)
+{
+    tw_redis_node_t *node = publish->node;
+    const tw_event_t *event = publish->event;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + (size_t)event->topic_count)
+        return -1;
+    publish->position =
+        (tw_position_t){.epoch = node->epoch, .seq = strtoull(reply->element[0]->str, NULL, 10)};
+    publish->accepted = tw_alloc(event->topic_count);
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        long long receivers = reply->element[1 + i]->integer;
+        if (receivers < 0)
+            continue;
+        publish->accepted[i] = 1;
+        ++publish->accepted_count;
+        uint64_t others = (uint64_t)receivers;
+        if (publish->routes[i] != NULL && others > 0)
+            --others; /* us */
+        const tw_redis_count_t *count = find_count(node, &event->topics[i]);
+        publish->delivered +=
+            others > 0 && count != NULL && count->streams > others ? count->streams : others;
+    }
+    return 0;
+}
+
+static void on_reply(const redisReply *reply, void *data)
+{
+    tw_redis_publish_t *publish = data;
+    tw_redis_node_t *node = publish->node;
+
+    publish->replied = true;
+    publish->status = TW_OK;
+    if (reply == NULL || read_reply(publish, reply) != 0) {
+        /* It may have been published: that is not known, so it is not said. */
+        if (reply != NULL)
+            tw_redis_refused(node, "an event", reply);
+        publish->replied = false;
+        forget(node, publish);
+        publish->replied = true;
+        publish->status = TW_UNAVAILABLE;
+    } else if (publish->returns && !publish->returned) {
+        publish->deadline_ms = uv_now(node->loop) + TW_REDIS_PUBLISH_TIMEOUT_MS;
+        TAILQ_INSERT_TAIL(&node->unreturned, publish, link);
+        return;
+    }
+    if (!publish->in_flight)
+        conclude(node, publish, publish->status);
+}
+
+static int send_event(tw_redis_node_t *node, tw_redis_publish_t *publish)
+{
+    const tw_event_t *event = publish->event;
+    tw_redis_args_t args;
+
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_PUBLISH);
+    tw_redis_args_add(&args, publish->body, publish->body_len);
+    tw_redis_args_number(&args, node->keep);
+    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS + TW_REDIS_LEASE_MS * 4);
+    tw_redis_args_number(&args, node->super.hub->config.resume_window_ms > 0 ? 1 : 0);
+    for (uint32_t i = 0; i < event->topic_count; ++i)
+        tw_redis_args_add(&args, event->topics[i].base, event->topics[i].len);
+    return tw_redis_args_send(&args, node->commands, on_reply, publish);
+}
+
+static bool is_leaving(tw_redis_node_t *node, const tw_topic_name_t *topic)
+{
+    const tw_redis_route_t *route = tw_redis_route_find(node, topic);
+    return route != NULL && route->leaving;
+}
+
+void tw_redis_on_publish_request(void *control, void *data)
+{
+    tw_redis_node_t *node = tw_redis_node_of_control(control);
+    tw_redis_publish_t *publish = data;
+    const tw_event_t *event = publish->event;
+    uint64_t now_ms = uv_now(node->loop);
+
+    if (!tw_redis_node_up(node)) {
+        conclude(node, publish, TW_UNAVAILABLE);
+        return;
+    }
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        if (is_leaving(node, &event->topics[i])) {
+            TAILQ_INSERT_TAIL(&node->parked, publish, link);
+            return;
+        }
+    }
+    publish->token = ++node->next_token;
+    publish->body =
+        tw_redis_body_write(event, node->epoch, node->origin, publish->token, &publish->body_len);
+    publish->routes = tw_alloc(event->topic_count * sizeof(tw_redis_route_t *));
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        tw_redis_route_t *route = tw_redis_route_find(node, &event->topics[i]);
+        /* A channel that is confirmed stays ours until the event has come back by it. */
+        if (route != NULL && route->subscribed) {
+            publish->routes[i] = route;
+            ++route->publishes;
+            publish->returns = true;
+        }
+        refresh_count(node, &event->topics[i], now_ms);
+    }
+    if (send_event(node, publish) != 0) {
+        publish->returns = false;
+        conclude(node, publish, TW_UNAVAILABLE);
+        return;
+    }
+    free(publish->body);
+    publish->body = NULL;
+    if (publish->returns) {
+        publish->by_token.hash = publish->token * UINT64_C(0x9e3779b97f4a7c15);
+        tw_table_insert(&node->publishes, &publish->by_token);
+    }
+}
+
+static tw_redis_publish_t *find_publish(tw_redis_node_t *node, const tw_redis_body_t *body)
+{
+    if (body->origin != node->origin)
+        return NULL;
+    tw_table_node_t *found = tw_table_find(
+        &node->publishes, body->token * UINT64_C(0x9e3779b97f4a7c15), has_token, &body->token);
+    return found != NULL ? PUBLISH_OF(found) : NULL;
+}
+
+void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *bytes, size_t len)
+{
+    const tw_position_t at = {.epoch = node->epoch, .seq = seq};
+    tw_redis_body_t body;
+
+    /* An event of several topics comes once by each of them. */
+    if (seq <= node->last || tw_redis_body_read(&body, bytes, len) != 0)
+        return;
+    node->last = seq;
+    atomic_fetch_add_explicit(TW_REDIS_STAT(node, received), 1, memory_order_relaxed);
+    tw_redis_publish_t *publish = find_publish(node, &body);
+    if (publish != NULL) {
+        forget(node, publish);
+        publish->returned = publish->in_flight = true;
+        tw_hub_dispatch(node->super.hub, &node->control, publish->event, &at, on_queued_here,
+                        publish);
+        return;
+    }
+    tw_event_t *event = tw_redis_body_event(&body);
+    if (event == NULL)
+        return;
+    tw_hub_dispatch(node->super.hub, NULL, event, &at, NULL, NULL);
+    tw_event_unref(event);
+}
+
+void tw_redis_publishes_expire(tw_redis_node_t *node, uint64_t now_ms, bool caught_up)
+{
+    tw_redis_publish_t *publish;
+    while ((publish = TAILQ_FIRST(&node->unreturned)) != NULL &&
+           (caught_up || now_ms >= publish->deadline_ms)) {
+        forget(node, publish);
+        conclude(node, publish, TW_UNAVAILABLE);
+    }
+}
+
+/* --- the early drop --- */
+
+/* Worker's thread. */
+static void on_answered(void *owner, void *data)
+{
+    tw_redis_ask_t *ask = data;
+    ask->on_answer(ask->data, ask->status, ask->followed);
+    free(ask->followed);
+    free(ask);
+}
+
+static void answer(tw_redis_ask_t *ask, tw_status_t status)
+{
+    ask->status = status;
+    tw_mailbox_post(&ask->worker->mailbox, on_answered, ask);
+}
+
+/* The asks of one turn, in one question. */
+typedef struct tw_redis_question {
+    tw_redis_ask_t *asks;
+    size_t topic_count;
+    bool windows; /* the script was asked: flags; else PUBSUB NUMSUB: channels and numbers */
+} tw_redis_question_t;
+
+static void on_followed(const redisReply *reply, void *data)
+{
+    tw_redis_question_t question = *(tw_redis_question_t *)data;
+    size_t stride = question.windows ? 1 : 2, at = question.windows ? 0 : 1;
+    tw_redis_ask_t *next;
+    bool usable = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
+                  reply->elements == question.topic_count * stride;
+
+    free(data);
+    for (tw_redis_ask_t *ask = question.asks; ask != NULL; ask = next) {
+        next = ask->next;
+        for (size_t i = 0; i < ask->topic_count && usable; ++i) {
+            if (ask->followed[i] != 0)
+                continue;
+            ask->followed[i] = reply->element[at]->integer > 0;
+            at += stride;
+        }
+        answer(ask, usable ? TW_OK : TW_UNAVAILABLE);
+    }
+}
+
+static void put_question(tw_redis_node_t *node, tw_redis_ask_t *asks, size_t topic_count)
+{
+    char(*keys)[TW_REDIS_KEY_MAX] = tw_alloc(topic_count * sizeof(*keys));
+    tw_redis_question_t *question = tw_alloc(sizeof(*question));
+    tw_redis_args_t args;
+    size_t n = 0;
+
+    *question =
+        (tw_redis_question_t){asks, topic_count, node->super.hub->config.resume_window_ms > 0};
+    if (question->windows) {
+        tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_FOLLOWED);
+    } else {
+        tw_redis_args_init(&args);
+        tw_redis_args_add(&args, "PUBSUB", 6);
+        tw_redis_args_add(&args, "NUMSUB", 6);
+    }
+    for (const tw_redis_ask_t *ask = asks; ask != NULL; ask = ask->next) {
+        for (size_t i = 0; i < ask->topic_count; ++i) {
+            if (ask->followed[i] != 0)
+                continue;
+            if (question->windows)
+                tw_redis_args_add(&args, ask->topics[i].base, ask->topics[i].len);
+            else
+                tw_redis_args_add(&args, keys[n], tw_redis_topic_key(&ask->topics[i], keys[n]));
+            ++n;
+        }
+    }
+    assert(n == topic_count);
+    if (tw_redis_args_send(&args, node->commands, on_followed, question) != 0)
+        on_followed(NULL, question);
+    free(keys);
+}
+
+void tw_redis_on_ask_request(void *control, void *data)
+{
+    tw_redis_node_t *node = tw_redis_node_of_control(control);
+    tw_redis_ask_t *ask = data;
+
+    if (!tw_redis_node_up(node)) {
+        answer(ask, TW_UNAVAILABLE);
+        return;
+    }
+    tw_redis_ask_t **list = &node->asks;
+    for (size_t i = 0; i < ask->topic_count; ++i)
+        if (ask->followed[i] == 0 && is_leaving(node, &ask->topics[i]))
+            list = &node->parked_asks;
+    ask->next = *list;
+    *list = ask;
+}
+
+void tw_redis_publishing_unpark(tw_redis_node_t *node)
+{
+    tw_redis_ask_t *asks = node->parked_asks, *next;
+    tw_redis_publishes_t publishes = TAILQ_HEAD_INITIALIZER(publishes);
+    tw_redis_publish_t *publish;
+
+    node->parked_asks = NULL;
+    for (; asks != NULL; asks = next) {
+        next = asks->next;
+        tw_redis_on_ask_request(&node->control, asks);
+    }
+    TAILQ_CONCAT(&publishes, &node->parked, link);
+    while ((publish = TAILQ_FIRST(&publishes)) != NULL) {
+        TAILQ_REMOVE(&publishes, publish, link);
+        tw_redis_on_publish_request(&node->control, publish);
+    }
+}
+
+void tw_redis_publishing_turn(tw_redis_node_t *node)
+{
+    while (node->asks != NULL) {
+        tw_redis_ask_t *asks = node->asks, *last = NULL;
+        size_t topics = 0;
+        while (node->asks != NULL && topics < ASK_TOPICS_MAX) {
+            last = node->asks;
+            for (size_t i = 0; i < last->topic_count; ++i)
+                topics += last->followed[i] == 0;
+            node->asks = last->next;
+        }
+        last->next = NULL;
+        put_question(node, asks, topics);
+    }
+}
+
+void tw_redis_publishing_dispose(tw_redis_node_t *node)
+{
+    tw_table_node_t *entry;
+    assert(node->publishes.count == 0 && node->asks == NULL);
+    while ((entry = tw_table_any(&node->counts)) != NULL) {
+        tw_table_remove(&node->counts, entry);
+        free(COUNT_OF(entry));
+    }
+    tw_table_dispose(&node->counts);
+    tw_table_dispose(&node->publishes);
+}

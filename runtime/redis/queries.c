@@ -1,0 +1,274 @@
+/* The admin's reads: each asks Redis once, on the control loop, and answers on the worker that
+ * asked. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "runtime/memory.h"
+#include "runtime/redis/query.h"
+
+static void free_query(tw_redis_query_t *query)
+{
+    for (size_t i = 0; i < query->event_count; ++i)
+        tw_event_unref(query->events[i]);
+    free(query->events);
+    json_decref(query->rows);
+    json_decref(query->stats);
+    free(query->text);
+    free(query);
+}
+
+/* Worker's thread. */
+static void on_delivered(void *owner, void *data)
+{
+    tw_redis_query_t *query = data;
+    query->deliver(query);
+    free_query(query);
+}
+
+void tw_redis_query_answer(tw_redis_query_t *query)
+{
+    tw_mailbox_post(&query->from->mailbox, on_delivered, query);
+}
+
+static void on_query(void *control, void *data)
+{
+    tw_redis_query_t *query = data;
+    if (tw_redis_node_up(query->node))
+        query->send(query);
+    else
+        tw_redis_query_answer(query);
+}
+
+tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_fanout_t *from, const char *text,
+                                       size_t len, void *data)
+{
+    tw_redis_query_t *query = tw_alloc(sizeof(*query));
+    query->node = tw_redis_node_of_adapter(adapter);
+    query->from = from;
+    query->data = data;
+    query->text = tw_strndup(text != NULL ? text : "", len);
+    query->text_len = len;
+    return query;
+}
+
+void tw_redis_query_post(tw_redis_query_t *query)
+{
+    tw_mailbox_post(&query->node->control.mailbox, on_query, query);
+}
+
+json_t *tw_redis_to_json(const redisReply *reply)
+{
+    json_t *array;
+    switch (reply->type) {
+    case REDIS_REPLY_INTEGER:
+        return json_integer(reply->integer);
+    case REDIS_REPLY_STRING:
+        return json_stringn(reply->str, reply->len);
+    case REDIS_REPLY_ARRAY:
+        array = json_array();
+        for (size_t i = 0; i < reply->elements; ++i)
+            json_array_append_new(array, tw_redis_to_json(reply->element[i]));
+        return array;
+    default:
+        return json_null();
+    }
+}
+
+static void on_rows(const redisReply *reply, void *data)
+{
+    tw_redis_query_t *query = data;
+    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY)
+        query->rows = tw_redis_to_json(reply);
+    else if (reply != NULL)
+        tw_redis_refused(query->node, "a read", reply);
+    tw_redis_query_answer(query);
+}
+
+void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
+                         tw_redis_reply_cb on_reply)
+{
+    tw_redis_args_t args;
+    tw_redis_args_script(&args, query->node, script);
+    tw_redis_args_number(&args, query->skip);
+    tw_redis_args_number(&args, query->count);
+    tw_redis_args_add(&args, query->text, query->text_len);
+    if (tw_redis_args_send(&args, query->node->commands, on_reply, query) != 0)
+        tw_redis_query_answer(query);
+}
+
+/* Pages beyond what a double counts exactly are beyond the last one. */
+void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *page)
+{
+    const uint64_t most = UINT64_C(1) << 52;
+    query->count = page->page_size;
+    query->skip =
+        page->page - 1 > most / page->page_size ? most : (page->page - 1) * page->page_size;
+}
+
+/* --- topics: {total, topic, {node, count…}…} --- */
+
+static void deliver_topics(tw_redis_query_t *query)
+{
+    if (query->rows == NULL) {
+        query->on_answer.topics(query->data, TW_UNAVAILABLE, 0, NULL, 0);
+        return;
+    }
+    size_t count = json_array_size(query->rows) / 2, share = 0;
+    tw_topic_row_t *rows = tw_alloc((count + 1) * sizeof(*rows));
+    size_t shares_max = 1;
+    for (size_t i = 0; i < count; ++i)
+        shares_max += json_array_size(json_array_get(query->rows, 2 + 2 * i)) / 2;
+    tw_node_share_t *shares = tw_alloc(shares_max * sizeof(*shares));
+    for (size_t i = 0; i < count; ++i) {
+        const json_t *nodes = json_array_get(query->rows, 2 + 2 * i);
+        rows[i].topic = tw_redis_text_at(query->rows, 1 + 2 * i);
+        rows[i].topic_len = strlen(rows[i].topic);
+        rows[i].nodes = &shares[share];
+        rows[i].node_count = json_array_size(nodes) / 2;
+        for (size_t n = 0; n < rows[i].node_count; ++n, ++share) {
+            shares[share].node_id = tw_redis_text_at(nodes, 2 * n);
+            shares[share].connection_count = strtoull(tw_redis_text_at(nodes, 2 * n + 1), NULL, 10);
+            rows[i].connection_count += shares[share].connection_count;
+        }
+    }
+    query->on_answer.topics(query->data, TW_OK, tw_redis_total_of(query->rows), rows, count);
+    free(shares);
+    free(rows);
+}
+
+static void send_topics(tw_redis_query_t *query)
+{
+    tw_redis_query_page(query, TW_REDIS_SCRIPT_LIST_TOPICS, on_rows);
+}
+
+void tw_redis_list_topics(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *page,
+                          tw_topics_fn on_page, void *data)
+{
+    tw_redis_query_t *query =
+        tw_redis_query_begin(adapter, from, page->prefix, page->prefix_len, data);
+    tw_redis_query_set_page(query, page);
+    query->send = send_topics;
+    query->deliver = deliver_topics;
+    query->on_answer.topics = on_page;
+    tw_redis_query_post(query);
+}
+
+/* --- nodes: {{node, streams, field, value…}…} --- */
+
+static const char *field_of(const json_t *row, const char *name)
+{
+    for (size_t i = 2; i + 1 < json_array_size(row); i += 2)
+        if (strcmp(tw_redis_text_at(row, i), name) == 0)
+            return tw_redis_text_at(row, i + 1);
+    return "";
+}
+
+static void deliver_nodes(tw_redis_query_t *query)
+{
+    if (query->rows == NULL) {
+        query->on_answer.nodes(query->data, TW_UNAVAILABLE, NULL, 0);
+        return;
+    }
+    size_t count = json_array_size(query->rows);
+    tw_node_row_t *rows = tw_alloc((count + 1) * sizeof(*rows));
+    for (size_t i = 0; i < count; ++i) {
+        const json_t *row = json_array_get(query->rows, i);
+        rows[i] = (tw_node_row_t){
+            .node_id = tw_redis_text_at(row, 0),
+            .connection_count = (uint64_t)json_integer_value(json_array_get(row, 1)),
+            .hostname = field_of(row, "hostname"),
+            .ip = field_of(row, "ip"),
+            .version = field_of(row, "version"),
+            .state = field_of(row, "state"),
+            .started_at_ms = (int64_t)strtoll(field_of(row, "startedAt"), NULL, 10),
+        };
+    }
+    query->on_answer.nodes(query->data, TW_OK, rows, count);
+    free(rows);
+}
+
+static void send_nodes(tw_redis_query_t *query)
+{
+    tw_redis_args_t args;
+    tw_redis_args_script(&args, query->node, TW_REDIS_SCRIPT_LIST_NODES);
+    if (tw_redis_args_send(&args, query->node->commands, on_rows, query) != 0)
+        tw_redis_query_answer(query);
+}
+
+void tw_redis_list_nodes(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes, void *data)
+{
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, NULL, 0, data);
+    query->send = send_nodes;
+    query->deliver = deliver_nodes;
+    query->on_answer.nodes = on_nodes;
+    tw_redis_query_post(query);
+}
+
+/* --- the tail --- */
+
+static void deliver_tail(tw_redis_query_t *query)
+{
+    tw_status_t status = query->events != NULL ? TW_OK : TW_UNAVAILABLE;
+    query->on_answer.tail(query->data, status, query->events, query->event_count);
+}
+
+static void on_tail(const redisReply *reply, void *data)
+{
+    tw_redis_query_t *query = data;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY) {
+        query->events = tw_alloc((reply->elements + 1) * sizeof(*query->events));
+        for (size_t i = reply->elements; i-- > 0;) { /* they come newest first */
+            const redisReply *body;
+            tw_redis_body_t parsed;
+            uint64_t seq;
+            if (tw_redis_entry(reply->element[i], &seq, &body) != 0 ||
+                tw_redis_body_read(&parsed, body->str, body->len) != 0)
+                continue;
+            tw_event_t *event = tw_redis_body_event(&parsed);
+            if (event == NULL)
+                continue;
+            event->position = (tw_position_t){.epoch = query->node->epoch, .seq = seq};
+            query->events[query->event_count++] = event;
+        }
+    }
+    tw_redis_query_answer(query);
+}
+
+static void send_tail(tw_redis_query_t *query)
+{
+    const tw_topic_name_t topic = {.base = query->text, .len = query->text_len};
+    char key[TW_REDIS_KEY_MAX], after[32] = "-";
+    tw_redis_args_t args;
+
+    if (query->after != 0)
+        snprintf(after, sizeof(after), "(%llu", (unsigned long long)query->after);
+    tw_redis_args_init(&args);
+    tw_redis_args_add(&args, "XREVRANGE", 9);
+    tw_redis_args_add(&args, key, tw_redis_topic_key(&topic, key));
+    tw_redis_args_add(&args, "+", 1);
+    tw_redis_args_text(&args, after);
+    tw_redis_args_add(&args, "COUNT", 5);
+    tw_redis_args_number(&args, query->count < query->node->keep - 1 ? query->count
+                                                                     : query->node->keep - 1);
+    if (tw_redis_args_send(&args, query->node->commands, on_tail, query) != 0)
+        tw_redis_query_answer(query);
+}
+
+void tw_redis_tail_events(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+                          const tw_position_t *after, size_t limit, tw_tail_fn on_events,
+                          void *data)
+{
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, topic->base, topic->len, data);
+    if (after != NULL && after->epoch == tw_hub_position(adapter->hub).epoch)
+        query->after = after->seq;
+    query->count = limit;
+    query->send = send_tail;
+    query->deliver = deliver_tail;
+    query->on_answer.tail = on_events;
+    tw_redis_query_post(query);
+}

@@ -1,0 +1,559 @@
+/* Lease, topics and streams of this node in Redis; the burial of dead nodes. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "runtime/hash.h"
+#include "runtime/memory.h"
+#include "runtime/redis/node.h"
+
+#define BATCH_MAX 128
+#define BATCHES_AT_ONCE 4 /* so that publishes never wait behind many of them */
+#define WALK_STEP 512
+#define LEAVE_TOPICS_MAX 500
+
+/* A stream to add (member set) or to take away, oldest first in node->changes. */
+typedef struct tw_redis_change {
+    struct tw_redis_change *next;
+    tw_table_node_t by_id; /* in node->adds, while it adds and waits */
+    bool in_adds;
+    bool again;     /* it may be in Redis already */
+    bool cancelled; /* closed before it was sent */
+    char *member;   /* owned; NULL: take away */
+    char id[TW_CONNECTION_ID_SIZE];
+} tw_redis_change_t;
+
+#define CHANGE_OF(pointer)                                                                         \
+    ((tw_redis_change_t *)((char *)(pointer)-offsetof(tw_redis_change_t, by_id)))
+
+/* What was sent together and is sent again if its reply is lost. */
+typedef struct tw_redis_batch {
+    tw_redis_node_t *node;
+    tw_redis_change_t *changes;
+    size_t count;
+} tw_redis_batch_t;
+
+char *tw_redis_member(const tw_subscriber_t *subscriber)
+{
+    char id[TW_CONNECTION_ID_SIZE], *member = NULL;
+    json_t *topics = json_array();
+
+    tw_subscriber_id(subscriber, id);
+    for (size_t i = 0; i < subscriber->topic_count; ++i) {
+        tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
+        json_array_append_new(topics, json_stringn(name.base, name.len));
+    }
+    json_t *row =
+        json_pack("{s:o,s:s,s:s,s:I}", "t", topics, "a", subscriber->connection->remote_address,
+                  "p", subscriber->connection->protocol, "o", (json_int_t)subscriber->opened_at_ms);
+    if (subscriber->client_id != NULL)
+        json_object_set_new(row, "c", json_string(subscriber->client_id));
+    char *json = json_dumps(row, JSON_COMPACT);
+    if (json == NULL || asprintf(&member, "%s %s", id, json) < 0)
+        abort();
+    free(json);
+    json_decref(row);
+    return member;
+}
+
+/* --- changes --- */
+
+static bool has_id(const tw_table_node_t *node, const void *key)
+{
+    return strcmp(CHANGE_OF(node)->id, key) == 0;
+}
+
+static void free_change(tw_redis_node_t *node, tw_redis_change_t *change)
+{
+    if (change->in_adds)
+        tw_table_remove(&node->adds, &change->by_id);
+    free(change->member);
+    free(change);
+}
+
+static void append(tw_redis_node_t *node, tw_redis_change_t *change)
+{
+    *node->changes_end = change;
+    node->changes_end = &change->next;
+    ++node->change_count;
+    atomic_store(TW_REDIS_STAT(node, registry_backlog), node->change_count);
+}
+
+static tw_redis_change_t *find_add(tw_redis_node_t *node, const char *id)
+{
+    uint64_t hash = tw_hash(id, TW_CONNECTION_ID_SIZE - 1);
+    tw_table_node_t *found = tw_table_find(&node->adds, hash, has_id, id);
+    return found != NULL ? CHANGE_OF(found) : NULL;
+}
+
+/* A member of Redis' set: takes the text over. */
+static void add_member(tw_redis_node_t *node, char *member, bool again)
+{
+    tw_redis_change_t *change = tw_alloc(sizeof(*change));
+
+    memcpy(change->id, member, TW_CONNECTION_ID_SIZE - 1);
+    if (again && find_add(node, change->id) != NULL) {
+        free(change);
+        free(member);
+        return;
+    }
+    change->member = member;
+    change->again = again;
+    change->by_id.hash = tw_hash(change->id, TW_CONNECTION_ID_SIZE - 1);
+    change->in_adds = true;
+    tw_table_insert(&node->adds, &change->by_id);
+    append(node, change);
+}
+
+void tw_redis_on_opened(void *control, void *data)
+{
+    tw_redis_node_t *node = tw_redis_node_of_control(control);
+    tw_redis_opening_t *opening = data;
+
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        tw_redis_route_count(node, opening->routes[i], 1);
+    add_member(node, opening->member, false);
+    atomic_fetch_sub(&node->openings_open, 1);
+    free(opening->routes);
+    free(opening->last_event_id);
+    free(opening);
+}
+
+void tw_redis_on_left(void *control, void *data)
+{
+    tw_redis_node_t *node = tw_redis_node_of_control(control);
+    tw_redis_left_t *left = data;
+
+    for (size_t i = 0; i < left->topic_count; ++i) {
+        tw_redis_route_t *route = tw_redis_route_find(node, &left->topics[i]);
+        assert(route != NULL);
+        if (left->was_open)
+            tw_redis_route_count(node, route, -1);
+        tw_redis_route_unuse(node, route);
+    }
+    if (left->was_open) {
+        tw_redis_change_t *waiting = find_add(node, left->id);
+        if (waiting != NULL)
+            waiting->cancelled = true;
+        if (waiting == NULL || waiting->again) {
+            tw_redis_change_t *change = tw_alloc(sizeof(*change));
+            memcpy(change->id, left->id, sizeof(change->id));
+            append(node, change);
+        }
+    }
+    free(left);
+}
+
+/* --- sending them --- */
+
+static void on_streams(const redisReply *reply, void *data)
+{
+    tw_redis_batch_t batch = *(tw_redis_batch_t *)data;
+    tw_redis_node_t *node = batch.node;
+    tw_redis_change_t *next;
+
+    free(data);
+    --node->registry_in_flight;
+    if (reply != NULL)
+        tw_redis_refused(node, "to register streams", reply);
+    if (reply == NULL) {
+        /* Doing it twice does no harm: in front of what came later. */
+        tw_redis_change_t **end = &batch.changes;
+        while (*end != NULL)
+            end = &(*end)->next;
+        *end = node->changes;
+        if (node->changes == NULL)
+            node->changes_end = end;
+        node->changes = batch.changes;
+        node->change_count += batch.count;
+        return;
+    }
+    for (tw_redis_change_t *change = batch.changes; change != NULL; change = next) {
+        next = change->next;
+        free_change(node, change);
+    }
+}
+
+/* Takes up to BATCH_MAX changes off the front. A batch adds first and takes away then, and no id
+ * ever comes back. */
+static tw_redis_batch_t *take_batch(tw_redis_node_t *node)
+{
+    tw_redis_batch_t *batch = tw_alloc(sizeof(*batch));
+    tw_redis_change_t **end = &batch->changes;
+
+    batch->node = node;
+    while (node->changes != NULL && batch->count < BATCH_MAX) {
+        tw_redis_change_t *change = node->changes;
+        node->changes = change->next;
+        if (node->changes == NULL)
+            node->changes_end = &node->changes;
+        change->next = NULL;
+        --node->change_count;
+        if (change->cancelled) {
+            free_change(node, change);
+            continue;
+        }
+        if (change->in_adds)
+            tw_table_remove(&node->adds, &change->by_id);
+        change->in_adds = false;
+        *end = change;
+        end = &change->next;
+        ++batch->count;
+    }
+    atomic_store(TW_REDIS_STAT(node, registry_backlog), node->change_count);
+    if (batch->count > 0)
+        return batch;
+    free(batch);
+    return NULL;
+}
+
+static bool send_streams(tw_redis_node_t *node)
+{
+    tw_redis_batch_t *batch = take_batch(node);
+    tw_redis_args_t args;
+    uint64_t adds = 0;
+
+    if (batch == NULL)
+        return false;
+    for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next)
+        adds += change->member != NULL;
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_STREAMS);
+    tw_redis_args_text(&args, node->info->node_id);
+    tw_redis_args_number(&args, adds);
+    for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next)
+        if (change->member != NULL)
+            tw_redis_args_text(&args, change->member);
+    for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next)
+        if (change->member == NULL)
+            tw_redis_args_text(&args, change->id);
+    ++node->registry_in_flight;
+    if (tw_redis_args_send(&args, node->commands, on_streams, batch) == 0)
+        return true;
+    on_streams(NULL, batch);
+    return false;
+}
+
+/* The counts of a batch of topics; they are marked as changed again if its reply is lost. */
+typedef struct tw_redis_counts_batch {
+    tw_redis_node_t *node;
+    size_t count;
+    tw_redis_route_t *routes[BATCH_MAX]; /* a use of each */
+} tw_redis_counts_batch_t;
+
+static void on_topics(const redisReply *reply, void *data)
+{
+    tw_redis_counts_batch_t *batch = data;
+    tw_redis_node_t *node = batch->node;
+
+    --node->registry_in_flight;
+    if (reply != NULL)
+        tw_redis_refused(node, "to register topics", reply);
+    for (size_t i = 0; i < batch->count; ++i) {
+        if (reply == NULL)
+            tw_redis_route_count(node, batch->routes[i], 0);
+        tw_redis_route_unuse(node, batch->routes[i]);
+    }
+    free(batch);
+}
+
+static bool send_topics(tw_redis_node_t *node)
+{
+    tw_redis_counts_batch_t *batch;
+    tw_redis_route_t *route;
+    tw_redis_args_t args;
+    char numbers[BATCH_MAX][12];
+
+    if (TAILQ_EMPTY(&node->changed_routes))
+        return false;
+    batch = tw_alloc(sizeof(*batch));
+    batch->node = node;
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_TOPICS);
+    tw_redis_args_text(&args, node->info->node_id);
+    tw_redis_args_number(&args, 0);
+    while (batch->count < BATCH_MAX && (route = TAILQ_FIRST(&node->changed_routes)) != NULL) {
+        TAILQ_REMOVE(&node->changed_routes, route, changed);
+        route->is_changed = false;
+        ++route->users;
+        tw_redis_args_add(&args, route->name.base, route->name.len);
+        snprintf(numbers[batch->count], sizeof(numbers[0]), "%" PRIu32, route->streams);
+        tw_redis_args_text(&args, numbers[batch->count]);
+        batch->routes[batch->count++] = route;
+    }
+    ++node->registry_in_flight;
+    if (tw_redis_args_send(&args, node->commands, on_topics, batch) == 0)
+        return true;
+    on_topics(NULL, batch);
+    return false;
+}
+
+void tw_redis_registry_flush(tw_redis_node_t *node)
+{
+    if (!tw_redis_node_up(node) || !node->registered || node->leaving)
+        return;
+    while (node->registry_in_flight < BATCHES_AT_ONCE && send_topics(node))
+        ;
+    while (node->registry_in_flight < BATCHES_AT_ONCE && send_streams(node))
+        ;
+}
+
+/* --- registering everything again --- */
+
+/* One worker's live streams from a number on, as members. */
+typedef struct tw_redis_walk {
+    tw_redis_node_t *node;
+    uint32_t worker;
+    uint64_t after;
+    size_t count;
+    char *members[WALK_STEP];
+} tw_redis_walk_t;
+
+static void on_walked(void *control, void *data);
+
+static void visit(tw_subscriber_t *subscriber, void *data)
+{
+    tw_redis_walk_t *walk = data;
+    walk->after = subscriber->number;
+    walk->members[walk->count++] = tw_redis_member(subscriber);
+}
+
+/* Worker's thread. */
+static void on_walk(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_redis_walk_t *walk = data;
+    uint64_t from = walk->after + 1;
+
+    tw_fanout_list(fanout, tw_ranked_before(&fanout->listing, &from), WALK_STEP, visit, walk);
+    tw_mailbox_post(&walk->node->control.mailbox, on_walked, walk);
+}
+
+static void walk_on(tw_redis_node_t *node, tw_redis_walk_t *walk)
+{
+    tw_mailbox_post(&node->super.hub->fanouts[walk->worker]->mailbox, on_walk, walk);
+}
+
+static void on_walked(void *control, void *data)
+{
+    tw_redis_node_t *node = tw_redis_node_of_control(control);
+    tw_redis_walk_t *walk = data;
+    size_t count = walk->count;
+
+    for (size_t i = 0; i < count; ++i)
+        add_member(node, walk->members[i], true);
+    walk->count = 0;
+    if (count < WALK_STEP) {
+        ++walk->worker;
+        walk->after = 0;
+    }
+    if (walk->worker < node->super.hub->config.worker_count && !node->stopping) {
+        walk_on(node, walk);
+    } else {
+        node->walking = false;
+        free(walk);
+    }
+}
+
+static void register_everything(tw_redis_node_t *node)
+{
+    tw_redis_route_t *route;
+
+    LIST_FOREACH(route, &node->all_routes, all)
+    {
+        if (route->streams > 0)
+            tw_redis_route_count(node, route, 0);
+    }
+    if (node->walking)
+        return;
+    node->walking = true;
+    tw_redis_walk_t *walk = tw_alloc(sizeof(*walk));
+    walk->node = node;
+    walk_on(node, walk);
+}
+
+/* --- the lease --- */
+
+static void set_peers(tw_redis_node_t *node, const redisReply *reply)
+{
+    size_t len = 1;
+    for (size_t i = 2; i < reply->elements; ++i)
+        len += reply->element[i]->len + 1;
+    char *peers = tw_alloc(len), *to = peers;
+    for (size_t i = 2; i < reply->elements; ++i) {
+        const redisReply *peer = reply->element[i];
+        if (peer->type != REDIS_REPLY_STRING || strcmp(peer->str, node->info->node_id) == 0)
+            continue;
+        memcpy(to, peer->str, peer->len);
+        to += peer->len + 1;
+    }
+    free(node->peers);
+    node->peers = peers;
+}
+
+static void on_lease(const redisReply *reply, void *data)
+{
+    tw_redis_node_t *node = data;
+
+    node->leasing = false;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
+        if (reply != NULL)
+            tw_redis_refused(node, "the lease", reply);
+        return;
+    }
+    if (reply->element[1]->type == REDIS_REPLY_STRING)
+        node->floor = strtoull(reply->element[1]->str, NULL, 10);
+    set_peers(node, reply);
+    /* Nothing of ours was there: the data set is new, or others took us for dead. */
+    bool existed = reply->element[0]->integer != 0;
+    if (!existed || !node->registered) {
+        node->registered = true;
+        if (!existed)
+            register_everything(node);
+    }
+}
+
+static void take_lease(tw_redis_node_t *node)
+{
+    const tw_node_info_t *info = node->info;
+    tw_redis_args_t args;
+    char instance[12], started[24];
+
+    if (node->leasing || node->leaving)
+        return;
+    node->leasing = true;
+    node->leased_at_ms = uv_now(node->loop);
+    snprintf(instance, sizeof(instance), "%08" PRIx32, node->super.hub->instance);
+    snprintf(started, sizeof(started), "%" PRId64, info->started_at_ms);
+    const char *fields[] = {"hostname",  info->hostname, "ip",
+                            info->ip,    "version",      info->version,
+                            "startedAt", started,        "instance",
+                            instance,    "state",        node->draining ? "draining" : "up"};
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_LEASE);
+    tw_redis_args_text(&args, info->node_id);
+    tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
+    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); ++i)
+        tw_redis_args_text(&args, fields[i]);
+    if (tw_redis_args_send(&args, node->commands, on_lease, node) != 0)
+        node->leasing = false;
+}
+
+/* --- the dead, and our own leaving --- */
+
+static void send_leave(tw_redis_node_t *node, const char *id, tw_redis_reply_cb on_reply)
+{
+    tw_redis_args_t args;
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_LEAVE);
+    tw_redis_args_text(&args, id);
+    tw_redis_args_number(&args, LEAVE_TOPICS_MAX);
+    tw_redis_args_number(&args, (uint64_t)node->super.hub->config.resume_window_ms);
+    if (tw_redis_args_send(&args, node->commands, on_reply, node) != 0)
+        on_reply(NULL, node);
+}
+
+static void on_buried(const redisReply *reply, void *data)
+{
+    tw_redis_node_t *node = data;
+    node->burying = false;
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER || reply->integer == 0 || node->leaving)
+        return;
+    atomic_fetch_add(TW_REDIS_STAT(node, nodes_buried), 1);
+    node->burying = true;
+    send_leave(node, "", on_buried);
+}
+
+/* What an earlier process with our name left behind is gone: now we are in. */
+static void on_predecessor_gone(const redisReply *reply, void *data)
+{
+    tw_redis_node_t *node = data;
+    if (reply == NULL || !tw_redis_node_up(node))
+        return;
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer != 0) {
+        send_leave(node, node->info->node_id, on_predecessor_gone);
+        return;
+    }
+    node->introduced = true;
+    take_lease(node);
+}
+
+void tw_redis_registry_up(tw_redis_node_t *node)
+{
+    node->up_since_ms = uv_now(node->loop);
+    node->leasing = false;
+    if (node->introduced)
+        take_lease(node);
+    else
+        send_leave(node, node->info->node_id, on_predecessor_gone);
+}
+
+void tw_redis_registry_lost(tw_redis_node_t *node)
+{
+    node->leasing = node->burying = false;
+}
+
+void tw_redis_registry_pulse(tw_redis_node_t *node, uint64_t now_ms)
+{
+    if (!tw_redis_node_up(node) || !node->introduced || node->leaving)
+        return;
+    if (now_ms - node->leased_at_ms >= TW_REDIS_LEASE_EVERY_MS) {
+        take_lease(node);
+        /* After an outage the others have to come back first. */
+        if (!node->burying && now_ms - node->up_since_ms >= TW_REDIS_LEASE_MS) {
+            node->burying = true;
+            send_leave(node, "", on_buried);
+        }
+    }
+}
+
+static void gone(tw_redis_node_t *node)
+{
+    void (*on_gone)(tw_redis_node_t *) = node->on_gone;
+    node->on_gone = NULL;
+    if (on_gone != NULL)
+        on_gone(node);
+}
+
+static void on_own_leave(const redisReply *reply, void *data)
+{
+    tw_redis_node_t *node = data;
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer != 0 &&
+        node->on_gone != NULL)
+        send_leave(node, node->info->node_id, on_own_leave);
+    else
+        gone(node);
+}
+
+void tw_redis_registry_leave(tw_redis_node_t *node, void (*on_gone)(tw_redis_node_t *node))
+{
+    node->leaving = true;
+    node->on_gone = on_gone;
+    if (tw_redis_node_up(node))
+        send_leave(node, node->info->node_id, on_own_leave);
+    else
+        gone(node);
+}
+
+void tw_redis_registry_abandon_leave(tw_redis_node_t *node)
+{
+    gone(node);
+}
+
+void tw_redis_registry_drain(tw_redis_node_t *node)
+{
+    node->draining = true;
+    if (tw_redis_node_up(node) && node->introduced)
+        take_lease(node);
+}
+
+void tw_redis_registry_dispose(tw_redis_node_t *node)
+{
+    tw_redis_change_t *change;
+    while ((change = node->changes) != NULL) {
+        node->changes = change->next;
+        free_change(node, change);
+    }
+    tw_table_dispose(&node->adds);
+}
