@@ -189,6 +189,12 @@ class Gateway:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def wait_exit(self, timeout=DEADLINE_S):
+        """Waits for a gateway that ends by itself, and returns its exit code."""
+        code = self.process.wait(timeout)
+        self.stop(expected_code=code)
+        return code
+
     def stop(self, expected_code=0, timeout=DEADLINE_S * 2):
         """SIGTERM unless it has ended; asserts how it ended."""
         self.stopped = True

@@ -1,0 +1,83 @@
+"""Options: flags win over the environment, bad values stop the start, listeners."""
+
+import subprocess
+
+import pytest
+
+from tideway import BINARY, free_port
+
+
+@pytest.mark.parametrize("name, value", [
+    ("TIDEWAY_LISTEN", "nonsense"),
+    ("TIDEWAY_LISTEN", "127.0.0.1:99999"),
+    ("TIDEWAY_TLS", "maybe"),
+    ("TIDEWAY_WORKERS", "0"),
+    ("TIDEWAY_WORKERS", "many"),
+    ("TIDEWAY_RUNTIME", "postgres"),
+    ("TIDEWAY_HEARTBEAT_MS", "-1"),
+    ("TIDEWAY_RETRY_MS", "1s"),
+    ("TIDEWAY_MAX_STREAMS_PER_CONNECTION", "100001"),
+    ("TIDEWAY_MAX_TOPICS", "0"),
+    ("TIDEWAY_MAX_PAYLOAD_BYTES", "99999999999999999999"),
+    ("TIDEWAY_LOG_LEVEL", "loud"),
+    ("TIDEWAY_LOG_FORMAT", "xml"),
+])
+def test_options__bad_value_is_one_line_with_name_value_and_range(start_gateway, name, value):
+    gateway = start_gateway(ready=False, environment={name: value})
+    assert gateway.wait_exit() != 0
+    lines = [line for line in gateway.output if line.strip()]
+    assert len(lines) == 1, lines
+    assert value in lines[0]
+    assert name in lines[0] or name[8:].lower().replace("_", "-") in lines[0]
+
+
+def test_options__unknown_flag_is_refused(start_gateway):
+    gateway = start_gateway(ready=False, arguments=["--no-such-flag"])
+    assert gateway.wait_exit() != 0
+    assert "--no-such-flag" in gateway.text()
+
+
+def test_options__flag_wins_over_the_environment(start_gateway):
+    gateway = start_gateway(max_topics=1, arguments=["--max-topics", "2"])
+    assert gateway.h2().subscribe("a", "b").status == 200
+
+
+def test_options__flag_may_carry_its_value_after_an_equals_sign(start_gateway):
+    gateway = start_gateway(max_topics=1, arguments=["--max-topics=2"])
+    assert gateway.h2().subscribe("a", "b").status == 200
+
+
+def test_options__help_names_them_all():
+    done = subprocess.run([BINARY, "--help"], capture_output=True, text=True, check=True, timeout=20)
+    for name in ("SSE_PUBLISHER_API_KEYS", "TIDEWAY_LISTEN", "TIDEWAY_OPS_LISTEN", "TIDEWAY_TLS_CERT",
+                 "TIDEWAY_REDIS_URL", "TIDEWAY_RESUME_WINDOW_MS", "TIDEWAY_CORS_ORIGINS"):
+        assert name in done.stdout
+
+
+def test_options__version():
+    done = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout.strip()
+
+
+def test_listen__ipv6(start_gateway, protocol):
+    gateway = start_gateway(host="::1")
+    stream = gateway.client(protocol).subscribe("a")
+    assert gateway.deliver("a", "x") == 1
+    assert stream.wait_events(1)
+    assert "::1" in gateway.admin("/connections")["data"][0]["remoteAddress"]
+
+
+def test_listen__several_addresses(start_gateway):
+    first, second = free_port(), free_port()
+    gateway = start_gateway(listen=f"127.0.0.1:{first},[::1]:{second}")
+    gateway.port = first
+    stream = gateway.h2().subscribe("a")
+    gateway.host, gateway.port = "::1", second
+    assert gateway.deliver("a", "x", client=gateway.h2()) == 1
+    assert stream.wait_events(1)
+
+
+def test_listen__port_in_use_is_a_clear_error(gateway, start_gateway):
+    other = start_gateway(ready=False, listen=f"127.0.0.1:{gateway.port}")
+    assert other.wait_exit() != 0
+    assert str(gateway.port) in other.text()

@@ -1,0 +1,141 @@
+"""TLS: what is negotiated, and certificates that change while streams are open."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+
+import pytest
+
+import clients
+from tideway import make_certificate, wait_until
+
+
+def shown_certificate(gateway):
+    """The certificate that a new connection is shown, as PEM."""
+    return ssl.get_server_certificate(gateway.address)
+
+
+def negotiate(gateway, **options):
+    sock = clients.connect(gateway.address, clients.client_tls(**options))
+    try:
+        return sock.version(), sock.selected_alpn_protocol(), sock.cipher()[0]
+    finally:
+        sock.close()
+
+
+def test_tls__versions_and_protocols(gateway):
+    v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+    assert negotiate(gateway)[:2] == ("TLSv1.3", "h2")
+    assert negotiate(gateway, maximum=v12)[:2] == ("TLSv1.2", "h2")
+    assert negotiate(gateway, minimum=v13, alpn=("http/1.1",))[:2] == ("TLSv1.3", "http/1.1")
+    assert negotiate(gateway, alpn=("http/1.1", "h2"))[1] == "h2"
+    assert negotiate(gateway, alpn=())[1] is None
+    with pytest.raises(ssl.SSLError):
+        negotiate(gateway, alpn=("spdy/3",))
+
+
+def test_tls__client_without_alpn_speaks_http1(gateway):
+    stream = gateway.h1(context=clients.client_tls(alpn=())).subscribe("a")
+    assert gateway.deliver("a", "x") == 1
+    assert stream.wait_events(1)
+
+
+def test_tls__ephemeral_certificate_is_for_localhost_and_warned_about(gateway, tmp_path):
+    pem = tmp_path / "shown.pem"
+    pem.write_text(shown_certificate(gateway))
+    context = clients.client_tls(verify=str(pem))
+    assert clients.H2Client(gateway.address, context).request("GET", "/healthz").status == 200
+    assert any(line.get("level") == "warn" for line in gateway.logs)
+
+
+def test_tls__sessions_resume_on_every_worker(start_gateway):
+    gateway = start_gateway(workers=4)
+    context = clients.client_tls(maximum=ssl.TLSVersion.TLSv1_2)
+    sock = clients.connect(gateway.address, context)
+    session = sock.session
+    sock.close()
+    for _ in range(8):
+        sock = clients.connect(gateway.address, context, session=session)
+        assert sock.session_reused
+        sock.close()
+
+
+def replace(source, target):
+    os.replace(shutil.copy(source, target + ".new"), target)
+
+
+@pytest.mark.parametrize("trigger", ["SIGHUP", "change"])
+def test_tls__reload_drops_no_stream(start_gateway, tmp_path, certificate, trigger):
+    gateway = start_gateway(tls_cert=certificate[0], tls_key=certificate[1])
+    streams = [gateway.h2().subscribe("a"), gateway.h1().subscribe("a")]
+    before = shown_certificate(gateway)
+    fresh = make_certificate(tmp_path, "fresh")
+    replace(fresh[0], certificate[0])
+    replace(fresh[1], certificate[1])
+    if trigger == "SIGHUP":
+        gateway.signal(signal.SIGHUP)
+    wait_until(lambda: shown_certificate(gateway) != before, "the new certificate")
+    assert shown_certificate(gateway).split() == open(fresh[0], encoding="ascii").read().split()
+    assert gateway.deliver("a", "after") == 2
+    for stream in streams:
+        assert stream.wait_events(1)[0].data == "after"
+
+
+def test_tls__bad_pair_at_reload_keeps_the_old_one(start_gateway, tmp_path, certificate):
+    gateway = start_gateway(tls_cert=certificate[0], tls_key=certificate[1])
+    before = shown_certificate(gateway)
+    stream = gateway.h2().subscribe("a")
+    replace(make_certificate(tmp_path, "other")[1], certificate[1])
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: any(line.get("level") == "error" and certificate[1] in str(line)
+                           for line in gateway.logs), "the error line")
+    assert shown_certificate(gateway) == before
+    assert gateway.deliver("a", "x") == 1
+    assert stream.wait_events(1)
+
+
+@pytest.mark.parametrize("what", ["missing", "mismatch", "garbage", "expired", "half"])
+def test_tls__bad_pair_at_start_is_one_clear_line(start_gateway, tmp_path, certificate, what):
+    cert, key = certificate
+    options = {"tls_cert": cert, "tls_key": key}
+    culprit = key
+    if what == "missing":
+        os.remove(key)
+    elif what == "mismatch":
+        replace(make_certificate(tmp_path, "other")[1], key)
+    elif what == "garbage":
+        (tmp_path / "server.crt").write_text("no certificate")
+        culprit = cert
+    elif what == "expired":
+        options = dict(zip(("tls_cert", "tls_key"), make_certificate(tmp_path, "old", days=0)))
+        culprit = options["tls_cert"]
+    else:
+        del options["tls_key"]
+        culprit = "TIDEWAY_TLS_KEY"
+    gateway = start_gateway(ready=False, **options)
+    assert gateway.wait_exit() != 0
+    lines = [line for line in gateway.output if line.strip()]
+    assert culprit in lines[-1]
+
+
+def test_tls__off_speaks_http1_and_prior_knowledge_h2(start_gateway, protocol):
+    gateway = start_gateway(tls=False)
+    stream = gateway.client(protocol).subscribe("a")
+    assert gateway.deliver("a", "x") == 1
+    assert stream.wait_events(1)
+
+
+def test_tls__client_that_never_shakes_hands_is_closed(gateway):
+    with socket.create_connection(gateway.address) as silent:
+        silent.settimeout(30)
+        assert silent.recv(1) == b""
+
+
+def test_tls__cleartext_on_a_tls_port_ends_that_connection_only(gateway):
+    with socket.create_connection(gateway.address) as plain:
+        plain.settimeout(clients.DEADLINE_S)
+        plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" not in plain.recv(4096)
+    assert gateway.h2().request("GET", "/healthz").status == 200
