@@ -13,7 +13,9 @@
 /* Load balancers need a moment to see that this node is unready before its door is shut. */
 #define UNREADY_MS_MAX 1000
 
-enum { RUNNING, UNREADY, DRAINING, LEAVING, STOPPED };
+#define OPS_GRACE_MS 500
+
+enum { RUNNING, UNREADY, DRAINING, LEAVING, STOPPED, CLOSING };
 
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -27,7 +29,15 @@ static void on_adapter_stopped(void *data)
     control->stage = STOPPED;
 }
 
-/* Nothing is left but to let the loop run out. */
+/* Probes that are being answered end first; then the loop does, which h2o's own handles would keep.
+ */
+static void begin_close(tw_control_t *control)
+{
+    control->stage = CLOSING;
+    control->closing_ends_ms = tw_clock_ms() + OPS_GRACE_MS;
+    tw_ops_close(control->ops);
+}
+
 static void close_all(tw_control_t *control)
 {
     for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); ++i)
@@ -36,7 +46,7 @@ static void close_all(tw_control_t *control)
     uv_close((uv_handle_t *)&control->step, NULL);
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
-    tw_ops_close(control->ops);
+    uv_stop(control->loop);
 }
 
 static void on_step(uv_timer_t *timer)
@@ -65,7 +75,11 @@ static void on_step(uv_timer_t *timer)
     case STOPPED:
         for (uint32_t i = 0; i < control->worker_count; ++i)
             tw_worker_join(control->workers[i]);
-        close_all(control);
+        begin_close(control);
+        break;
+    case CLOSING:
+        if (tw_ops_connections(control->ops) == 0 || tw_clock_ms() >= control->closing_ends_ms)
+            close_all(control);
         break;
     default:
         break;

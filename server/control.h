@@ -31,6 +31,7 @@ typedef struct tw_control {
     uv_timer_t sweep;
     uv_timer_t step;
     int64_t drain_ends_ms;
+    int64_t closing_ends_ms;
     int stage;
 } tw_control_t;
 

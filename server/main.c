@@ -340,7 +340,7 @@ static void tear_down(tw_process_t *process)
     for (uint32_t i = 0; i < process->worker_count; ++i)
         tw_worker_destroy(process->workers[i]);
     process->gateway.adapter->ops->destroy(process->gateway.adapter);
-    if (connections > 0)
+    if (connections > 0 || tw_ops_connections(process->control.ops) > 0)
         return; /* their memory is still in use, and goes with the process */
     tw_ops_destroy(process->control.ops);
     uv_run(&process->loop, UV_RUN_DEFAULT);

@@ -105,10 +105,17 @@ void tw_ops_close(tw_ops_t *ops)
     h2o_context_request_shutdown(&ops->http.super);
 }
 
+unsigned tw_ops_connections(const tw_ops_t *ops)
+{
+    return ops != NULL ? ops->connections : 0;
+}
+
 void tw_ops_destroy(tw_ops_t *ops)
 {
     if (ops == NULL)
         return;
+    if (h2o_timeout_is_linked(&ops->http.super.http2._graceful_shutdown_timeout))
+        h2o_timeout_unlink(&ops->http.super.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&ops->http.super);
     h2o_config_dispose(&ops->config);
     free(ops);

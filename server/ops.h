@@ -16,6 +16,8 @@ tw_ops_t *tw_ops_open(uv_loop_t *loop, tw_gateway_t *gateway, const char *addres
 /** Stops serving and closes what is open; freed with tw_ops_destroy() when the loop has ended. NULL
  * is nothing. */
 void tw_ops_close(tw_ops_t *ops);
+/** Clients that are connected; the loop may end when there are none. NULL has none. */
+unsigned tw_ops_connections(const tw_ops_t *ops);
 void tw_ops_destroy(tw_ops_t *ops);
 
 #endif
