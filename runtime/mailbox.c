@@ -33,10 +33,11 @@ void tw_mailbox_post(tw_mailbox_t *mailbox, tw_mailbox_fn run, void *data)
         batch->calls = tw_realloc(batch->calls, batch->capacity * sizeof(*batch->calls));
     }
     batch->calls[batch->count++] = (tw_call_t){.run = run, .data = data};
-    int was_empty = batch->count == 1;
-    pthread_mutex_unlock(&mailbox->lock);
-    if (was_empty)
+    /* Under the lock: the call may be the one that closes the mailbox and ends its loop, so it must
+     * not run while its post still touches them. */
+    if (batch->count == 1)
         uv_async_send(&mailbox->wake);
+    pthread_mutex_unlock(&mailbox->lock);
 }
 
 void tw_mailbox_run(tw_mailbox_t *mailbox)
