@@ -31,8 +31,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
         client->position = opening->position;
         client->gap = opening->gap;
         client->gap_topics = names.bytes;
-        if (!client->connection.blocked)
-            tw_fake_stream_flush(&client->stream, SIZE_MAX);
+        tw_fake_stream_begin(&client->stream);
     } else {
         tw_check(client->stream.subscriber->state == TW_SUBSCRIBER_NEW);
         tw_subscriber_destroy(client->stream.subscriber);

@@ -8,35 +8,12 @@
 #include "runtime/memory.h"
 #include "tests/support/check.h"
 
-tw_hub_config_t tw_test_config(void)
-{
-    return (tw_hub_config_t){.worker_count = 2,
-                             .streams_max = 1000000,
-                             .stream_buffer_bytes = 1 << 20,
-                             .tail_events = 200,
-                             .tail_bytes = 64 << 20,
-                             .resume_window_ms = 0};
-}
-
 tw_test_place_t tw_test_place(tw_test_cluster_t *cluster, size_t node, size_t worker)
 {
     tw_check(node < cluster->node_count);
     tw_test_node_t *at = &cluster->nodes[node];
     tw_check(worker < at->hub->config.worker_count);
-    return (tw_test_place_t){.node = at, .worker = &at->workers[worker]};
-}
-
-static void init_workers(tw_test_node_t *node)
-{
-    uint32_t count = node->hub->config.worker_count;
-
-    node->workers = tw_alloc(count * sizeof(*node->workers));
-    for (uint32_t i = 0; i < count; ++i) {
-        tw_test_worker_t *worker = &node->workers[i];
-        tw_test_thread_init(&worker->thread);
-        tw_fanout_init(&worker->fanout, node->hub, i, &worker->thread.loop);
-        tw_hub_attach(node->hub, &worker->fanout);
-    }
+    return (tw_test_place_t){.node = at, .worker = &at->workers.items[worker]};
 }
 
 static void start_adapter(void *data)
@@ -66,13 +43,12 @@ static void open_node(tw_test_cluster_t *cluster, tw_test_node_t *node, size_t i
     node->hub = tw_hub_create(config);
     node->adapter = cluster->factory->create(cluster->shared, node->hub, &node->info);
     tw_check(node->adapter != NULL);
-    init_workers(node);
+    tw_test_workers_init(&node->workers, node->hub);
     tw_test_thread_init(&node->control);
     tw_test_thread_start(&node->control);
     tw_test_thread_call(&node->control, start_adapter, node);
     tw_check(node->start_error == 0);
-    for (uint32_t i = 0; i < config->worker_count; ++i)
-        tw_test_thread_start(&node->workers[i].thread);
+    tw_test_workers_start(&node->workers);
 }
 
 void tw_test_cluster_open(tw_test_cluster_t *cluster, const tw_adapter_factory_t *factory,
@@ -107,13 +83,6 @@ static void stop_adapter(void *data)
     stop->node->adapter->ops->stop(stop->node->adapter, on_stopped, stop);
 }
 
-static void close_fanout(void *data)
-{
-    tw_test_worker_t *worker = data;
-    tw_check(worker->fanout.connections == NULL); /* the test has closed its clients */
-    tw_fanout_close(&worker->fanout);
-}
-
 static void close_node(tw_test_node_t *node)
 {
     tw_stop_t stop = {.node = node};
@@ -122,15 +91,10 @@ static void close_node(tw_test_node_t *node)
     tw_test_thread_call(&node->control, stop_adapter, &stop);
     tw_test_latch_wait(&stop.stopped);
     tw_test_latch_dispose(&stop.stopped);
-    for (uint32_t i = 0; i < node->hub->config.worker_count; ++i) {
-        tw_test_thread_call(&node->workers[i].thread, close_fanout, &node->workers[i]);
-        tw_test_thread_stop(&node->workers[i].thread);
-        tw_fanout_dispose(&node->workers[i].fanout);
-    }
+    tw_test_workers_stop(&node->workers);
     tw_test_thread_stop(&node->control);
     node->adapter->ops->destroy(node->adapter);
     tw_hub_destroy(node->hub);
-    free(node->workers);
 }
 
 void tw_test_cluster_close(tw_test_cluster_t *cluster)

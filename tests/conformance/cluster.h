@@ -14,13 +14,9 @@
 #include "tests/conformance/factory.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/thread.h"
+#include "tests/support/workers.h"
 
 #define TW_TEST_TOPICS_MAX 64
-
-typedef struct tw_test_worker {
-    tw_test_thread_t thread;
-    tw_fanout_t fanout;
-} tw_test_worker_t;
 
 typedef struct tw_test_node {
     tw_node_info_t info;
@@ -28,7 +24,7 @@ typedef struct tw_test_node {
     tw_hub_t *hub;
     tw_adapter_t *adapter;
     tw_test_thread_t control;
-    tw_test_worker_t *workers; /* hub->config.worker_count of them */
+    tw_test_workers_t workers;
     int start_error;
 } tw_test_node_t;
 
@@ -38,9 +34,6 @@ typedef struct tw_test_cluster {
     size_t node_count;
     tw_test_node_t *nodes;
 } tw_test_cluster_t;
-
-/** Two workers, room for everything, 200 events a tail, no resume window. */
-tw_hub_config_t tw_test_config(void);
 
 /** Starts so many nodes and returns when all are ready. */
 void tw_test_cluster_open(tw_test_cluster_t *cluster, const tw_adapter_factory_t *factory,

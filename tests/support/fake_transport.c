@@ -37,7 +37,7 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
         tw_stream_t *stream = streams[i];
         if (tw_stream_skips(stream, event))
             continue;
-        if (fake->blocked || (stream->flags & TW_STREAM_BEHIND) != 0) {
+        if (fake->blocked || stream->flags != 0) {
             tw_subscriber_queue(stream->subscriber, event);
         } else {
             write_bytes(stream, event->frame, event->frame_len);
@@ -99,6 +99,13 @@ void tw_fake_stream_dispose(tw_fake_stream_t *stream)
 {
     tw_check(stream->subscriber == NULL);
     tw_sse_reader_dispose(&stream->reader);
+}
+
+void tw_fake_stream_begin(tw_fake_stream_t *stream)
+{
+    stream->subscriber->stream->flags &= (uint8_t)~TW_STREAM_HELD;
+    if (!stream->connection->blocked)
+        tw_fake_stream_flush(stream, SIZE_MAX);
 }
 
 size_t tw_fake_stream_flush(tw_fake_stream_t *stream, size_t bytes)

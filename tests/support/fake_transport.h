@@ -46,6 +46,9 @@ void tw_fake_stream_init(tw_fake_stream_t *stream, tw_fake_connection_t *connect
 /** Frees what the client saw; the stream is closed or its subscriber was never opened. */
 void tw_fake_stream_dispose(tw_fake_stream_t *stream);
 
+/** Its opening is written: it is held no more. For an on_open. */
+void tw_fake_stream_begin(tw_fake_stream_t *stream);
+
 /** Writes what waits, as much as fits into `bytes`; returns how many were written. */
 size_t tw_fake_stream_flush(tw_fake_stream_t *stream, size_t bytes);
 
