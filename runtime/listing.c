@@ -146,7 +146,7 @@ static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
     memcpy(low, shape, sizeof(low));
     memcpy(high, shape, sizeof(high));
     for (size_t i = 9; i < sizeof(shape) - 1; ++i) {
-        if (i < len && strchr("0123456789abcdef", prefix[i]) == NULL)
+        if (i < len && memchr("0123456789abcdef", prefix[i], 16) == NULL)
             return false;
         low[i] = i < len ? prefix[i] : '0';
         high[i] = i < len ? prefix[i] : 'f';
