@@ -11,7 +11,7 @@
 static void test_h2_frame__reads_what_it_writes(void **state)
 {
     char data[64] = {0};
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     char *p = tw_h2_frame_head(data, 5, TW_H2_DATA, TW_H2_FLAG_END_STREAM, 0x01020305);
     memcpy(p, "hello", 5);
     assert_int_equal(tw_h2_frame_next(data, sizeof(data), &frame), 14);
@@ -25,7 +25,7 @@ static void test_h2_frame__reads_what_it_writes(void **state)
 static void test_h2_frame__half_a_frame_waits_for_more(void **state)
 {
     char data[16] = {0};
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     tw_h2_frame_head(data, 5, TW_H2_DATA, 0, 1);
     for (size_t bytes = 0; bytes < 14; bytes++)
         assert_int_equal(tw_h2_frame_next(data, bytes, &frame), 0);
@@ -35,7 +35,7 @@ static void test_h2_frame__half_a_frame_waits_for_more(void **state)
 static void test_h2_frame__longer_than_allowed_is_an_error(void **state)
 {
     char data[16] = {0};
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     tw_h2_frame_head(data, TW_H2_FRAME_BYTES_MAX + 1, TW_H2_DATA, 0, 1);
     assert_int_equal(tw_h2_frame_next(data, sizeof(data), &frame), -1);
 }
@@ -43,7 +43,7 @@ static void test_h2_frame__longer_than_allowed_is_an_error(void **state)
 static void test_h2_frame__reserved_bit_is_no_part_of_the_stream_id(void **state)
 {
     char data[9];
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     tw_h2_frame_head(data, 0, TW_H2_RST_STREAM, 0, 0x80000007);
     assert_int_equal(tw_h2_frame_next(data, sizeof(data), &frame), 9);
     assert_int_equal(frame.stream_id, 7);
@@ -57,7 +57,7 @@ static void test_h2_frame__padding_and_priority_are_cut_off(void **state)
         "block"
         "\0\0\0";
     char data[9 + sizeof(payload) - 1];
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     char *p = tw_h2_frame_head(data, sizeof(payload) - 1, TW_H2_HEADERS,
                                TW_H2_FLAG_PADDED | TW_H2_FLAG_PRIORITY, 1);
     memcpy(p, payload, sizeof(payload) - 1);
@@ -69,7 +69,7 @@ static void test_h2_frame__padding_and_priority_are_cut_off(void **state)
 static void test_h2_frame__padding_longer_than_the_frame_is_an_error(void **state)
 {
     char data[12] = {0};
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     *tw_h2_frame_head(data, 3, TW_H2_DATA, TW_H2_FLAG_PADDED, 1) = 9;
     assert_int_equal(tw_h2_frame_next(data, sizeof(data), &frame), -1);
     tw_h2_frame_head(data, 0, TW_H2_DATA, TW_H2_FLAG_PADDED, 1);
@@ -79,7 +79,7 @@ static void test_h2_frame__padding_longer_than_the_frame_is_an_error(void **stat
 static void test_h2_frame__flags_of_other_frames_do_not_cut(void **state)
 {
     char data[17] = {0};
-    tw_h2_frame_t frame;
+    tw_h2_frame_t frame = {0};
     /* In a DATA frame 32 means nothing. */
     tw_h2_frame_head(data, 8, TW_H2_DATA, TW_H2_FLAG_PRIORITY, 1);
     assert_int_equal(tw_h2_frame_next(data, sizeof(data), &frame), 17);
