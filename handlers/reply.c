@@ -82,12 +82,26 @@ void tw_reply_add_cors(h2o_req_t *req)
                           H2O_STRLIT("x-sse-connection-id, retry-after, www-authenticate"));
 }
 
+/*
+ * An answer that precedes the end of the request's body says no length on HTTP/2, whose frames show
+ * where it ends: curl stops reading at the announced length, and with that stops taking the window
+ * updates that the rest of its body waits for.
+ */
+static size_t announced_length(const h2o_req_t *req, size_t len)
+{
+    bool body_read = req->entity.base != NULL;
+    return req->version >= 0x200 && !body_read &&
+                   h2o_memis(req->method.base, req->method.len, "POST", 4)
+               ? SIZE_MAX
+               : len;
+}
+
 void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
                    size_t len)
 {
     req->res.status = status;
     req->res.reason = reason_of(status);
-    req->res.content_length = len;
+    req->res.content_length = announced_length(req, len);
     if (content_type != NULL)
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                        strlen(content_type));

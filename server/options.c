@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/listener.h"
+
 typedef enum tw_option_kind { TW_OPTION_TEXT, TW_OPTION_CHOICE, TW_OPTION_NUMBER } tw_option_kind_t;
 
 /** A row of the table. */
@@ -204,6 +206,29 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
     return TW_OPTIONS_BAD;
 }
 
+/* Addresses are looked up and bound later; how they are written is told at once. */
+static tw_options_result_t check_addresses(const char *variable, const char *addresses, char *error,
+                                           size_t error_size)
+{
+    char host[256], port[6];
+
+    for (const char *item = addresses; *item != '\0';) {
+        item += strspn(item, ", ");
+        size_t len = strcspn(item, ",");
+        size_t trimmed = len;
+        while (trimmed > 0 && item[trimmed - 1] == ' ')
+            --trimmed;
+        if (trimmed > 0 && !tw_listener_split(item, trimmed, host, port)) {
+            snprintf(error, error_size,
+                     "%s is \"%s\": it must be host:port or [v6]:port, with a port up to 65535",
+                     variable, addresses);
+            return TW_OPTIONS_BAD;
+        }
+        item += len;
+    }
+    return TW_OPTIONS_OK;
+}
+
 tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const argv[],
                                     char *error, size_t error_size)
 {
@@ -214,7 +239,11 @@ tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const
             return TW_OPTIONS_BAD;
     }
     tw_options_result_t result = read_flags(options, argc, argv, error, error_size);
-    return result == TW_OPTIONS_OK ? check_together(options, error, error_size) : result;
+    if (result == TW_OPTIONS_OK)
+        result = check_together(options, error, error_size);
+    return result == TW_OPTIONS_OK
+               ? check_addresses("TIDEWAY_LISTEN", options->listen, error, error_size)
+               : result;
 }
 
 /* The word of a choice with this index. */
