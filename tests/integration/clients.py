@@ -216,7 +216,7 @@ class H2Client(_Client):
         self.credit = credit
         self.exchanges = {}
         self.goaway = None
-        self.protocol_error = None
+        self._received = bytearray()
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         codes = h2.settings.SettingCodes
         self.h2.local_settings = h2.settings.Settings(client=True, initial_values={
@@ -283,12 +283,15 @@ class H2Client(_Client):
         self.wait(lambda: self._pong, "the PING's answer")
 
     def receive(self, data):
-        try:
-            for event in self.h2.receive_data(data):
+        self._received += data
+        while len(self._received) >= 9:
+            size = 9 + int.from_bytes(self._received[:3], "big")
+            if len(self._received) < size:
+                break
+            frame = bytes(self._received[:size])
+            del self._received[:size]
+            for event in self.h2.receive_data(frame):
                 self._handle(event)
-        except h2.exceptions.ProtocolError as error:
-            self.protocol_error = error
-            raise
         self.flush()
 
     def _handle(self, event):
@@ -308,6 +311,8 @@ class H2Client(_Client):
             exchange.reset = event.error_code
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = event
+            # Streams go on after a GOAWAY (RFC 9113 section 6.8); python3-h2 takes it for the end.
+            self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
         elif isinstance(event, h2.events.PingAckReceived):
             self._pong = True
         elif isinstance(event, h2.events.RemoteSettingsChanged):

@@ -56,7 +56,6 @@ ERRORS = [
     *(("GET", f"{ADMIN}/topics/a/tail?limit={value}", [AUTH], 400, "invalid_limit")
       for value in ("0", "-1", "x", "")),
     # Paths and methods
-    ("GET", "/", [], 404, "not_found"),
     ("GET", "/v1", [], 404, "not_found"),
     ("GET", "/v1/streams", [TOPIC], 404, "not_found"),
     ("GET", "/v1/stream/x", [TOPIC], 404, "not_found"),

@@ -11,7 +11,7 @@ from tideway import BINARY, free_port
     ("TIDEWAY_LISTEN", "nonsense"),
     ("TIDEWAY_LISTEN", "127.0.0.1:99999"),
     ("TIDEWAY_TLS", "maybe"),
-    ("TIDEWAY_WORKERS", "0"),
+    ("TIDEWAY_WORKERS", "-1"),
     ("TIDEWAY_WORKERS", "many"),
     ("TIDEWAY_RUNTIME", "postgres"),
     ("TIDEWAY_HEARTBEAT_MS", "-1"),

@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 import clients
-from tideway import make_certificate, wait_until
+from tideway import make_certificate, make_expired_certificate, wait_until
 
 
 def shown_certificate(gateway):
@@ -109,7 +109,7 @@ def test_tls__bad_pair_at_start_is_one_clear_line(start_gateway, tmp_path, certi
         (tmp_path / "server.crt").write_text("no certificate")
         culprit = cert
     elif what == "expired":
-        options = dict(zip(("tls_cert", "tls_key"), make_certificate(tmp_path, "old", days=0)))
+        options = dict(zip(("tls_cert", "tls_key"), make_expired_certificate(tmp_path)))
         culprit = options["tls_cert"]
     else:
         del options["tls_key"]

@@ -54,13 +54,39 @@ def wait_until(condition, what="it", timeout=DEADLINE_S):
         time.sleep(0.01)
 
 
-def make_certificate(directory, name="server", days=2):
-    """A self-signed pair for localhost: (certificate path, key path). `days` 0 has expired."""
+def make_certificate(directory, name="server"):
+    """A self-signed pair for localhost, valid for two days: (certificate path, key path)."""
     certificate, key = str(directory / f"{name}.crt"), str(directory / f"{name}.key")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), "-subj",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
                     f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                     "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def make_expired_certificate(directory):
+    """A pair whose validity ended years ago: (certificate path, key path)."""
+    certificate, key = make_certificate(directory, "expired")
+    (directory / "index").touch()
+    (directory / "ca.cnf").write_text(f"""
+[ca]
+default_ca = it
+[it]
+database = {directory}/index
+new_certs_dir = {directory}
+rand_serial = yes
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+""")
+    request = str(directory / "expired.csr")
+    subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=expired", "-out", request],
+                   check=True, capture_output=True)
+    subprocess.run(["openssl", "ca", "-batch", "-selfsign", "-notext", "-config",
+                    str(directory / "ca.cnf"), "-startdate", "20200101000000Z", "-enddate",
+                    "20200201000000Z", "-keyfile", key, "-in", request, "-out", certificate],
+                   check=True, capture_output=True)
     return certificate, key
 
 
@@ -76,6 +102,7 @@ class Gateway:
         self.logs = []  # parsed lines of stderr
         self.output = []  # the same, as text
         self.stopped = False
+        self._ending = False  # it was told to
         self._publisher = None
         self._clients = contextlib.ExitStack()
         shown = f"[{host}]" if ":" in host else host
@@ -187,6 +214,7 @@ class Gateway:
     # The end
 
     def signal(self, number):
+        self._ending |= number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     def wait_exit(self, timeout=DEADLINE_S):
@@ -196,9 +224,9 @@ class Gateway:
         return code
 
     def stop(self, expected_code=0, timeout=DEADLINE_S * 2):
-        """SIGTERM unless it has ended; asserts how it ended."""
+        """SIGTERM unless it is ending or has ended; asserts how it ended."""
         self.stopped = True
-        if self.process.poll() is None:
+        if self.process.poll() is None and not self._ending:
             self.signal(signal.SIGTERM)
         try:
             code = self.process.wait(timeout)
