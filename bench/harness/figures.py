@@ -71,6 +71,7 @@ FIGURES = {
     "after": Figure("resident at the end", "MB",
                     lambda report: report["memory"]["rss_after_bytes"] / 1e6, True, 0.1),
     "open": Figure("all streams open after", "s", _positive(_path("open", "seconds")), True, 0.25),
+    "open-cpu": Figure("server CPU an opening", "ns", _positive(_path("open", "server_cpu_ns"))),
     "idle-cpu": Figure("idle CPU", "% of a core",
                        lambda report: report["idle"]["server_cores"] * 100
                        if "idle" in report else None, True, 0.25),

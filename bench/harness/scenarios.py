@@ -30,14 +30,15 @@ class Scenario:
 
 
 ALL_PEERS = ("nchan", "mercure", "centrifugo")
-FANOUT = ("cpu", "throughput", "p50", "p99", "memory", "open")
+FANOUT = ("cpu", "throughput", "p50", "p99", "max", "memory", "growth", "open", "open-cpu")
 LATENCY = ("rate", "p50", "p90", "p99", "p99.9", "max", "cpu")
 
 
 def fan_out(name, connections, streams, about, others, **load):
     settings = {"connections": connections, "streams": streams, "topics": 1, "in-flight": 4,
                 "duration-ms": 5000, "warmup-ms": 1000, **load}
-    return Scenario(name, about, settings, others=others, figures=FANOUT,
+    idle = ("idle-cpu", "heartbeats") if "hold-ms" in load else ()
+    return Scenario(name, about, settings, others=others, figures=FANOUT + idle,
                     gateway={"MAX_STREAMS_PER_CONNECTION": max(1000, streams),
                              "MAX_STREAMS": max(1_000_000, connections * streams)},
                     peer_load={"in-flight": 1, "duration-ms": 3000, "warmup-ms": 300})
@@ -73,7 +74,7 @@ MAIN = [
               "warmup-ms": 0, "stall-ms": 20000},
              gateway={"HEARTBEAT_MS": 5000},
              others=("nchan",), peer_load={"hold-ms": 5000},
-             figures=("memory", "growth", "open", "idle-cpu", "heartbeats")),
+             figures=("memory", "growth", "open", "open-cpu", "idle-cpu", "heartbeats")),
     # At a pace that stays below what a connection may reset: about 80 streams a second each.
     Scenario("churn", "50 connections × 20 streams, each closed after two events and opened again, "
              "about 4,000 a second; 100 topics",

@@ -86,6 +86,7 @@ static int open_streams(session_t *session)
         session->results.streams_open = SUM(session, open);
     }
     session->results.open_ns = tw_now_ns() - start_ns;
+    take_sample(session, &session->results.open_end);
     usleep(session->options.settle_ms * 1000);
     take_memory(session, &session->results.memory_open);
     return 0;
@@ -198,6 +199,7 @@ static int run_session(session_t *session)
     const tw_load_options_t *options = &session->options;
     uint32_t threads_started = 0;
     take_memory(session, &session->results.memory_before);
+    take_sample(session, &session->results.open_start);
     if (tw_publisher_start(&session->publisher, &session->run) != 0)
         return EXIT_NOT_RUN;
     while (threads_started < options->threads) {

@@ -27,6 +27,7 @@ typedef struct st_tw_publisher_connection_t {
     tw_publisher_t *publisher;
     uint32_t index;
     uint32_t mask;
+    bool ready;
     pending_t *pending; /* owned; stream `id` is at (id >> 1) & mask */
 } tw_publisher_connection_t;
 
@@ -137,6 +138,7 @@ static void on_ready(tw_h2_t *h2)
         atomic_store(&self->connected, -1);
         return;
     }
+    ((tw_publisher_connection_t *)h2)->ready = true;
     if (++self->ready == self->run->options->publishers)
         atomic_store(&self->connected, 1);
 }
@@ -149,6 +151,14 @@ static void on_batch(tw_h2_t *h2)
 static void on_close(tw_h2_t *h2, const char *why)
 {
     tw_publisher_connection_t *self = (tw_publisher_connection_t *)h2;
+    tw_publisher_t *publisher = self->publisher;
+    bool was_ready = self->ready;
+    self->ready = false;
+    if (was_ready)
+        publisher->ready--;
+    /* A server may close what is idle for long: the next phase connects again. */
+    if (was_ready && !publisher->publishing && h2->active == 0)
+        return;
     for (uint32_t i = 0; i <= self->mask; i++) {
         pending_t *pending = &self->pending[i];
         if (pending->id == 0)
@@ -156,8 +166,8 @@ static void on_close(tw_h2_t *h2, const char *why)
         pending->answer = (tw_answer_t){TW_ANSWER_FAILED, -1};
         on_answered(self, pending);
     }
-    self->publisher->counts.lost_why = why;
-    atomic_store(&self->publisher->connected, -1);
+    publisher->counts.lost_why = why;
+    atomic_store(&publisher->connected, -1);
 }
 
 static const tw_h2_callbacks_t callbacks = {on_ready, on_headers, on_data,
@@ -286,19 +296,53 @@ static uint64_t publish_due(tw_publisher_t *self)
     return 0;
 }
 
-static void enter_phase(tw_publisher_t *self, tw_phase_t phase)
+static int connect_one(tw_publisher_t *self, tw_publisher_connection_t *connection)
 {
     const tw_load_options_t *options = self->run->options;
-    bool measure = phase == TW_PHASE_MEASURE;
+    return tw_h2_connect(&connection->h2, &self->loop,
+                         &options->addresses[connection->index % options->address_count],
+                         self->run->tls, options->stream_window, options->receive_window,
+                         &callbacks);
+}
+
+/* Connects again what a server has closed while nothing was published. */
+static void reconnect(tw_publisher_t *self)
+{
+    for (uint32_t i = 0; i < self->run->options->publishers; i++) {
+        tw_publisher_connection_t *connection = &self->connections[i];
+        if (connection->h2.transport.fd >= 0)
+            continue;
+        tw_h2_dispose(&connection->h2);
+        if (connect_one(self, connection) != 0) {
+            self->counts.lost_why = "cannot connect again";
+            atomic_store(&self->connected, -1);
+        }
+    }
+}
+
+/* All connections are there: the phase's clock starts. */
+static void start_phase(tw_publisher_t *self)
+{
+    const tw_load_options_t *options = self->run->options;
+    bool measure = self->phase_seen == TW_PHASE_MEASURE;
     uint64_t duration_ms = measure ? options->duration_ms : options->warmup_ms;
-    self->phase_seen = phase;
-    self->publishing = measure || phase == TW_PHASE_WARM_UP;
+    self->starting = false;
+    self->publishing = true;
     self->start_ns = tw_now_ns();
     self->until_ns = self->start_ns + duration_ms * TW_NS_PER_MS;
     self->events_max = measure ? options->events : 0;
     self->events = 0;
     if (measure)
         self->measure_start_ns = self->start_ns;
+}
+
+static void enter_phase(tw_publisher_t *self, tw_phase_t phase)
+{
+    self->phase_seen = phase;
+    self->publishing = false;
+    self->starting = phase == TW_PHASE_MEASURE || phase == TW_PHASE_WARM_UP;
+    if (self->starting)
+        reconnect(self);
 }
 
 static void *run_thread(void *data)
@@ -310,8 +354,10 @@ static void *run_thread(void *data)
     while ((phase = tw_run_phase(self->run)) != TW_PHASE_STOP) {
         if (phase != self->phase_seen)
             enter_phase(self, phase);
+        if (self->starting && self->ready == self->run->options->publishers)
+            start_phase(self);
         uint64_t wait_ns = self->publishing ? publish_due(self) : WAIT_NS;
-        if (!self->publishing && self->in_flight == 0)
+        if (!self->starting && !self->publishing && self->in_flight == 0)
             atomic_store(&self->run->finished_phase, self->phase_seen);
         tw_loop_turn(&self->loop, wait_ns);
     }
@@ -333,9 +379,7 @@ static int connect_all(tw_publisher_t *self)
         connection->pending = calloc(size, sizeof(*connection->pending));
         if (connection->pending == NULL)
             abort();
-        if (tw_h2_connect(&connection->h2, &self->loop,
-                          &options->addresses[i % options->address_count], self->run->tls,
-                          options->stream_window, options->receive_window, &callbacks) != 0) {
+        if (connect_one(self, connection) != 0) {
             perror("tw-load: publisher cannot connect");
             return -1;
         }

@@ -42,6 +42,7 @@ typedef struct st_tw_publisher_t {
     uint64_t until_ns;
     uint64_t events_max; /* 0: until until_ns */
     uint64_t events;     /* sent in this phase */
+    bool starting;       /* waits for its connections */
     bool publishing;
 
     uint64_t turn;   /* counts events to followed topics: chooses topic and lane */

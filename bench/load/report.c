@@ -120,6 +120,9 @@ static json_t *open_json(const tw_results_t *results)
     set(json, "seconds", seconds(results->open_ns));
     set(json, "streams_per_second",
         ratio((double)results->streams_open, seconds(results->open_ns)));
+    set(json, "server_cpu_ns",
+        ratio((double)(results->open_end.server.total_ns - results->open_start.server.total_ns),
+              (double)results->streams_open));
     return json;
 }
 

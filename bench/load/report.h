@@ -26,6 +26,7 @@ typedef struct st_tw_results_t {
     uint64_t open_ns;        /* from the first connect to the last 200 */
     uint64_t streams_open;
     tw_process_memory_t memory_before, memory_open, memory_after;
+    tw_sample_t open_start, open_end;
     tw_sample_t hold_start, hold_end;
     tw_sample_t measure_start, measure_end;
     uint64_t disagreeing_streams;  /* saw their topic's events in another order than others */
