@@ -32,6 +32,7 @@ typedef struct tw_gateway {
     size_t payload_bytes_max; /* per event */
     uint32_t retry_ms;        /* what streams tell their clients */
     uint32_t drain_ms;
+    int64_t connection_age_max_ms; /* 0: connections may grow old */
     _Atomic bool draining;
     _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */
 } tw_gateway_t;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "handlers/age.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
@@ -157,6 +158,7 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
     tw_path_parameter_t parameter;
     const tw_route_t *route = find_route(self->routes, req, &parameter);
 
+    tw_age_check(req);
     if (route != NULL)
         route->handle(req, parameter);
     else
@@ -172,6 +174,7 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     tw_path_parameter_t parameter;
     const tw_route_t *route = find_route(self->routes, req, &parameter);
 
+    tw_age_check(req);
     if (route != NULL && route->handle == tw_handle_publish)
         return tw_publish_on_headers(req);
     if (route != NULL && route->handle == handle_stream)

@@ -255,8 +255,15 @@ static void heartbeat(tw_connection_t *connection, tw_stream_t *const *streams, 
     h2o_http2_lean_commit(self->conn, &writer);
 }
 
+static void retire(tw_connection_t *connection)
+{
+    tw_h2_connection_t *self = self_of(connection);
+    if (self->conn != NULL)
+        h2o_http2_conn_goaway(self->conn);
+}
+
 static const tw_connection_ops_t ops = {
-    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream};
+    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream, .retire = retire};
 
 static const h2o_http2_lean_callbacks_t callbacks = {.on_window = on_window,
                                                      .on_room = on_room,

@@ -147,8 +147,14 @@ static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_cl
     pump(self);
 }
 
+/* HTTP/1.1 closes the connection behind the response; another protocol than that does not look. */
+static void retire(tw_connection_t *connection)
+{
+    self_of(connection)->req->http1_is_persistent = 0;
+}
+
 static const tw_connection_ops_t ops = {
-    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream};
+    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream, .retire = retire};
 
 static tw_connection_t *connect_request(h2o_req_t *req)
 {

@@ -24,7 +24,10 @@ _Static_assert(CHUNK_MAX <= 64, "the bits of `used`");
 void tw_connection_init(tw_connection_t *connection, tw_fanout_t *fanout,
                         const tw_connection_ops_t *ops, const char *protocol)
 {
-    *connection = (tw_connection_t){.ops = ops, .fanout = fanout, .protocol = protocol};
+    *connection = (tw_connection_t){.ops = ops,
+                                    .fanout = fanout,
+                                    .retire_at_ms = tw_fanout_next_retirement(fanout),
+                                    .protocol = protocol};
 }
 
 void tw_connection_dispose(tw_connection_t *connection)
@@ -171,4 +174,45 @@ size_t tw_connection_close_streams(tw_connection_t *connection, size_t max,
         connection->ops->close(connection, &chunk->slots[__builtin_ctzll(chunk->used)], reason);
     }
     return closed;
+}
+
+/* A stream whose opening is written; NULL when there is none. */
+static tw_stream_t *find_begun(const tw_chunk_list_t *chunks)
+{
+    tw_stream_chunk_t *chunk;
+    LIST_FOREACH(chunk, chunks, link)
+    {
+        for (uint64_t used = chunk->used; used != 0; used &= used - 1) {
+            tw_stream_t *stream = &chunk->slots[__builtin_ctzll(used)];
+            if ((stream->flags & TW_STREAM_HELD) == 0)
+                return stream;
+        }
+    }
+    return NULL;
+}
+
+void tw_connection_age(tw_connection_t *connection, int64_t now_ms, int64_t spread_ms,
+                       int64_t step_ms)
+{
+    if (connection->retire_at_ms == 0 || now_ms < connection->retire_at_ms)
+        return;
+    if (!connection->retired) {
+        connection->retired = true;
+        connection->retire_at_ms = now_ms; /* the spread begins now, however late it was noticed */
+        connection->ops->retire(connection);
+    }
+    int64_t left_ms = connection->retire_at_ms + spread_ms - now_ms;
+    int64_t steps = left_ms > step_ms ? (left_ms + step_ms - 1) / step_ms : 1;
+    uint32_t share = (uint32_t)((connection->stream_count + steps - 1) / steps);
+    /* The last stream may take the connection along, so what is left is counted here. */
+    for (uint32_t left = connection->stream_count; share > 0; --share) {
+        tw_stream_t *stream = find_begun(&connection->full);
+        if (stream == NULL)
+            stream = find_begun(&connection->roomy);
+        if (stream == NULL)
+            return;
+        connection->ops->close(connection, stream, TW_CLOSE_CONNECTION_AGE);
+        if (--left == 0)
+            return;
+    }
 }

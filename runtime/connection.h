@@ -59,6 +59,9 @@ typedef struct tw_connection_ops {
     /** Ends the stream towards its client and lets go of the subscriber (tw_adapter close_stream)
      * before it returns. */
     void (*close)(tw_connection_t *connection, tw_stream_t *stream, tw_close_reason_t reason);
+
+    /** Tells the client to make its next requests on another connection; what is open goes on. */
+    void (*retire)(tw_connection_t *connection);
 } tw_connection_ops_t;
 
 typedef struct tw_stream_chunk tw_stream_chunk_t;
@@ -71,7 +74,9 @@ struct tw_connection {
     tw_chunk_list_t roomy, full;      /* owned chunks of stream slots */
     uint64_t queued_bytes;            /* of its streams' queues, replays apart */
     uint32_t stream_count;
-    uint16_t oldest_tick;    /* no stream was written to before this */
+    uint16_t oldest_tick; /* no stream was written to before this */
+    bool retired;
+    int64_t retire_at_ms;    /* tw_clock_ms(); 0: never */
     const char *protocol;    /* a constant: "h2" or "http/1.1" */
     char remote_address[56]; /* "192.0.2.1:1234", "[2001:db8::1]:1234" */
 };
@@ -92,6 +97,15 @@ void tw_connection_remove_stream(tw_connection_t *connection, tw_stream_t *strea
 /** Writes heartbeats to the streams that have been silent for `silence` ticks; `tick` is the
  * worker's clock. Returns to how many. */
 size_t tw_connection_heartbeat(tw_connection_t *connection, uint16_t tick, uint16_t silence);
+
+/**
+ * Retires a connection that is due, and closes the streams of a retired one evenly over spread_ms,
+ * so that their clients come back spread. To be called every step_ms with tw_clock_ms(). Streams
+ * that are still being opened are left for a later step. The connection may be gone when it
+ * returns.
+ */
+void tw_connection_age(tw_connection_t *connection, int64_t now_ms, int64_t spread_ms,
+                       int64_t step_ms);
 
 /** Closes up to max of its streams that were open when the call began; returns how many it closed.
  */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/clock.h"
 #include "runtime/hash.h"
+#include "runtime/hub.h"
 #include "runtime/memory.h"
 
 #define TOPIC_OF(pointer) ((tw_local_topic_t *)((char *)(pointer)-offsetof(tw_local_topic_t, node)))
@@ -38,7 +40,7 @@ static void on_batch(void *owner)
 
 void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *loop)
 {
-    *fanout = (tw_fanout_t){.hub = hub, .index = index};
+    *fanout = (tw_fanout_t){.hub = hub, .index = index, .jitter = hub->instance + index};
     tw_mailbox_init(&fanout->mailbox, loop, fanout, on_batch);
     tw_table_init(&fanout->topics);
     tw_table_init(&fanout->groups);
@@ -285,6 +287,29 @@ size_t tw_fanout_close_some(tw_fanout_t *fanout, size_t max, tw_close_reason_t r
     while (closed < max && fanout->connections != NULL)
         closed += tw_connection_close_streams(fanout->connections, max - closed, reason);
     return closed;
+}
+
+void tw_fanout_age(tw_fanout_t *fanout, int64_t now_ms, int64_t spread_ms, int64_t step_ms)
+{
+    tw_connection_t *connection = fanout->connections, *next;
+
+    for (; connection != NULL; connection = next) {
+        next = connection->next; /* its last stream takes it off the list */
+        tw_connection_age(connection, now_ms, spread_ms, step_ms);
+    }
+}
+
+int64_t tw_fanout_next_retirement(tw_fanout_t *fanout)
+{
+    int64_t age_ms = fanout->hub->config.connection_age_max_ms;
+
+    if (age_ms == 0)
+        return 0;
+    /* Steps of the golden ratio: what comes together spreads evenly over the fifth, not just at
+     * random. */
+    fanout->jitter += UINT32_C(0x9e3779b9);
+    return tw_clock_ms() + age_ms - age_ms / 10 +
+           (int64_t)((uint64_t)(age_ms / 5) * fanout->jitter >> 32);
 }
 
 typedef struct tw_subscriber_visit {

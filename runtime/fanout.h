@@ -53,6 +53,7 @@ struct tw_fanout {
     uint64_t next_number;
     tw_connection_t *connections; /* those with streams */
     tw_subscriber_t *doomed;
+    uint32_t jitter; /* of the next retirement */
     tw_counters_t counters;
 };
 
@@ -92,6 +93,13 @@ void tw_fanout_advance(tw_fanout_t *fanout, uint16_t silence);
 
 /** Closes up to max streams; returns how many (fewer than max: none is left). */
 size_t tw_fanout_close_some(tw_fanout_t *fanout, size_t max, tw_close_reason_t reason);
+
+/** tw_connection_age() for every connection with streams. */
+void tw_fanout_age(tw_fanout_t *fanout, int64_t now_ms, int64_t spread_ms, int64_t step_ms);
+
+/** When a connection that is made now retires (tw_clock_ms()): at the hub's age, give or take a
+ * tenth; 0: never. */
+int64_t tw_fanout_next_retirement(tw_fanout_t *fanout);
 
 /** A connection with streams goes into, or out of, the worker's list. */
 void tw_fanout_link(tw_fanout_t *fanout, tw_connection_t *connection);

@@ -32,6 +32,7 @@ typedef struct tw_hub_config {
     uint32_t tail_events;             /* per topic; 0 keeps none */
     uint64_t tail_bytes;              /* per node */
     int64_t resume_window_ms;
+    int64_t connection_age_max_ms; /* when connections with streams retire; 0: never */
 } tw_hub_config_t;
 
 struct tw_hub {

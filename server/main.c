@@ -19,6 +19,7 @@
 #include "runtime/memory.h"
 #include "runtime/redis/adapter.h"
 #include "server/control.h"
+#include "server/healthcheck.h"
 #include "server/listener.h"
 #include "server/node.h"
 #include "server/ops.h"
@@ -163,7 +164,9 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
                                         .node_buffer_bytes = options->node_buffer_bytes,
                                         .tail_events = (uint32_t)options->tail_events,
                                         .tail_bytes = options->tail_bytes,
-                                        .resume_window_ms = (int64_t)options->resume_window_ms};
+                                        .resume_window_ms = (int64_t)options->resume_window_ms,
+                                        .connection_age_max_ms =
+                                            (int64_t)options->max_connection_age_ms};
 
     process->hub = tw_hub_create(&hub_config);
     gateway->hub = process->hub;
@@ -176,6 +179,7 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
     gateway->payload_bytes_max = options->max_payload_bytes;
     gateway->retry_ms = (uint32_t)options->retry_ms;
     gateway->drain_ms = (uint32_t)options->drain_ms;
+    gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
     read_cors(&gateway->cors, options->cors_origins);
     if (tw_auth_init(&gateway->auth, options->api_keys) == 0) {
         *problem = "SSE_PUBLISHER_API_KEYS holds no key: give at least one, comma-separated";
@@ -226,7 +230,8 @@ static void start_workers(tw_process_t *process)
         .tls = process->tls,
         .heartbeat_ms = process->options.heartbeat_ms,
         .handshakes_max = process->options.max_handshakes / process->worker_count + 1,
-        .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS};
+        .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS,
+        .connection_age_max_ms = process->options.max_connection_age_ms};
     for (uint32_t i = 0; i < process->worker_count; ++i)
         process->workers[i] = tw_worker_create(&process->worker_config, i);
 }
@@ -368,10 +373,36 @@ static void keep_buffer_memory(void)
     mallopt(M_TOP_PAD, 1 << 20);
 }
 
+/* `tideway healthcheck …`, with the options of the gateway that it asks. */
+static int check_health(int argc, char *argv[])
+{
+    tw_options_t options;
+    char error[ERROR_BYTES];
+
+    switch (tw_options_read_any(&options, argc, argv, error, sizeof(error))) {
+    case TW_OPTIONS_BAD:
+        fprintf(stderr, "tideway healthcheck: %s\n", error);
+        return EXIT_USAGE;
+    case TW_OPTIONS_HELP:
+    case TW_OPTIONS_VERSION:
+        tw_options_print_help(stdout);
+        return EXIT_SUCCESS;
+    case TW_OPTIONS_OK:
+        break;
+    }
+    if (tw_healthcheck(&options, error, sizeof(error)) == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "tideway healthcheck: %s\n", error);
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char *argv[])
 {
     static tw_process_t process;
     char error[ERROR_BYTES];
+
+    if (argc >= 2 && strcmp(argv[1], "healthcheck") == 0)
+        return check_health(argc - 1, argv + 1);
 
     if (argc == 2 && strcmp(argv[1], "--options-json") == 0) {
         tw_options_print_json(stdout);

@@ -229,8 +229,8 @@ static tw_options_result_t check_addresses(const char *variable, const char *add
     return TW_OPTIONS_OK;
 }
 
-tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const argv[],
-                                    char *error, size_t error_size)
+tw_options_result_t tw_options_read_any(tw_options_t *options, int argc, char *const argv[],
+                                        char *error, size_t error_size)
 {
     set_defaults(options);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
@@ -238,7 +238,13 @@ tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const
         if (value != NULL && !set(options, &table[i], table[i].variable, value, error, error_size))
             return TW_OPTIONS_BAD;
     }
-    tw_options_result_t result = read_flags(options, argc, argv, error, error_size);
+    return read_flags(options, argc, argv, error, error_size);
+}
+
+tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const argv[],
+                                    char *error, size_t error_size)
+{
+    tw_options_result_t result = tw_options_read_any(options, argc, argv, error, error_size);
     if (result == TW_OPTIONS_OK)
         result = check_together(options, error, error_size);
     return result == TW_OPTIONS_OK
@@ -277,7 +283,8 @@ static void print_default(FILE *out, const tw_option_t *option)
 void tw_options_print_help(FILE *out)
 {
     fputs(
-        "Usage: tideway [--option value]...\n\n"
+        "Usage: tideway [--option value]...\n"
+        "       tideway healthcheck [--option value]...   ask a running one; exit code 0: alive\n\n"
         "A Server-Sent-Events gateway. Every option is a flag and an environment variable; flags "
         "win.\n\n",
         out);

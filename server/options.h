@@ -85,6 +85,8 @@
            "how long a topic without subscribers still accepts and keeps events")                  \
     NUMBER(drain_ms, "TIDEWAY_DRAIN_MS", 10000, 0, 3600000, "ms",                                  \
            "time over which streams are closed at shutdown")                                       \
+    NUMBER(max_connection_age_ms, "TIDEWAY_MAX_CONNECTION_AGE_MS", 0, 0, 604800000, "ms",          \
+           "age, give or take a tenth, at which a connection is asked to go elsewhere; 0: never")  \
     TEXT(cors_origins, "TIDEWAY_CORS_ORIGINS", NULL,                                               \
          "origins whose pages may use the API, comma-separated, or *")                             \
     CHOICE(log_level, "TIDEWAY_LOG_LEVEL", 1, "debug|info|warn|error",                             \
@@ -114,6 +116,10 @@ typedef enum tw_options_result {
  */
 tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const argv[],
                                     char *error, size_t error_size);
+
+/** The same without what options must be together to serve: for verbs that only ask a server. */
+tw_options_result_t tw_options_read_any(tw_options_t *options, int argc, char *const argv[],
+                                        char *error, size_t error_size);
 
 /** The table for people. */
 void tw_options_print_help(FILE *out);

@@ -13,6 +13,7 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 
+#include "runtime/clock.h"
 #include "runtime/log.h"
 #include "runtime/memory.h"
 
@@ -20,6 +21,10 @@
  * comment. */
 #define HEARTBEAT_TICKS 8
 #define DRAIN_STEP_MS 50
+#define AGE_STEP_MS 250
+/* Streams of a connection that has reached its age are closed over this long, or a tenth of the age
+ * if that is less. */
+#define AGE_SPREAD_MS_MAX 10000
 #define DRAIN_STEP_STREAMS_MAX 2000
 
 struct tw_worker {
@@ -32,6 +37,7 @@ struct tw_worker {
     h2o_accept_ctx_t accept;
     uv_timer_t heartbeat;
     uv_timer_t drain;
+    uv_timer_t age;
     _Atomic uint64_t connections;
     uint64_t drain_steps; /* left */
     bool stopping;
@@ -50,6 +56,16 @@ static void on_heartbeat(uv_timer_t *timer)
 {
     tw_worker_t *worker = timer->data;
     tw_fanout_advance(&worker->fanout, HEARTBEAT_TICKS);
+}
+
+static void on_age(uv_timer_t *timer)
+{
+    tw_worker_t *worker = timer->data;
+    int64_t spread_ms = (int64_t)worker->config->connection_age_max_ms / 10;
+
+    if (spread_ms > AGE_SPREAD_MS_MAX)
+        spread_ms = AGE_SPREAD_MS_MAX;
+    tw_fanout_age(&worker->fanout, tw_clock_ms(), spread_ms, AGE_STEP_MS);
 }
 
 tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
@@ -73,6 +89,10 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
     uv_timer_init(&worker->loop, &worker->drain);
     worker->drain.data = worker;
+    uv_timer_init(&worker->loop, &worker->age);
+    worker->age.data = worker;
+    if (config->connection_age_max_ms > 0)
+        uv_timer_start(&worker->age, on_age, AGE_STEP_MS, AGE_STEP_MS);
     return worker;
 }
 
@@ -210,6 +230,7 @@ static void end_loop(tw_worker_t *worker)
 {
     uv_timer_stop(&worker->drain);
     uv_timer_stop(&worker->heartbeat);
+    uv_timer_stop(&worker->age);
     uv_stop(&worker->loop);
 }
 
@@ -254,6 +275,7 @@ void tw_worker_destroy(tw_worker_t *worker)
     tw_fanout_close(&worker->fanout);
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
+    uv_close((uv_handle_t *)&worker->age, NULL);
     /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
      * by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))

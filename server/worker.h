@@ -24,6 +24,7 @@ typedef struct tw_worker_config {
     uint64_t heartbeat_ms;
     uint64_t handshakes_max; /* TLS handshakes under way on one worker */
     uint64_t tcp_user_timeout_ms;
+    uint64_t connection_age_max_ms; /* 0: connections may grow old */
 } tw_worker_config_t;
 
 /** Makes the worker and attaches its fan-out to the hub; its thread does not run yet. */

@@ -63,8 +63,13 @@ static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_cl
     tw_fake_stream_close(stream_of(stream), reason);
 }
 
+static void retire(tw_connection_t *connection)
+{
+    ((tw_fake_connection_t *)connection)->retired = true;
+}
+
 static const tw_connection_ops_t ops = {
-    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream};
+    .deliver = deliver, .heartbeat = heartbeat, .close = close_stream, .retire = retire};
 
 void tw_fake_connection_init(tw_fake_connection_t *connection, tw_fanout_t *fanout,
                              tw_fake_let_go_fn let_go, void *owner)

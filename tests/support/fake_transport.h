@@ -22,6 +22,7 @@ typedef struct tw_fake_connection {
     void *owner;          /* let_go's */
     bool blocked;         /* takes no bytes: everything waits in the queues */
     size_t deliver_calls; /* of the runtime */
+    bool retired;         /* was told to send its client elsewhere */
 } tw_fake_connection_t;
 
 struct tw_fake_stream {

@@ -1,0 +1,30 @@
+#include "handlers/age.h"
+
+#include <h2o/http2_lean.h>
+
+#include "handlers/gateway.h"
+#include "runtime/clock.h"
+
+/* The limit for this connection: the same each time it is asked, spread evenly over a fifth. */
+static int64_t limit_ms(int64_t age_max_ms, uint64_t connection_id)
+{
+    uint32_t jitter = (uint32_t)connection_id * UINT32_C(0x9e3779b9);
+    return age_max_ms - age_max_ms / 10 + (int64_t)((uint64_t)(age_max_ms / 5) * jitter >> 32);
+}
+
+void tw_age_check(h2o_req_t *req)
+{
+    int64_t age_max_ms = tw_worker_of(req)->gateway->connection_age_max_ms;
+    const struct timeval *since = &req->conn->connected_at;
+
+    if (age_max_ms == 0)
+        return;
+    int64_t since_ms = (int64_t)since->tv_sec * 1000 + since->tv_usec / 1000;
+    if (tw_clock_wall_ms() - since_ms < limit_ms(age_max_ms, req->conn->id))
+        return;
+    h2o_http2_conn_t *conn = h2o_http2_conn_of(req);
+    if (conn != NULL)
+        h2o_http2_conn_goaway(conn);
+    else
+        req->http1_is_persistent = 0;
+}
