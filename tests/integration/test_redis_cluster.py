@@ -1,0 +1,193 @@
+"""Three gateways on one real Redis: they behave as one."""
+
+import signal
+import time
+
+import pytest
+
+from clients import H2Client
+from redis_load import Followers
+from redis_server import Redis
+from swarm import Swarm
+from tideway import wait_until
+
+
+@pytest.fixture
+def redis():
+    server = Redis()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def gateways(redis, start_gateway):
+    """Three nodes: n0, n1, n2."""
+    started = [start_gateway(ready=False, runtime="redis", redis_url=redis.url, node_id=f"n{i}",
+                             max_streams_per_connection=20000) for i in range(3)]
+    return [gateway.wait_ready() for gateway in started]
+
+
+def nodes_of(gateway):
+    return {row["nodeId"]: row["connectionCount"] for row in gateway.admin("/nodes")["data"]}
+
+
+def topic_rows(gateway):
+    return {row["topic"]: {share["nodeId"]: share["connectionCount"] for share in row["nodes"]}
+            for row in gateway.admin("/topics?pageSize=500")["data"]}
+
+
+def test_an_event_reaches_the_subscribers_of_all_nodes(gateways):
+    clients = [gateway.h2() for gateway in gateways]
+    streams = [client.subscribe("news") for client in clients]
+    for number, gateway in enumerate(gateways):
+        assert gateway.deliver("news", f"from {number}", id=f"e{number}") == 3
+    for stream in streams:
+        assert [event.id for event in stream.wait_events(3)] == ["e0", "e1", "e2"]
+        assert [event.data for event in stream.events] == ["from 0", "from 1", "from 2"]
+
+
+def test_what_nobody_follows_is_dropped_by_every_node(gateways):
+    for gateway in gateways:
+        answer = gateway.publish("nobody", "x", id="d")
+        assert (answer.status, answer.json()["status"]) == (202, "dropped")
+        assert answer.json()["droppedTopics"] == ["nobody"]
+
+
+def test_topics_are_dropped_one_by_one(gateways):
+    stream = gateways[0].h2().subscribe("here")
+    answer = gateways[1].publish("here,there", "x", id="p")
+    assert answer.json()["status"] == "accepted"
+    assert answer.json()["droppedTopics"] == ["there"]
+    assert stream.wait_events(1)[0].id == "p"
+
+
+def test_an_event_of_several_topics_comes_once(gateways):
+    client = gateways[2].h2()
+    both, one = client.subscribe("a", "b"), client.subscribe("b")
+    other = gateways[0].h2().subscribe("a")
+    gateways[1].deliver("a,b", "x", id="1")
+    gateways[1].deliver("b,a", "x", id="2")
+    for stream in (both, one, other):
+        assert [event.id for event in stream.wait_events(2)] == ["1", "2"]
+
+
+def test_listings_are_those_of_the_whole_cluster_on_every_node(gateways):
+    clients = [gateway.h2() for gateway in gateways]
+    streams = [clients[i].subscribe("shared", f"own-{i}", headers=[("x-sse-id", f"client-{i}")])
+               for i in range(3)]
+    expected = {"shared": {"n0": 1, "n1": 1, "n2": 1},
+                "own-0": {"n0": 1}, "own-1": {"n1": 1}, "own-2": {"n2": 1}}
+    ids = sorted(stream.connection_id for stream in streams)
+    for gateway in gateways:
+        wait_until(lambda: topic_rows(gateway) == expected, "the topics")
+        wait_until(lambda: nodes_of(gateway) == {"n0": 1, "n1": 1, "n2": 1}, "the nodes")
+        page = gateway.admin("/connections")
+        assert (page["total"], [row["connectionId"] for row in page["data"]]) == (3, ids)
+        rows = {row["clientId"]: row for row in page["data"]}
+        for i in range(3):
+            row = rows[f"client-{i}"]
+            assert (row["nodeId"], row["topics"]) == (f"n{i}", ["shared", f"own-{i}"])
+    gateways[0].deliver("shared", "x")
+    for stream in streams:
+        stream.wait_events(1)
+    for gateway in gateways:
+        assert [row["delivered"] for row in gateway.admin("/connections")["data"]] == [1, 1, 1]
+    streams[1].close()
+    for gateway in gateways:
+        wait_until(lambda: topic_rows(gateway).keys() == {"shared", "own-0", "own-2"}, "the topics")
+        wait_until(lambda: gateway.admin("/connections")["total"] == 2, "the connections")
+
+
+def test_the_tail_is_the_clusters(gateways):
+    gateways[0].h2().subscribe("kept")
+    for number in range(30):
+        gateways[number % 3].deliver("kept", f"payload {number}", id=str(number))
+    for gateway in gateways:
+        events = gateway.admin("/topics/kept/tail?limit=10")["events"]
+        assert [event["id"] for event in events] == [str(number) for number in range(20, 30)]
+        assert events[-1]["payload"] == "payload 29"
+
+
+def test_a_stream_resumes_on_another_node(gateways):
+    keeper = gateways[0].h2().subscribe("t")
+    first = gateways[1].h2().subscribe("t")
+    for number in range(5):
+        gateways[2].deliver("t", "x", id=str(number))
+    first.wait_events(5)
+    first.close()
+    for number in range(5, 10):
+        gateways[2].deliver("t", "x", id=str(number))
+    again = gateways[2].h2().subscribe("t", headers=[("last-event-id", first.stream.last_id)])
+    assert [event.id for event in again.wait_events(5)] == [str(n) for n in range(5, 10)]
+    gateways[0].deliver("t", "x", id="live")
+    assert again.wait_events(6)[-1].id == "live"
+    assert len(keeper.wait_events(11)) == 11
+
+
+def test_a_killed_gateway_leaves_every_listing(gateways, redis):
+    followers = [Followers(gateway, "t") for gateway in gateways]
+    wait_until(lambda: nodes_of(gateways[0]) == {"n0": 2, "n1": 2, "n2": 2}, "the nodes")
+    gateways[2].signal(signal.SIGKILL)
+    gateways[2].stop(expected_code=-signal.SIGKILL)
+    begun = time.monotonic()
+    for gateway in gateways[:2]:
+        wait_until(lambda: nodes_of(gateway) == {"n0": 2, "n1": 2} and
+                   topic_rows(gateway) == {"t": {"n0": 2, "n1": 2}} and
+                   gateway.admin("/connections")["total"] == 4, "the dead node to go", 20)
+    assert time.monotonic() - begun < 20
+    wait_until(lambda: redis.cli("EXISTS", "tw:{n:n2}", "tw:{n:n2}:c", "tw:{n:n2}:t") == "0",
+               "its keys to go", 25)
+    assert gateways[0].deliver("t", "x", id="after") == 4
+    for follower in followers[:2]:
+        wait_until(lambda: follower.events() == [["after"], ["after"]], "the event")
+        assert follower.alive()
+    for follower in followers:
+        follower.close()
+
+
+def test_a_gateway_that_stops_leaves_nothing_behind(gateways, redis):
+    gateways[1].h2().subscribe("t")
+    wait_until(lambda: nodes_of(gateways[0])["n1"] == 1, "the stream")
+    gateways[1].stop()
+    assert nodes_of(gateways[0]) == {"n0": 0, "n2": 0}
+    assert topic_rows(gateways[0]) == {}
+    assert redis.cli("EXISTS", "tw:{n:n1}", "tw:{n:n1}:c", "tw:{n:n1}:t") == "0"
+
+
+@pytest.mark.volume
+def test_ten_thousand_events_of_three_publishers_come_in_one_order(gateways):
+    total, batch = 10000, 100
+    followers = [Followers(gateway, "t") for gateway in gateways]
+    publishers = [H2Client(gateway.address) for gateway in gateways]
+    sent = 0
+    while sent < total:
+        exchanges = []
+        for number in range(sent, min(sent + batch, total)):
+            client = publishers[number % 3]
+            headers = [gateways[0].auth(), ("x-sse-topic", "t"), ("x-sse-id", str(number))]
+            exchanges.append(client.start("POST", "/v1/publish", headers, "x" * 50))
+        for exchange in exchanges:
+            exchange.wait_end()
+            assert exchange.status == 202
+            assert exchange.json()["status"] == "accepted"
+        sent += len(exchanges)
+    wait_until(lambda: all(len(ids) >= total for follower in followers for ids in follower.events()),
+               "all events")
+    seen = [ids for follower in followers for ids in follower.events()]
+    assert all(ids == seen[0] for ids in seen)
+    assert sorted(map(int, seen[0])) == list(range(total))
+    for one in (*followers, *publishers):
+        one.close()
+
+
+@pytest.mark.volume
+def test_a_subscriber_of_a_moment_ago_is_never_overlooked(gateways):
+    """Each try: a stream on a topic that nobody followed opens, and another node publishes to it."""
+    tries = 10000
+    with Swarm(gateways[0].address) as swarm, H2Client(gateways[1].address) as publisher:
+        for number in range(tries):
+            swarm.open(1, f"moment-{number}")
+            answer = gateways[1].publish(f"moment-{number}", "x", str(number), client=publisher)
+            assert answer.json()["status"] == "accepted", number
+        wait_until(lambda: swarm.pump(0.01) or
+                   all(b"\ndata: x\n" in body for body in swarm.received.values()), "all events")

@@ -1,0 +1,308 @@
+"""What gateways do while Redis is gone, stopped, replaced, or not what it should be."""
+
+import subprocess
+import time
+
+import pytest
+
+from redis_load import Followers, Publisher
+from redis_server import Redis, Sentinel
+from tideway import free_port, wait_until
+
+LOST = "Redis is lost: streams stay open, publishes are refused"
+
+
+@pytest.fixture
+def servers():
+    """A list: what is put into it is closed after the test."""
+    started = []
+    yield started
+    for server in reversed(started):
+        server.close()
+
+
+@pytest.fixture
+def redis(servers):
+    servers.append(Redis())
+    return servers[0]
+
+
+@pytest.fixture
+def cluster(redis, start_gateway):
+    return start_cluster(start_gateway, redis.url)
+
+
+def start_cluster(start_gateway, url):
+    started = [start_gateway(ready=False, runtime="redis", redis_url=url, node_id=f"n{i}")
+               for i in range(3)]
+    return [gateway.wait_ready() for gateway in started]
+
+
+class Load:
+    """Two streams on each gateway and a publisher to each, on one topic."""
+
+    def __init__(self, gateways):
+        self.gateways = gateways
+        self.followers = [Followers(gateway, "t") for gateway in gateways]
+        self.publishers = [Publisher(gateway, "t", f"p{i}") for i, gateway in enumerate(gateways)]
+
+    def flowing(self, more=5):
+        """Each publisher gets that many more events accepted."""
+        before = [self.accepted(publisher) for publisher in self.publishers]
+        wait_until(lambda: all(self.accepted(publisher) >= count + more
+                               for publisher, count in zip(self.publishers, before)),
+                   "events to be accepted", 30)
+
+    @staticmethod
+    def accepted(publisher):
+        return sum(answer[1] == 202 for answer in publisher.answers)
+
+    def refused(self):
+        return all(any(answer[1] == 503 for answer in publisher.answers)
+                   for publisher in self.publishers)
+
+    def finish(self):
+        """Ends the publishers, checks what always holds of their answers, and returns these."""
+        answers = [answer for publisher in self.publishers for answer in publisher.stop()]
+        assert {answer[1] for answer in answers} <= {202, 503}
+        assert all(answer[2] in ("accepted", None) for answer in answers)
+        return answers
+
+    def streams(self):
+        return [ids for follower in self.followers for ids in follower.events()]
+
+    def wait_for(self, ids):
+        """Every stream has all these, and nothing twice."""
+        wanted = set(ids)
+        wait_until(lambda: all(wanted <= set(stream) for stream in self.streams()),
+                   "every stream to have every accepted event", 30)
+        for stream in self.streams():
+            assert len(stream) == len(set(stream)), "an event came twice"
+
+    def one_order(self):
+        streams = self.streams()
+        for stream in streams[1:]:
+            common = set(stream) & set(streams[0])
+            assert [i for i in stream if i in common] == [i for i in streams[0] if i in common]
+
+    def undisturbed(self):
+        assert all(gateway.process.poll() is None for gateway in self.gateways)
+        assert all(follower.alive() for follower in self.followers)
+
+    def listed(self):
+        """Whether every gateway lists all three nodes with their two streams."""
+        return all({row["nodeId"]: row["connectionCount"]
+                    for row in gateway.admin("/nodes")["data"]} == {"n0": 2, "n1": 2, "n2": 2} and
+                   gateway.admin("/connections")["total"] == 6 and gateway.topics() == {"t": 6}
+                   for gateway in self.gateways)
+
+    def close(self):
+        for follower in self.followers:
+            follower.close()
+
+
+def all_ready(gateways, ready=True):
+    return all((gateway.ops("/readyz")[0] == 200) == ready for gateway in gateways)
+
+
+def check_replaced(load, gateways, recovered_at):
+    """After another data set took over: what was accepted since then is everywhere, streams know."""
+    load.flowing(20)
+    answers = load.finish()
+    load.wait_for(id for id, status, _, at in answers if status == 202 and at > recovered_at)
+    load.one_order()
+    load.undisturbed()
+    assert all(gaps >= 1 for follower in load.followers for gaps in follower.gaps())
+    load.close()
+
+
+def test_redis_killed_under_load_and_restarted_empty(redis, cluster):
+    load = Load(cluster)
+    load.flowing()
+    redis.kill()
+    wait_until(load.refused, "publishes to be refused")
+    wait_until(lambda: all_ready(cluster, False), "gateways to be unready")
+    status, reason = cluster[0].ops("/readyz")
+    assert status == 503 and "Redis" in reason
+    assert cluster[0].ops("/healthz")[0] == 200
+    assert cluster[0].metrics()["tideway_redis_up"] == 0
+    refusal = cluster[0].publish("t", "x", "refused")
+    assert (refusal.status, refusal.json()["error"]["code"]) == (503, "runtime_unavailable")
+    assert int(refusal.headers["retry-after"]) > 0
+    assert cluster[0].wait_log(message=LOST)["level"] == "error"
+    redis.start()
+    restarted_at = time.monotonic()
+    wait_until(lambda: all_ready(cluster), "gateways to be ready")
+    recovered_at = time.monotonic()
+    wait_until(load.listed, "the listings", 10)
+    assert time.monotonic() - restarted_at < 10
+    assert cluster[0].metrics()["tideway_redis_losses_total"] == 1
+    check_replaced(load, cluster, recovered_at)
+
+
+def test_redis_stopped_for_five_seconds_loses_nothing(redis, cluster):
+    load = Load(cluster)
+    load.flowing()
+    redis.pause()
+    wait_until(load.refused, "publishes to be refused")
+    time.sleep(5)  # how long the outage is: what is tested, not what is waited for
+    redis.resume()
+    wait_until(lambda: all_ready(cluster), "gateways to be ready")
+    wait_until(load.listed, "the listings", 10)
+    load.flowing(20)
+    answers = load.finish()
+    load.wait_for(id for id, status, *_ in answers if status == 202)
+    load.one_order()
+    load.undisturbed()
+    assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
+    load.close()
+
+
+def test_a_gateway_that_is_cut_off_alone_fills_what_it_missed(redis, cluster):
+    load = Load(cluster)
+    load.flowing()
+    for cut in range(1, 6):
+        client = next(line for line in redis.cli("CLIENT", "LIST", "TYPE", "pubsub").splitlines()
+                      if "name=tideway-" in line)
+        address = client.split(" addr=")[1].split(" ")[0]
+        assert redis.cli("CLIENT", "KILL", "ADDR", address) == "1"
+        wait_until(lambda: sum(gateway.metrics()["tideway_redis_connects_total"]
+                               for gateway in cluster) == 3 + cut, "the gateway to come back")
+        load.flowing()
+    answers = load.finish()
+    assert sum(gateway.metrics()["tideway_redis_events_filled_total"] for gateway in cluster) > 0
+    load.wait_for(id for id, status, *_ in answers if status == 202)
+    load.one_order()
+    load.undisturbed()
+    assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
+    load.close()
+
+
+def test_sentinel_fails_over(servers, start_gateway):
+    master = Redis()
+    servers.append(master)
+    replica = Redis(replicaof=f"127.0.0.1 {master.port}")
+    servers.append(replica)
+    wait_until(lambda: "master_link_status:up" in replica.cli("INFO", "replication"), "replication")
+    sentinels = [Sentinel(master) for _ in range(3)]
+    servers.extend(sentinels)
+    wait_until(lambda: all("num-other-sentinels\n2" in sentinel.cli("SENTINEL", "MASTER", "main") and
+                           "num-slaves\n1" in sentinel.cli("SENTINEL", "MASTER", "main")
+                           for sentinel in sentinels), "the sentinels to know each other", 30)
+    addresses = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
+    gateways = start_cluster(start_gateway, f"redis+sentinel://{addresses}/main")
+    load = Load(gateways)
+    load.flowing()
+    master.kill()
+    wait_until(load.refused, "publishes to be refused")
+    wait_until(lambda: all_ready(gateways), "gateways to find the new master", 40)
+    recovered_at = time.monotonic()
+    wait_until(load.listed, "the listings", 10)
+    assert "role:master" in replica.cli("INFO", "replication")
+    check_replaced(load, gateways, recovered_at)
+
+
+def test_streams_wait_for_a_redis_that_comes_late(servers, start_gateway):
+    redis = Redis()
+    servers.append(redis)
+    gateway = start_gateway(runtime="redis", redis_url=redis.url)
+    redis.kill()
+    wait_until(lambda: all_ready([gateway], False), "the gateway to notice")
+    client = gateway.h2()
+    exchange = client.start("GET", "/v1/stream", [("x-sse-topic", "t")])
+    redis.start()
+    assert exchange.wait_response().status == 200
+    redis.kill()
+    wait_until(lambda: all_ready([gateway], False), "the gateway to notice")
+    refused = client.start("GET", "/v1/stream", [("x-sse-topic", "t")]).wait_response()
+    assert refused.status == 503 and "retry-after" in refused.headers
+    redis.start()
+    gateway.wait_ready()
+    gateway.deliver("t", "x", id="1")
+    assert exchange.wait_events(2)[-1].id == "1"
+
+
+# Servers that cannot be used: one clear line, tried again
+
+def refusal_of(gateway):
+    line = gateway.wait_log(message="Redis cannot be used: trying again")
+    assert gateway.ops("/readyz")[0] == 503 and gateway.ops("/healthz")[0] == 200
+    return line["reason"]
+
+
+def lines_of(gateway):
+    return [line for line in gateway.logs if line.get("message", "").startswith("Redis cannot")]
+
+
+def failed_attempts(gateway):
+    return gateway.metrics()["tideway_redis_attempts_failed_total"]
+
+
+def test_a_wrong_password(servers, start_gateway):
+    redis = Redis(requirepass="right")
+    servers.append(redis)
+    gateway = start_gateway(ready=False, runtime="redis",
+                            redis_url=f"redis://:wrong@127.0.0.1:{redis.port}")
+    assert "WRONGPASS" in refusal_of(gateway)
+    wait_until(lambda: failed_attempts(gateway) > 6, "several attempts")
+    assert len(lines_of(gateway)) == 1
+    redis.cli("-a", "right", "CONFIG", "SET", "requirepass", "wrong")
+    gateway.wait_ready()
+
+
+def test_a_replica(servers, start_gateway):
+    redis = Redis(replicaof="127.0.0.1 1")
+    servers.append(redis)
+    gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
+    assert "this Redis is a replica; Tideway needs the master" in refusal_of(gateway)
+    redis.cli("REPLICAOF", "NO", "ONE")
+    gateway.wait_ready()
+
+
+def test_a_redis_too_old(servers, start_gateway):
+    redis = Redis(rename_command='HELLO ""')  # what an old one answers to HELLO
+    servers.append(redis)
+    gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
+    assert "older than 6.2" in refusal_of(gateway)
+
+
+def make_authority(directory):
+    subprocess.run(["sh", "-ec", """
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+            -subj /CN=test-ca -keyout ca.key -out ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=redis \
+            -keyout server.key -out server.csr
+        printf 'subjectAltName=DNS:localhost\\n' > extensions
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+            -extfile extensions -out server.pem
+        """], cwd=directory, check=True, capture_output=True)
+
+
+@pytest.fixture
+def tls_redis(tmp_path, servers):
+    make_authority(tmp_path)
+    # The plain port is for redis-cli; the gateway uses the other one.
+    redis = Redis(tls_port=free_port(), tls_cert_file=tmp_path / "server.pem",
+                  tls_key_file=tmp_path / "server.key", tls_ca_cert_file=tmp_path / "ca.pem",
+                  tls_auth_clients="no")
+    redis.ca, redis.tls_url = tmp_path / "ca.pem", f"rediss://localhost:{redis.options['tls_port']}"
+    servers.append(redis)
+    return redis
+
+
+def test_redis_over_tls(tls_redis, start_gateway):
+    gateway = start_gateway(runtime="redis", redis_url=tls_redis.tls_url, redis_ca=tls_redis.ca)
+    stream = gateway.h2().subscribe("t")
+    assert gateway.deliver("t", "over TLS") == 1
+    assert stream.wait_events(1)[0].data == "over TLS"
+
+
+def test_a_wrong_authority(tls_redis, start_gateway):
+    gateway = start_gateway(ready=False, runtime="redis", redis_url=tls_redis.tls_url)
+    assert "its certificate is refused: " in refusal_of(gateway)
+
+
+def test_a_url_that_means_nothing_stops_the_start(start_gateway):
+    gateway = start_gateway(ready=False, runtime="redis", redis_url="http://localhost")
+    gateway.stop(expected_code=1)
+    assert "TIDEWAY_REDIS_URL" in gateway.text()
