@@ -73,15 +73,18 @@ static void on_delayed(h2o_timeout_entry_t *timer)
     }
 }
 
+static void delay(h2o_req_t *req, h2o_timeout_cb cb)
+{
+    delayed_t *delayed = h2o_mem_alloc_shared(&req->pool, sizeof(*delayed), on_delayed_dispose);
+    *delayed = (delayed_t){.req = req, .timer = {.cb = cb}};
+    h2o_timeout_link(server.ctx.loop, &server.ctx.hundred_ms_timeout, &delayed->timer);
+}
+
 static int on_stream(h2o_req_t *req)
 {
-    long delay = query_number(req, "delay", 0);
-
     h2o_mem_alloc_shared(&req->pool, 1, on_pool_dispose);
-    if (delay != 0) {
-        delayed_t *delayed = h2o_mem_alloc_shared(&req->pool, sizeof(*delayed), on_delayed_dispose);
-        *delayed = (delayed_t){.req = req, .timer = {.cb = on_delayed}};
-        h2o_timeout_link(server.ctx.loop, &server.ctx.hundred_ms_timeout, &delayed->timer);
+    if (query_number(req, "delay", 0) != 0) {
+        delay(req, on_delayed);
         return 0;
     }
     if (lean_begin(req) != 0) {
@@ -215,6 +218,27 @@ static const struct {
     {"/shutdown", on_shutdown},   {"/stats", on_stats},
 };
 
+static void on_decide(h2o_timeout_entry_t *timer)
+{
+    h2o_req_decide_body(H2O_STRUCT_FROM_MEMBER(delayed_t, timer, timer)->req, H2O_BODY_READ);
+}
+
+/* Requests with a body: with discard=1 the stream starts without it, with hold=1 it is read later.
+ */
+static h2o_body_decision_t on_headers(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    if (query_number(req, "discard", 0) != 0) {
+        delay(req, on_delayed);
+        return H2O_BODY_DISCARD;
+    }
+    if (query_number(req, "hold", 0) != 0) {
+        delay(req, on_decide);
+        return H2O_BODY_HOLD;
+    }
+    return H2O_BODY_READ;
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
@@ -233,4 +257,5 @@ void control_register(h2o_hostconf_t *host)
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     h2o_handler_t *handler = h2o_create_handler(path, sizeof(*handler));
     handler->on_req = on_req;
+    handler->on_headers = on_headers;
 }

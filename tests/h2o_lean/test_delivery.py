@@ -5,7 +5,7 @@ import os
 import pytest
 
 from conftest import events
-from h2 import DATA
+from h2 import DATA, END_HEADERS, HEADERS
 
 
 def test_two_thousand_streams_get_every_event_in_order(server, tls):
@@ -110,6 +110,31 @@ def test_stream_reset_before_it_starts(server):
     assert stats["streams"] == 1
     assert stats["pools_disposed"] == 2
     assert stats["on_close"] == 0
+
+
+@pytest.mark.parametrize("how", ["", "discard=1", "hold=1", "hold=1&delay=1"])
+def test_stream_asked_for_with_a_body(server, how):
+    client = server.connect()
+    streams = [client.request(f"/stream?{how}", "POST", b"x" * 5000) for _ in range(5)]
+    client.until(lambda: set(streams) <= client.headers.keys(), "response headers")
+    assert {client.headers[stream][":status"] for stream in streams} == {"200"}
+
+    server.broadcast(2)
+
+    client.until(lambda: all(client.body[stream] == events(1, 2) for stream in streams), "events")
+    assert server.stats()["streams"] == 5 and not client.ended and not client.reset
+
+
+def test_no_stream_while_the_request_body_is_open(server):
+    client = server.connect()
+    stream, client.next_stream = client.next_stream, client.next_stream + 2
+    client.send_frame(HEADERS, END_HEADERS, stream, client.header_block("/stream?discard=1", "POST"))
+
+    client.until(lambda: stream in client.headers, "answer")
+
+    assert client.headers[stream][":status"] == "503"
+    stats = server.stats()
+    assert (stats["start_failed"], stats["streams"]) == (1, 0)
 
 
 def test_lean_stream_leaves_its_place_to_waiting_requests(start):
