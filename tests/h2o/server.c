@@ -77,9 +77,10 @@ static struct {
 } stats;
 
 // A decision or an answer that comes later; ends with the request.
-typedef struct {
+typedef struct delayed {
     uv_timer_t timer;
-    h2o_req_t *req; // borrowed; NULL once the request is gone
+    h2o_req_t *req;       // borrowed; NULL once the request is gone
+    struct delayed **ref; // in the request's pool; says that the request is gone
     void (*run)(h2o_req_t *req);
 } delayed_t;
 
@@ -95,8 +96,10 @@ static void on_delay_over(uv_timer_t *timer)
 
     delayed->req = NULL;
     uv_close((uv_handle_t *)timer, on_delayed_closed);
-    if (req != NULL)
+    if (req != NULL) {
+        *delayed->ref = NULL;
         delayed->run(req);
+    }
 }
 
 static void on_delayed_request_disposed(void *data)
@@ -114,6 +117,7 @@ static void run_later(h2o_req_t *req, uint64_t delay_ms, void (*run)(h2o_req_t *
 
     *ref = delayed;
     delayed->req = req;
+    delayed->ref = ref;
     delayed->run = run;
     uv_timer_init(&loop, &delayed->timer);
     delayed->timer.data = delayed;
