@@ -255,13 +255,13 @@ static void keep_oldest(tw_hub_t *hub, tw_event_t *event)
     hub->kept_events += 1;
 }
 
-void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, tw_event_t *const *events, size_t n,
-                    uint64_t lost_seq)
+void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_seq,
+                    tw_event_t *const *events, size_t n, uint64_t lost_seq)
 {
     pthread_mutex_lock(&hub->order);
     tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
     tw_topic_t *topic = tw_topic_index_find(stripe, name);
-    if (topic != NULL && topic->held) {
+    if (topic != NULL && topic->held && topic->tail.lost_seq <= since_seq) {
         tw_tail_t *tail = &topic->tail;
         uint64_t before = tail->count > 0 ? tw_tail_at(tail, 0)->position.seq : UINT64_MAX;
         tail->lost_seq = lost_seq;

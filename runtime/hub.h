@@ -133,12 +133,13 @@ void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
 void tw_hub_release(tw_hub_t *hub, const tw_topic_name_t *topic);
 
 /**
- * Puts n events (references taken; positions set, ascending, no other tail's) in front of a held
- * topic's tail, those that it has already and those beyond its bound left out. Nothing after
- * lost_seq is missing in what was given and what is kept.
+ * Puts n events (references taken; positions set, ascending, no other tail's) in front of the tail
+ * of a topic that is held from since_seq on; those that it has already and those beyond its bound
+ * are left out. Nothing after lost_seq is missing in what was given and what is kept. Nothing
+ * happens when the tail has lost events since: older ones would stand before a hole.
  */
-void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *topic, tw_event_t *const *events,
-                    size_t n, uint64_t lost_seq);
+void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t since_seq,
+                    tw_event_t *const *events, size_t n, uint64_t lost_seq);
 
 /** Marks a held topic: something after its newest kept event up to seq was lost on the way. */
 void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);

@@ -257,7 +257,7 @@ static void restore(tw_redis_node_t *node, tw_redis_route_t *route, const redisR
         event->position = (tw_position_t){.epoch = node->epoch, .seq = seq};
         events[count++] = event;
     }
-    tw_hub_restore(node->super.hub, &route->name, events, count,
+    tw_hub_restore(node->super.hub, &route->name, route->since, events, count,
                    lost_before(node, (uint64_t)reply->element[0]->integer, oldest));
     for (size_t i = 0; i < count; ++i)
         tw_event_unref(events[i]);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "runtime/hash.h"
 #include "runtime/memory.h"
 #include "runtime/redis/node.h"
@@ -37,26 +35,44 @@ typedef struct tw_redis_batch {
     size_t count;
 } tw_redis_batch_t;
 
+/* Appends a JSON string; what comes in is printable ASCII, or UTF-8 without control characters. */
+static char *put_string(char *to, const char *text, size_t len)
+{
+    *to++ = '"';
+    for (size_t i = 0; i < len; ++i) {
+        if (text[i] == '"' || text[i] == '\\')
+            *to++ = '\\';
+        *to++ = text[i];
+    }
+    *to++ = '"';
+    return to;
+}
+
+/* By hand: it is made for every stream that opens, on its worker. */
 char *tw_redis_member(const tw_subscriber_t *subscriber)
 {
-    char id[TW_CONNECTION_ID_SIZE], *member = NULL;
-    json_t *topics = json_array();
+    const tw_connection_t *connection = subscriber->connection;
+    size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) : 0;
+    size_t address_len = strlen(connection->remote_address);
+    size_t bytes = TW_CONNECTION_ID_SIZE + 128 + 2 * (client_len + address_len);
 
-    tw_subscriber_id(subscriber, id);
+    for (size_t i = 0; i < subscriber->topic_count; ++i)
+        bytes += 2 * tw_subscriber_topic(subscriber, i).len + 3;
+    char *member = tw_alloc(bytes), *to = member + TW_CONNECTION_ID_SIZE - 1;
+    tw_subscriber_id(subscriber, member);
+    to = stpcpy(to, " {\"t\":[");
     for (size_t i = 0; i < subscriber->topic_count; ++i) {
         tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
-        json_array_append_new(topics, json_stringn(name.base, name.len));
+        if (i > 0)
+            *to++ = ',';
+        to = put_string(to, name.base, name.len);
     }
-    json_t *row =
-        json_pack("{s:o,s:s,s:s,s:I}", "t", topics, "a", subscriber->connection->remote_address,
-                  "p", subscriber->connection->protocol, "o", (json_int_t)subscriber->opened_at_ms);
+    to = put_string(stpcpy(to, "],\"a\":"), connection->remote_address, address_len);
+    to = put_string(stpcpy(to, ",\"p\":"), connection->protocol, strlen(connection->protocol));
     if (subscriber->client_id != NULL)
-        json_object_set_new(row, "c", json_string(subscriber->client_id));
-    char *json = json_dumps(row, JSON_COMPACT);
-    if (json == NULL || asprintf(&member, "%s %s", id, json) < 0)
-        abort();
-    free(json);
-    json_decref(row);
+        to = put_string(stpcpy(to, ",\"c\":"), subscriber->client_id, client_len);
+    to += sprintf(to, ",\"o\":%" PRId64 "}", subscriber->opened_at_ms);
+    assert((size_t)(to - member) < bytes);
     return member;
 }
 
