@@ -2,6 +2,7 @@
 
 import pytest
 
+from swarm import Swarm
 from tideway import wait_until
 
 
@@ -139,3 +140,15 @@ def test_stream__slow_consumer_is_closed_and_others_are_not(start_gateway):
     wait_until(lambda: gateway.topics() == {"a": 1}, "the slow one to be gone")
     slow.wait(lambda: behind.ended or behind.reset is not None, "the stream's end")
     assert gateway.deliver("a", "after") == 1
+
+
+def test_stream__ending_streams_is_no_attack(gateway):
+    """Thousands of streams that come and go on one connection, as behind a proxy, are not slowed."""
+    with Swarm(gateway.address) as swarm:
+        for _ in range(8):
+            swarm.cancel(swarm.open(500, "news"))
+        assert not swarm.goaway
+        assert swarm.open(1, "news")
+    wait_until(lambda: gateway.topics() == {}, "the streams to go")
+    closed = 'tideway_streams_closed_total{reason="client_closed"}'
+    assert gateway.metrics()[closed] == 4001
