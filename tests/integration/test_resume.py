@@ -154,8 +154,8 @@ def test_resume__a_cut_before_the_gap_was_seen_tells_of_it_again(start_gateway):
     gateway = start_gateway()
     client = gateway.h2()
     stream = opened(client, resume(client, "unknown", "news"))
-    body = bytes(stream.body)
-    assert body.index(b"tideway.gap") < body.index(b"id: ~")
+    assert gap_of(stream)["reason"] == "unknown_id"
+    assert stream.events[0].id == ""
 
 
 def test_resume__window_keeps_events_for_those_who_come_back(start_gateway):
@@ -206,13 +206,13 @@ def test_resume__a_slow_consumer_comes_back_without_loss(start_gateway):
     published = 0
     while not stream.ended and published < 2000:
         published += 1
-        gateway.deliver_any = gateway.publish("news", "x" * 1000, id=str(published))
+        gateway.publish("news", "x" * 1000, id=str(published))
         client.pump()
     stream.wait_end()
     seen = ids(stream)
     assert seen == [str(n) for n in range(1, len(seen) + 1)]
     assert gateway.metrics()['tideway_streams_closed_total{reason="slow_consumer"}'] == 1
-    again = resume(gateway.h2(), stream.stream.last_id, "news")
+    again = resume(gateway.h2(), seen[-1], "news")
     missed = published - len(seen)
     kept = [event["id"] for event in gateway.admin("/topics/news/tail?limit=500")["events"]]
     again.wait_events(min(missed, len(kept)))
@@ -239,13 +239,17 @@ def test_resume__an_id_of_the_future_is_unknown(gateway):
     assert gap_of(stream)["reason"] == "unknown_id"
 
 
-def test_resume__a_megabyte_of_id_is_refused_and_the_gateway_lives(gateway, protocol):
+def test_resume__an_id_of_enormous_length_is_a_gap_or_refused_and_the_gateway_lives(gateway, protocol):
     client = gateway.client(protocol)
+    size = 1 << 20 if protocol == "h1" else 1 << 17  # python's HPACK encoder takes minutes for more
     try:
         exchange = client.start("GET", "/v1/stream", [("x-sse-topic", "news"),
-                                                      ("last-event-id", "x" * (1 << 20))])
+                                                      ("last-event-id", "x" * size)])
         client.wait(lambda: exchange.status or client.closed, "an answer")
-        assert exchange.status is None or exchange.status >= 400
+        if exchange.status == 200:
+            assert gap_of(opened(client, exchange))["reason"] == "unknown_id"
+        else:
+            assert exchange.status is None or exchange.status >= 400
     except OSError:
         pass
     assert gateway.client(protocol).subscribe("news").status == 200
