@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include "runtime/memory.h"
 
@@ -22,9 +21,10 @@ static void trim(const char **from, const char **to)
         --*to;
 }
 
-static bool digest(const char *from, const char *to, unsigned char out[TW_KEY_DIGEST_SIZE])
+static bool digest(const tw_auth_t *auth, const char *from, const char *to,
+                   unsigned char out[TW_KEY_DIGEST_SIZE])
 {
-    return EVP_Digest(from, (size_t)(to - from), out, NULL, EVP_sha256(), NULL) == 1;
+    return EVP_Digest(from, (size_t)(to - from), out, NULL, auth->sha256, NULL) == 1;
 }
 
 /* Whether the digest behind the last one is there already: a key given twice is one key. */
@@ -38,7 +38,7 @@ static bool is_repeated(const tw_auth_t *auth)
 
 size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 {
-    *auth = (tw_auth_t){0};
+    *auth = (tw_auth_t){.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)};
     for (const char *item = keys; item != NULL;) {
         const char *comma = strchr(item, ','), *from = item,
                    *to = comma != NULL ? comma : item + strlen(item);
@@ -47,7 +47,7 @@ size_t tw_auth_init(tw_auth_t *auth, const char *keys)
         if (from == to)
             continue;
         auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
-        if (digest(from, to, auth->digests[auth->count]) && !is_repeated(auth))
+        if (digest(auth, from, to, auth->digests[auth->count]) && !is_repeated(auth))
             ++auth->count;
     }
     return auth->count;
@@ -56,6 +56,7 @@ size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 void tw_auth_dispose(tw_auth_t *auth)
 {
     free(auth->digests);
+    EVP_MD_free(auth->sha256);
     *auth = (tw_auth_t){0};
 }
 
@@ -74,7 +75,7 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
         return false;
     from += sizeof(scheme);
     trim(&from, &to);
-    if (!digest(from, to, sent))
+    if (!digest(auth, from, to, sent))
         return false;
     for (size_t i = 0; i < auth->count; ++i) {
         size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0);

@@ -12,9 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/evp.h>
+
 #define TW_KEY_DIGEST_SIZE 32 /* SHA-256 */
 
 typedef struct tw_auth {
+    EVP_MD *sha256; /* owned; fetched once: each look-up by name costs as much as the digest */
     unsigned char (*digests)[TW_KEY_DIGEST_SIZE]; /* owned */
     size_t count;
 } tw_auth_t;

@@ -17,6 +17,7 @@
 #define BUFFER_MAX (1u << 20)
 #define LINE_MAX_BYTES 4096
 #define STOP_WAIT_MS 1000
+#define GATHER_NS 2000000
 
 typedef struct tw_log_buffer {
     char *bytes;
@@ -29,6 +30,7 @@ static struct {
     int fd;
     bool running;
     bool stopping;
+    bool sleeping; /* the thread waits for a line */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t filled;
@@ -184,8 +186,17 @@ static void *write_loop(void *unused)
     (void)unused;
     pthread_mutex_lock(&state.lock);
     for (;;) {
-        while (state.posted.len == 0 && !state.stopping)
+        while (state.posted.len == 0 && !state.stopping) {
+            state.sleeping = true;
             pthread_cond_wait(&state.filled, &state.lock);
+            state.sleeping = false;
+        }
+        /* Under load lines come by the ten thousand: one write for all of a few milliseconds. */
+        if (!state.stopping && state.posted.len < BUFFER_MAX / 4) {
+            pthread_mutex_unlock(&state.lock);
+            nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
+            pthread_mutex_lock(&state.lock);
+        }
         if (state.posted.len == 0)
             break;
         tw_log_buffer_t full = state.posted;
@@ -278,11 +289,12 @@ void tw_log_write(tw_log_level_t level, const char *message, const tw_log_field_
         return;
     }
     pthread_mutex_lock(&state.lock);
-    bool was_empty = state.posted.len == 0;
     say_dropped();
     if (!append(&line))
         atomic_fetch_add(&state.dropped, 1);
-    if (was_empty)
-        pthread_cond_signal(&state.filled);
+    bool wake = state.sleeping;
+    state.sleeping = false;
     pthread_mutex_unlock(&state.lock);
+    if (wake)
+        pthread_cond_signal(&state.filled);
 }

@@ -35,6 +35,8 @@
 #define HTTP2_IDLE_TIMEOUT_MS 60000
 #define HTTP2_PING_INTERVAL_MS 25000
 #define TCP_USER_TIMEOUT_MS 30000
+#define OUTPUT_BYTES_MIN ((size_t)1 << 20)
+#define OUTPUT_BYTES_PER_STREAM 256
 #define DESCRIPTORS_BESIDES 200
 
 /** Everything that lives as long as the process. */
@@ -219,6 +221,10 @@ static void set_up_http(tw_process_t *process)
     http->http2.max_concurrent_requests_per_connection = options->max_streams_per_connection;
     http->http2.idle_timeout = HTTP2_IDLE_TIMEOUT_MS;
     http->http2.ping_interval = HTTP2_PING_INTERVAL_MS;
+    /* One event to all streams of a connection should fit: what does not is queued, at a few times
+     * the price. */
+    http->http2.lean_output_max =
+        OUTPUT_BYTES_MIN + options->max_streams_per_connection * OUTPUT_BYTES_PER_STREAM;
     tw_routes_register(http);
 }
 

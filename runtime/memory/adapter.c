@@ -65,13 +65,14 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
 static void has_subscribers(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_list_t *topics,
                             tw_followed_fn on_answer, void *data)
 {
-    uint8_t *followed = tw_alloc(topics->count);
+    uint8_t few[64] = {0}, *followed = topics->count <= sizeof(few) ? few : tw_alloc(topics->count);
 
     (void)from;
     for (size_t i = 0; i < topics->count; ++i)
         followed[i] = tw_hub_accepts(adapter->hub, &topics->items[i]);
     on_answer(data, TW_OK, followed);
-    free(followed);
+    if (followed != few)
+        free(followed);
 }
 
 typedef struct tw_publishing {
