@@ -19,6 +19,7 @@ import { useList } from "@/lib/use-list";
 
 const TOPICS_SHOWN = 2;
 
+/** Found by ID or by topic: the gateway has an order for each, and none for both. */
 export function ConnectionsPage() {
   const client = useClient();
   const list = useList("/connections", (query, signal) => client.connections(query, signal));
@@ -37,14 +38,14 @@ export function ConnectionsPage() {
           label="Search connections by ID"
           placeholder="Connection ID starts with…"
           value={prefix}
-          onSearch={(next) => list.filter({ prefix: next })}
+          onSearch={(next) => list.filter({ prefix: next, topic: next === "" ? topic : "" })}
           className="sm:w-64"
         />
         <TopicCombobox
           label="Filter by topic"
           placeholder="Any topic"
           value={topic}
-          onChoose={(next) => list.filter({ topic: next })}
+          onChoose={(next) => list.filter({ topic: next, prefix: next === "" ? prefix : "" })}
           className="sm:w-56"
         />
       </ViewHeader>
@@ -85,14 +86,13 @@ export function ConnectionsPage() {
                   size="sm"
                   onClick={() => list.filter({ prefix: "", topic: "" })}
                 >
-                  Clear the filters
+                  Clear the filter
                 </Button>
               }
             >
-              {prefix !== "" && `No connection ID starts with “${prefix}”`}
-              {prefix !== "" && topic !== "" && " among those that follow "}
-              {prefix === "" && "Nobody follows "}
-              {topic !== "" && `“${topic}”`}.
+              {prefix !== ""
+                ? `No connection ID starts with “${prefix}”.`
+                : `Nobody follows “${topic}” right now.`}
             </EmptyState>
           )
         }
