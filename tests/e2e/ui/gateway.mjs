@@ -1,0 +1,148 @@
+/**
+ * A real gateway over TLS and, beside it, another process that holds streams and publishes (peer.py).
+ * $TIDEWAY_BIN is the binary, build/tideway without it.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { until } from "./wait.mjs";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const BINARY = process.env.TIDEWAY_BIN ?? join(ROOT, "build/tideway");
+const PYTHON = "/usr/bin/python3";
+const STOP_MS = 20_000;
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function makeCertificate(folder) {
+  const files = { cert: join(folder, "server.crt"), key: join(folder, "server.key") };
+  const made = spawnSync("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+    ...["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+    ...["-keyout", files.key, "-out", files.cert],
+  ]);
+  if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
+  return files;
+}
+
+/** Resolves once the process has ended; a process that ignores SIGTERM is killed and reported. */
+async function end(child, expectedCode) {
+  if (child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await gone;
+    clearTimeout(timer);
+  }
+  if (expectedCode !== undefined && child.exitCode !== expectedCode) {
+    throw new Error(`the gateway ended with ${child.exitCode ?? child.signalCode}`);
+  }
+}
+
+/** Options are environment variables without their prefix: { WORKERS: 2 }. */
+export async function startGateway({ keys = "test-key", options = {} } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "tideway-ui-"));
+  const certificate = makeCertificate(folder);
+  const [port, opsPort] = [await freePort(), await freePort()];
+  const url = `https://127.0.0.1:${port}`;
+  let child;
+  let log = "";
+
+  async function start(withKeys) {
+    child = spawn(BINARY, [], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: {
+        PATH: process.env.PATH,
+        SSE_PUBLISHER_API_KEYS: withKeys,
+        TIDEWAY_LISTEN: `127.0.0.1:${port}`,
+        TIDEWAY_OPS_LISTEN: `127.0.0.1:${opsPort}`,
+        TIDEWAY_TLS_CERT: certificate.cert,
+        TIDEWAY_TLS_KEY: certificate.key,
+        TIDEWAY_WORKERS: "2",
+        TIDEWAY_DRAIN_MS: "200",
+        TIDEWAY_HEARTBEAT_MS: "3600000",
+        ...Object.fromEntries(
+          Object.entries(options).map(([name, value]) => [`TIDEWAY_${name}`, String(value)]),
+        ),
+      },
+    });
+    child.stderr.on("data", (text) => {
+      log += text;
+    });
+    await until("the gateway to be ready", async () => {
+      if (child.exitCode !== null) throw new Error(`the gateway ended: ${log}`);
+      const answer = await fetch(`http://127.0.0.1:${opsPort}/readyz`).catch(() => null);
+      return answer?.status === 200;
+    });
+  }
+
+  try {
+    await start(keys);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+  return {
+    url,
+    port,
+    key: keys.split(",")[0],
+    log: () => log,
+    /** Ends it and starts it again at the same address with other keys. */
+    restart: async (withKeys, whileDown = async () => {}) => {
+      await end(child, 0);
+      await whileDown();
+      await start(withKeys);
+    },
+    stop: async () => {
+      try {
+        await end(child, 0);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  };
+}
+
+/** Another process with streams and a publisher; each call is one line there and one line back. */
+export function startPeer(gateway) {
+  const child = spawn(
+    PYTHON,
+    [join(ROOT, "tests/e2e/ui/peer.py"), String(gateway.port), gateway.key],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+
+  async function ask(command) {
+    child.stdin.write(`${JSON.stringify(command)}\n`);
+    const { value, done } = await answers.next();
+    if (done) throw new Error("peer.py ended");
+    return JSON.parse(value);
+  }
+
+  return {
+    /** Opens `count` streams, each following one of `topics`, all with this client hint. */
+    open: (count, topics, clientId = null) => ask({ do: "open", count, topics, clientId }),
+    publish: (topic, id, payload, event = null) =>
+      ask({ do: "publish", topic, id, payload, event }),
+    /** How many of its streams the gateway has ended. */
+    ended: async () => (await ask({ do: "ended" })).ended,
+    stop: () => {
+      child.stdin.end();
+      return end(child);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+"""peer.py PORT KEY: the other side of the UI's tests, in a process of its own.
+
+Reads one JSON command a line and answers each with one JSON line; ends, and its streams with it, at
+the end of its input. Commands: open {count, topics, clientId}, publish {topic, id, payload, event},
+ended {}.
+"""
+
+import json
+import pathlib
+import select
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "integration"))
+
+import clients  # noqa: E402
+import swarm  # noqa: E402
+
+OPEN_BATCH = 1000
+
+
+class Peer:
+    def __init__(self, address, key):
+        self.address, self.key = address, key
+        self.swarms = []
+        self.publisher = None
+
+    def open(self, count, topics, clientId):
+        headers = [("x-sse-id", clientId)] if clientId else []
+        opened = 0
+        while opened < count:
+            if not self.swarms or self.room(self.swarms[-1]) == 0:
+                self.swarms.append(swarm.Swarm(self.address))
+            batch = min(OPEN_BATCH, count - opened, self.room(self.swarms[-1]))
+            first = opened
+            self.swarms[-1].open(batch, lambda number: topics[(first + number) % len(topics)], headers)
+            opened += batch
+        return {"opened": opened}
+
+    @staticmethod
+    def room(one):
+        return one.max_streams - len(one.received)
+
+    def publish(self, topic, id, payload, event):
+        if self.publisher is None or self.publisher.closed:
+            self.publisher = clients.H2Client(self.address)
+        headers = [("authorization", f"Bearer {self.key}"), ("x-sse-topic", topic), ("x-sse-id", id)]
+        if event:
+            headers.append(("x-sse-event", event))
+        return self.publisher.request("POST", "/v1/publish", headers, payload).json()
+
+    def ended(self):
+        return {"ended": sum(len(one.ended) + len(one.reset) for one in self.swarms)}
+
+    def serve(self):
+        while True:
+            sockets = {one.sock: one for one in self.swarms}
+            readable, _, _ = select.select([sys.stdin, *sockets], [], [])
+            for ready in readable:
+                if ready in sockets:
+                    sockets[ready].pump(0)
+            if sys.stdin not in readable:
+                continue
+            line = sys.stdin.readline()
+            if not line:
+                return
+            command = json.loads(line)
+            answer = getattr(self, command.pop("do"))(**command)
+            print(json.dumps(answer), flush=True)
+
+
+Peer(("127.0.0.1", int(sys.argv[1])), sys.argv[2]).serve()
