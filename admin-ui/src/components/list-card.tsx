@@ -17,7 +17,8 @@ interface ListCardProps<T> {
   list: List<T>;
   columns: number;
   head: ReactNode;
-  row: (item: T) => ReactNode;
+  /** Rows are keyed by their place: a page turn then changes texts instead of building a hundred rows anew. */
+  row: (item: T, place: number) => ReactNode;
   /** Shown in place of the table when the whole list is empty. */
   empty: ReactNode;
 }
@@ -32,18 +33,26 @@ export function ListCard<T>({ label, list, columns, head, row, empty }: ListCard
       </Card>
     );
   }
-  if (data?.total === 0 && !stale) return <Card>{empty}</Card>;
+  const banner = error && <StaleBanner error={error} />;
+  if (data?.total === 0 && !stale) {
+    return (
+      <Card className="overflow-hidden">
+        {banner}
+        {empty}
+      </Card>
+    );
+  }
 
   // The gateway may lower what was asked for: the answer says what it is a page of.
   const paging = data && !stale ? { page: data.page, pageSize: data.pageSize } : query;
   return (
     <Card aria-label={label} aria-busy={data === null || stale} className="overflow-hidden">
-      {error && <StaleBanner error={error} />}
+      {banner}
       <Table label={`${label}, page ${paging.page}`}>
         <TableHeader>
           <TableRow>{head}</TableRow>
         </TableHeader>
-        <TableBody className={cn("transition-opacity", stale && "opacity-50")}>
+        <TableBody className={cn(stale && "opacity-50 transition-opacity delay-200")}>
           {data?.data.map(row)}
           {data === null && <SkeletonRows columns={columns} />}
         </TableBody>

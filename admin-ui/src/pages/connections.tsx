@@ -67,8 +67,8 @@ export function ConnectionsPage() {
             </TableHead>
           </>
         }
-        row={(connection) => (
-          <ConnectionRow key={connection.connectionId} connection={connection} onOpen={open} />
+        row={(connection, place) => (
+          <ConnectionRow key={place} connection={connection} onOpen={open} />
         )}
         empty={
           prefix === "" && topic === "" ? (

@@ -47,7 +47,7 @@ export function TailPage() {
         />
         {topic !== "" && (
           <Button asChild variant="outline" size="sm">
-            <Link to={withSearch("/connections", { topic })}>Its connections</Link>
+            <Link to={withSearch("/connections", { topic })}>Show connections</Link>
           </Button>
         )}
       </ViewHeader>

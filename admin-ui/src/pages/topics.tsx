@@ -47,7 +47,7 @@ export function TopicsPage() {
             </TableHead>
           </>
         }
-        row={(topic) => <TopicRow key={topic.topic} topic={topic} />}
+        row={(topic, place) => <TopicRow key={place} topic={topic} />}
         empty={
           prefix === "" ? (
             <EmptyState icon={Hash} title="No topics yet">
