@@ -34,8 +34,7 @@ typedef struct tw_stream {
     uint64_t transport; /* the transport's own 8 bytes; at this address until the stream is freed */
     tw_subscriber_t *subscriber; /* borrowed: the subscriber frees the stream */
     uint64_t delivered;          /* events given to it */
-    uint32_t
-        mark; /* low bits of the last multi-topic event: one that came by another topic already */
+    uint32_t mark; /* of the last multi-topic event: one that came by another topic already */
     uint16_t written_tick; /* the worker's clock when something was last written */
     uint8_t flags;
     uint8_t slot; /* its place in its chunk */
@@ -119,7 +118,7 @@ size_t tw_connection_close_streams(tw_connection_t *connection, size_t max,
 static inline bool tw_stream_skips(tw_stream_t *stream, const tw_event_t *event)
 {
     if (event->topic_count > 1) {
-        uint32_t mark = (uint32_t)event->position.seq;
+        uint32_t mark = (uint32_t)(event->position.seq ^ event->position.epoch);
         if (stream->mark == mark)
             return true;
         stream->mark = mark;

@@ -205,22 +205,9 @@ static void leave_group(tw_fanout_t *fanout, const tw_membership_t *membership)
         drop_group(fanout, group);
 }
 
-/* Off the list of the doomed: it was closed before its turn. */
-static void undoom(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
-{
-    tw_subscriber_t **at = &fanout->doomed;
-    while (*at != NULL && *at != subscriber)
-        at = &(*at)->next_doomed;
-    if (*at != NULL)
-        *at = subscriber->next_doomed;
-    subscriber->next_doomed = NULL;
-}
-
 void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
 {
     assert(subscriber->state == TW_SUBSCRIBER_LIVE);
-    if ((subscriber->stream->flags & TW_STREAM_DOOMED) != 0)
-        undoom(fanout, subscriber);
     for (uint16_t i = 0; i < subscriber->topic_count; ++i)
         leave_group(fanout, &subscriber->topics[i]);
     tw_ranked_remove(&fanout->listing, &subscriber->number);
@@ -236,16 +223,22 @@ tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number)
 
 void tw_fanout_doom(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
 {
-    subscriber->next_doomed = fanout->doomed;
-    fanout->doomed = subscriber;
+    LIST_INSERT_HEAD(&fanout->doomed, subscriber, doomed);
+}
+
+void tw_fanout_undoom(tw_subscriber_t *subscriber)
+{
+    if (subscriber->doomed.le_prev == NULL)
+        return;
+    LIST_REMOVE(subscriber, doomed);
+    subscriber->doomed.le_prev = NULL;
 }
 
 void tw_fanout_reap(tw_fanout_t *fanout)
 {
-    while (fanout->doomed != NULL) {
-        tw_subscriber_t *subscriber = fanout->doomed;
-        fanout->doomed = subscriber->next_doomed;
-        subscriber->next_doomed = NULL;
+    tw_subscriber_t *subscriber;
+    while ((subscriber = LIST_FIRST(&fanout->doomed)) != NULL) {
+        tw_fanout_undoom(subscriber);
         subscriber->connection->ops->close(subscriber->connection, subscriber->stream,
                                            (tw_close_reason_t)subscriber->doom_reason);
     }

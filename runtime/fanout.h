@@ -52,7 +52,7 @@ struct tw_fanout {
     tw_ranked_tree_t listing; /* live subscribers by number */
     uint64_t next_number;
     tw_connection_t *connections; /* those with streams */
-    tw_subscriber_t *doomed;
+    LIST_HEAD(tw_doomed_list, tw_subscriber) doomed;
     uint32_t jitter; /* of the next retirement */
     tw_counters_t counters;
 };
@@ -82,6 +82,9 @@ tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number);
 
 /** Closes at the end of the batch: see tw_subscriber_doom(). */
 void tw_fanout_doom(tw_fanout_t *fanout, tw_subscriber_t *subscriber);
+
+/** Off the list of the doomed, if it is on it: it is closed before its turn. */
+void tw_fanout_undoom(tw_subscriber_t *subscriber);
 
 /** Closes what is doomed; the mailbox calls it after each batch, a transport after what may doom.
  */

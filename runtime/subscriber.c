@@ -101,7 +101,7 @@ static void pop(tw_subscriber_t *subscriber)
 /* Everything that ties it to its connection. */
 static void detach(tw_subscriber_t *subscriber)
 {
-    assert(subscriber->next_doomed == NULL);
+    tw_fanout_undoom(subscriber);
     uncount_bytes(subscriber, subscriber->queue.bytes, live_bytes(&subscriber->queue));
     while (subscriber->queue.count > 0)
         pop(subscriber);

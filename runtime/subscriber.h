@@ -58,10 +58,8 @@ struct tw_subscriber {
     int64_t opened_at_ms; /* wall clock */
     char *client_id;      /* owned; the client's own hint, or NULL */
     tw_queue_t queue;
-    union {
-        tw_subscriber_t *next_doomed;
-        void *opening; /* the adapter's while NEW; NULL again before it becomes anything else */
-    };
+    LIST_ENTRY(tw_subscriber) doomed; /* in its worker's list; le_prev NULL: not in it */
+    void *opening;       /* the adapter's while NEW; NULL again before it becomes anything else */
     uint8_t state;       /* tw_subscriber_state_t */
     uint8_t doom_reason; /* tw_close_reason_t */
     uint16_t topic_count;
