@@ -161,8 +161,11 @@ void tw_topic_index_unfollow(tw_topic_index_t *index, const tw_topic_name_t *nam
 
     assert(topic != NULL && topic->by_worker[worker] > 0);
     --topic->by_worker[worker];
-    if (atomic_fetch_sub_explicit(&topic->followers, 1, memory_order_relaxed) == 1) {
+    uint32_t left = atomic_load_explicit(&topic->followers, memory_order_relaxed) - 1;
+    if (left == 0) /* first, so that nobody sees it listed without followers */
         list_topic(index, topic, false);
+    atomic_store_explicit(&topic->followers, left, memory_order_relaxed);
+    if (left == 0) {
         topic->left_at_ms = now_ms;
         if (index->resume_window_ms > 0)
             linger(stripe, topic);
