@@ -93,6 +93,20 @@ void tw_test_thread_call(tw_test_thread_t *thread, void (*call)(void *data), voi
     tw_test_latch_dispose(&posted.done);
 }
 
+static void stop_loop(void *data)
+{
+    uv_stop(data);
+}
+
+void tw_test_thread_pause(tw_test_thread_t *thread)
+{
+    tw_test_thread_call(thread, stop_loop, &thread->loop);
+    tw_test_latch_wait(&thread->ended);
+    uv_thread_join(&thread->thread);
+    thread->ended.set = false;
+    thread->started = false;
+}
+
 static void close_mailbox(void *data)
 {
     tw_mailbox_close(data);
@@ -110,6 +124,13 @@ void tw_test_thread_stop(tw_test_thread_t *thread)
     tw_check(uv_loop_close(&thread->loop) == 0);
     tw_mailbox_dispose(&thread->mailbox);
     tw_test_latch_dispose(&thread->ended);
+}
+
+int64_t tw_test_cpu_ms(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
 void tw_test_until(bool (*holds)(void *data), void *data)

@@ -6,6 +6,7 @@
 #define TW_TEST_THREAD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "runtime/mailbox.h"
@@ -42,9 +43,23 @@ void tw_test_thread_start(tw_test_thread_t *thread);
  * once. */
 void tw_test_thread_call(tw_test_thread_t *thread, void (*call)(void *data), void *data);
 
+/** Takes the loop back from its thread, which ends: calls run on the caller's thread again. */
+void tw_test_thread_pause(tw_test_thread_t *thread);
+
 /** Ends the thread, once nothing else is on its loop, and proves that the loop closes: a handle
  * that was left open fails the test. */
 void tw_test_thread_stop(tw_test_thread_t *thread);
+
+/** CPU time of the calling thread, ms: for what must not cost the square of its size. Whatever else
+ * the machine does, and however slow a sanitizer makes it, this stays far below TW_TEST_CPU_MS_MAX.
+ */
+int64_t tw_test_cpu_ms(void);
+
+#ifdef TIDEWAY_SANITIZED
+#define TW_TEST_CPU_MS_MAX 20000
+#else
+#define TW_TEST_CPU_MS_MAX 1000
+#endif
 
 /** Asks `holds` again and again, on the caller's thread, until it says yes; aborts after the
  * deadline. */

@@ -50,6 +50,13 @@ void tw_test_workers_pump(tw_test_workers_t *workers)
             tw_mailbox_run(&workers->items[i].fanout.mailbox);
 }
 
+void tw_test_workers_pause(tw_test_workers_t *workers)
+{
+    for (uint32_t i = 0; i < workers->count; ++i)
+        tw_test_thread_pause(&workers->items[i].thread);
+    tw_test_workers_pump(workers);
+}
+
 static void close_fanout(void *data)
 {
     tw_test_worker_t *worker = data;

@@ -33,6 +33,9 @@ void tw_test_workers_start(tw_test_workers_t *workers);
  * left. */
 void tw_test_workers_pump(tw_test_workers_t *workers);
 
+/** Takes the workers back from their threads, once they have run what was posted. */
+void tw_test_workers_pause(tw_test_workers_t *workers);
+
 /** Ends them all; their streams are closed. Proves that each loop closes. */
 void tw_test_workers_stop(tw_test_workers_t *workers);
 
