@@ -64,11 +64,11 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
 {
     static const char scheme[] = "bearer";
     unsigned char sent[TW_KEY_DIGEST_SIZE];
-    const char *from = header, *to = header + len;
     size_t found = 0; /* one above the key's index */
 
     if (header == NULL)
         return false;
+    const char *from = header, *to = header + len;
     trim(&from, &to);
     if ((size_t)(to - from) < sizeof(scheme) ||
         strncasecmp(from, scheme, sizeof(scheme) - 1) != 0 || !is_blank(from[sizeof(scheme) - 1]))

@@ -353,7 +353,7 @@ static void on_followed(const redisReply *reply, void *data)
     free(data);
     for (tw_redis_ask_t *ask = question.asks; ask != NULL; ask = next) {
         next = ask->next;
-        for (size_t i = 0; i < ask->topic_count && usable; ++i) {
+        for (size_t i = 0; usable && i < ask->topic_count; ++i) {
             if (ask->followed[i] != 0)
                 continue;
             ask->followed[i] = reply->element[at]->integer > 0;

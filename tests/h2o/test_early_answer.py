@@ -10,8 +10,6 @@ from clients import (
     DATA,
     END_STREAM,
     FLOW_CONTROL_ERROR,
-    GOAWAY,
-    HEADERS,
     INITIAL_WINDOW_SIZE,
     NO_ERROR,
     RST_STREAM,

@@ -8,7 +8,6 @@ from clients import (
     DATA,
     ENHANCE_YOUR_CALM,
     GOAWAY,
-    PREFACE,
     Http2,
     error_of,
     frame,

@@ -1,7 +1,6 @@
 """Patches 04, 05 and 06: TLS and libuv."""
 
 import ssl
-import struct
 import time
 
 import pytest

@@ -226,9 +226,11 @@ char *tw_test_redis_cli(const tw_test_redis_t *redis, const char *const *argumen
     }
     close(ends[1]);
     for (ssize_t got = 1; got > 0; len += (size_t)got) {
-        if (capacity - len < 4096)
-            output = realloc(output, capacity = capacity * 2 + 8192);
-        assert_non_null(output);
+        if (capacity - len < 4096) {
+            char *larger = realloc(output, capacity = capacity * 2 + 8192);
+            assert_non_null(larger);
+            output = larger;
+        }
         got = read(ends[0], output + len, capacity - len - 1);
         assert_true(got >= 0);
     }
