@@ -1,0 +1,177 @@
+"""The chart renders, and what it renders is what Kubernetes takes."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+
+import chart
+import schemas
+import tideway
+
+OLDEST = "1.27"
+
+
+@pytest.mark.parametrize("file", chart.FILES, ids=lambda path: path.stem)
+def test_lints(file):
+    done = chart.run("lint", "--strict", str(chart.CHART), "--values", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("version", [OLDEST, chart.NEWEST])
+@pytest.mark.parametrize("file", chart.FILES, ids=lambda path: path.stem)
+def test_objects_are_valid(file, version):
+    found = {name: schemas.errors(document, version)
+             for name, document in chart.render(file, version=version).items()}
+    assert len(found) >= 3
+    assert not {name: errors for name, errors in found.items() if errors}
+
+
+def test_validation_finds_what_is_wrong():
+    objects = chart.render(chart.CHART / "ci/scaling-values.yaml", chart.CHART / "ci/cert-manager-values.yaml")
+    deployment = objects["Deployment", "events-tideway"]
+    deployment["spec"]["template"]["spec"]["containers"][0]["livenessprobe"] = {}
+    assert "livenessprobe" in schemas.errors(deployment, chart.NEWEST)[0]
+    certificate = objects["Certificate", "events-tideway"]
+    certificate["spec"]["issuer"] = certificate["spec"].pop("issuerRef")
+    assert len(schemas.errors(certificate, chart.NEWEST)) == 2
+
+
+def test_values_files_reach_every_template():
+    rendered = "".join(chart.render_text(file).stdout for file in chart.FILES)
+    templates = [path.relative_to(chart.CHART) for path in (chart.CHART / "templates").rglob("*.yaml")]
+    missing = [str(path) for path in templates if f"# Source: tideway/{path}\n" not in rendered]
+    assert len(templates) > 10 and not missing
+
+
+@pytest.mark.parametrize("file", chart.FILES, ids=lambda path: path.stem)
+def test_rendering_twice_gives_the_same(file):
+    assert chart.render_text(file).stdout == chart.render_text(file).stdout
+
+
+def test_nothing_random_in_the_templates():
+    text = "".join(path.read_text() for path in (chart.CHART / "templates").rglob("*.*"))
+    assert not re.findall(r"\b(rand\w+|genCA|genSelfSignedCert|genPrivateKey|uuidv4|now|lookup)\b", text)
+
+
+def test_versions_are_the_projects():
+    text = (chart.ROOT / "CMakeLists.txt").read_text()
+    version = re.search(r"project\(tideway VERSION ([0-9.]+)", text)[1]
+    about = yaml.safe_load((chart.CHART / "Chart.yaml").read_text())
+    assert (about["version"], about["appVersion"]) == (version, version)
+    shown = subprocess.run([tideway.BINARY, "--version"], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["tideway", version]
+    assert chart.container(chart.render())["image"] == f"tideway:{version}"
+
+
+def test_chart_knows_every_option_of_the_gateway():
+    """values.yaml, values.schema.json and README.md are what helm/generate makes of the option table."""
+    done = subprocess.run([chart.ROOT / "helm/generate", "--check", tideway.BINARY], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("values, message", [
+    ({"replicaCount": -1}, "replicaCount"),
+    ({"replicaCont": 3}, "replicaCont"),
+    ({"runtime": "etcd"}, "runtime"),
+    ({"config": {"heartbeatMs": 5}}, "heartbeatMs"),
+    ({"config": {"heartbeatMs": "15s"}}, "heartbeatMs"),
+    ({"config": {"heartBeatMs": 15000}}, "heartBeatMs"),
+    ({"config": {"logLevel": "verbose"}}, "logLevel"),
+    ({"apiKeys": {"keys": ["short"]}}, "keys"),
+    ({"apiKeys": {"keys": ["one-key-of-24-letters-,x"]}}, "keys"),
+    ({"service": {"port": 70000}}, "port"),
+    ({"redis": {"bundled": {"enabled": False}, "url": "http://redis:6379"}}, "url"),
+    ({"image": {"digest": "sha256:abc"}}, "digest"),
+    ({"listenAddress": "::"}, "listenAddress"),
+    ({"podDisruptionBudget": {"maxUnavailable": "some"}}, "maxUnavailable"),
+    ({"runtime": "memory"}, "set replicaCount to 1"),
+    ({"redis": {"bundled": {"enabled": False}}}, "give redis.url"),
+    ({"redis": {"url": "redis://elsewhere:6379"}}, "redis.bundled.enabled is true"),
+    ({"redis": {"bundled": {"enabled": False}, "url": "redis://r", "existingSecret": "s"}}, "redis.passwordKey"),
+    ({"tls": {"certManager": {"enabled": True}}}, "tls.certManager.issuerRef"),
+    ({"gatewayApi": {"enabled": True}}, "gatewayApi.parentRefs"),
+    ({"gatewayApi": {"enabled": True, "parentRefs": [{"name": "g"}]}}, "backendTLS.hostname"),
+    ({"ingress": {"enabled": True}}, "ingress.hosts"),
+    ({"terminationGracePeriodSeconds": 12}, "terminationGracePeriodSeconds is 12"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_wrong_values_are_refused_by_name(values, message):
+    assert message in chart.refusal(**values)
+
+
+def test_rolling_update_is_gentle():
+    deployment = chart.render(values={"config": {"drainMs": 45500}})["Deployment", "events-tideway"]["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    pod = deployment["template"]["spec"]
+    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] >= 46 + sleep + 5
+    before = chart.render(version="1.29")["Deployment", "events-tideway"]["spec"]["template"]["spec"]
+    assert "lifecycle" not in before["containers"][0], "1.29 has no sleep action"
+
+
+def test_pods_meet_the_restricted_standard():
+    objects = chart.render(chart.CHART / "ci/scaling-values.yaml")
+    pods = [o["spec"] if o["kind"] == "Pod" else o["spec"]["template"]["spec"]
+            for o in objects.values() if o["kind"] in ("Pod", "Deployment", "StatefulSet")]
+    assert len(pods) == 3
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("resources, workers", [
+    ({"limits": {"cpu": "4"}}, "4"), ({"limits": {"cpu": "1500m"}}, "2"), ({"limits": {"cpu": 1}}, "1"),
+    ({"limits": {"cpu": 0.5}}, "1"), ({"limits": {"cpu": "96"}}, "64")])
+def test_workers_follow_the_cpu_limit(resources, workers):
+    env = {e["name"]: e.get("value") for e in chart.container(chart.render(values={"resources": resources}))["env"]}
+    assert env["TIDEWAY_WORKERS"] == workers
+
+
+def test_large_numbers_are_not_rounded():
+    env = {e["name"]: e.get("value")
+           for e in chart.container(chart.render(values={"config": {"tailBytes": 1099511627775}}))["env"]}
+    assert env["TIDEWAY_TAIL_BYTES"] == "1099511627775"
+
+
+def test_protocol_is_told_to_proxies():
+    for file, protocol in (("defaults", "https"), ("ingress", "kubernetes.io/h2c")):
+        service = chart.render(chart.CHART / f"ci/{file}-values.yaml")["Service", "events-tideway"]
+        assert [port["appProtocol"] for port in service["spec"]["ports"]] == [protocol]
+
+
+def test_selectors_meet_their_pods():
+    objects = chart.render(chart.CHART / "ci/scaling-values.yaml")
+    gateway = objects["Deployment", "events-tideway"]["spec"]["template"]["metadata"]["labels"].items()
+    redis = objects["StatefulSet", "events-tideway-redis"]["spec"]["template"]["metadata"]["labels"].items()
+    for (kind, name), o in objects.items():
+        pods, others = (redis, gateway) if name.endswith("-redis") else (gateway, redis)
+        selector = {"Service": lambda: o["spec"]["selector"],
+                    "NetworkPolicy": lambda: o["spec"]["podSelector"]["matchLabels"],
+                    "PodDisruptionBudget": lambda: o["spec"]["selector"]["matchLabels"]}.get(kind)
+        if selector:
+            assert selector().items() <= pods and not selector().items() <= others, (kind, name)
+    monitor = objects["ServiceMonitor", "events-tideway"]["spec"]["selector"]["matchLabels"].items()
+    services = [name for (kind, name), o in objects.items()
+                if kind == "Service" and monitor <= o["metadata"]["labels"].items()]
+    assert services == ["events-tideway-ops"]
+
+
+def test_dashboard_and_alerts_use_metrics_that_exist(start_gateway):
+    exposed = set(re.findall(r"(?m)^# TYPE (\w+)", start_gateway().ops("/metrics")[1]))
+    objects = chart.render(chart.CHART / "ci/scaling-values.yaml")
+    dashboard = json.loads(objects["ConfigMap", "events-tideway-dashboard"]["data"]["tideway.json"])
+    rules = objects["PrometheusRule", "events-tideway"]["spec"]["groups"][0]["rules"]
+    autoscaler = objects["HorizontalPodAutoscaler", "events-tideway"]["spec"]["metrics"]
+    used = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]] + \
+        [rule["expr"] for rule in rules] + [m["pods"]["metric"]["name"] for m in autoscaler if m["type"] == "Pods"]
+    names = set(re.findall(r"tideway_\w+", " ".join(used)))
+    assert len(names) >= 12
+    assert not {name for name in names if name.removesuffix("_bucket") not in exposed}
