@@ -117,12 +117,12 @@ class Client:
 
     # ---- receiving ----
 
-    def receive(self, timeout=DEADLINE_S):
+    def receive(self, timeout=DEADLINE_S, bytes_max=262144):
         """Reads once from the socket and takes in what has come. False if nothing came in time."""
         if not (self.tls and self.socket.pending()) and not select.select([self.socket], [], [], timeout)[0]:
             return False
         try:
-            data = self.socket.recv(262144)
+            data = self.socket.recv(bytes_max)
         except OSError as error:
             raise Closed from error
         if not data:

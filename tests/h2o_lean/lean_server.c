@@ -42,11 +42,8 @@ static int flush_stream(h2o_http2_lean_writer_t *writer, lean_entry_t *entry)
 
     while (entry->sent != server.seq) {
         size_t len = encode_event(buf, entry->sent + 1);
-        if (entry->lean.window < (int32_t)len) {
-            return 1; /* on_window follows */
-        }
         if (!h2o_http2_lean_put(writer, &entry->lean, buf, len)) {
-            return 0;
+            return entry->lean.window < (int32_t)len; /* then on_window follows */
         }
         entry->sent++;
         server.stats.delivered++;
@@ -287,6 +284,8 @@ static void parse_options(int argc, char **argv)
             config.http2.lean_output_max = number;
         } else if (strcmp(argv[i], "ping_ms") == 0) {
             config.http2.ping_interval = number;
+        } else if (strcmp(argv[i], "write_ms") == 0) {
+            config.http2.write_timeout = number;
         } else if (strcmp(argv[i], "idle_ms") == 0) {
             config.http2.idle_timeout = number;
         } else if (strcmp(argv[i], "requests") == 0) {

@@ -124,3 +124,23 @@ def test_stream_ids_far_apart(server):
         client.window_update(stream, EVENT_SIZE)
 
     client.until(lambda: all(client.body[stream] for stream in streams), "events")
+
+
+def test_streams_that_the_server_is_made_to_reset_draw_on_the_budget(start):
+    server = start(max_streams=100)  # the budget is 1,000, and 100 a second
+    client = server.connect()
+    deadline = time.monotonic() + DEADLINE_S
+
+    try:
+        while client.goaway is None:
+            assert time.monotonic() < deadline, "the server puts up with it"
+            for stream in client.requests("/stream", 100):
+                client.window_update(stream, 0)  # an error: the server has to reset the stream
+            client.receive(0.05)
+    except (Closed, OSError):
+        pass
+
+    assert client.goaway is None or client.goaway[1] == ENHANCE_YOUR_CALM
+    stats = server.control.until(lambda stats: stats["on_conn_close"] == 1, "connection closed")
+    assert 900 < stats["on_close"] < 3000
+    assert stats["streams"] == 0

@@ -1,5 +1,7 @@
 """The limit of pending output, and being told of room."""
 
+import time
+
 from conftest import events
 
 
@@ -53,3 +55,34 @@ def test_peer_that_vanishes_with_output_pending(start, tls):
 
     stats = server.control.until(lambda stats: stats["conns"] == 0, "connection closed")
     assert (stats["on_conn_close"], stats["on_close"], stats["streams"]) == (1, 0, 0)
+
+
+def test_peer_that_stops_reading_is_given_up(start, tls):
+    server = start(output_max=1000000, sndbuf=16384, write_ms=200)
+    witness, (stream,) = server.connect_streams(1, tls=tls)
+    server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+
+    server.broadcast(100, size=1000)
+
+    stats = server.control.until(lambda stats: stats["conns"] == 1, "connection closed")
+    assert (stats["on_conn_close"], stats["on_close"], stats["streams"]) == (1, 0, 1)
+    witness.until(lambda: len(witness.body[stream]) >= 65000, "events for the other connection")
+
+
+def test_peer_that_reads_slowly_is_not_given_up(start, tls):
+    write_s = 1
+    server = start(output_max=1000000, sndbuf=16384, write_ms=write_s * 1000)
+    client, streams = server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+    server.broadcast(100, size=1000)
+    assert server.stats()["pending"] > 900000
+
+    # Up to 20 KB each twentieth of a second: 1 MB, a single write, takes several times write_ms.
+    begin = time.monotonic()
+    while time.monotonic() - begin < 2.5 * write_s:
+        client.receive(bytes_max=20000)
+        time.sleep(0.05)
+    meanwhile = sum(map(len, client.body.values()))
+    client.until(lambda: sum(map(len, client.body.values())) >= 100 * 100 * 1000, "all events")
+
+    assert meanwhile < 1000000, "the write was over too early to tell"
+    assert all(client.body[stream] == events(1, 100, 1000) for stream in streams)
