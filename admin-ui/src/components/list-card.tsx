@@ -16,6 +16,7 @@ interface ListCardProps<T> {
   label: string;
   list: List<T>;
   columns: number;
+  /** Cells with a width each but one: columns keep still from page to page, and layout is cheap. */
   head: ReactNode;
   /** Rows are keyed by their place: a page turn then changes texts instead of building a hundred rows anew. */
   row: (item: T, place: number) => ReactNode;
@@ -48,7 +49,7 @@ export function ListCard<T>({ label, list, columns, head, row, empty }: ListCard
   return (
     <Card aria-label={label} aria-busy={data === null || stale} className="overflow-hidden">
       {banner}
-      <Table label={`${label}, page ${paging.page}`}>
+      <Table label={`${label}, page ${paging.page}`} className="table-fixed">
         <TableHeader>
           <TableRow>{head}</TableRow>
         </TableHeader>

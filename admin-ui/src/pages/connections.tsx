@@ -55,14 +55,14 @@ export function ConnectionsPage() {
         columns={8}
         head={
           <>
-            <TableHead className="w-full sm:w-auto">Connection</TableHead>
-            <TableHead className="hidden w-full sm:table-cell">Topics</TableHead>
-            <TableHead className="hidden lg:table-cell">Address</TableHead>
-            <TableHead className="hidden xl:table-cell">Node</TableHead>
-            <TableHead className="hidden text-right sm:table-cell">Opened</TableHead>
-            <TableHead className="hidden text-right md:table-cell">Delivered</TableHead>
-            <TableHead className="hidden text-right md:table-cell">Queued</TableHead>
-            <TableHead>
+            <TableHead className="sm:w-56">Connection</TableHead>
+            <TableHead className="hidden sm:table-cell">Topics</TableHead>
+            <TableHead className="hidden w-56 lg:table-cell">Address</TableHead>
+            <TableHead className="hidden w-40 xl:table-cell">Node</TableHead>
+            <TableHead className="hidden w-28 text-right sm:table-cell">Opened</TableHead>
+            <TableHead className="hidden w-24 text-right md:table-cell">Delivered</TableHead>
+            <TableHead className="hidden w-24 text-right md:table-cell">Queued</TableHead>
+            <TableHead className="w-14">
               <span className="sr-only">Actions</span>
             </TableHead>
           </>
@@ -120,15 +120,13 @@ const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: Connec
       <TableCell>
         <button
           type="button"
-          className="block rounded-sm text-left outline-none hover:text-primary focus-visible:ring-2 focus-visible:ring-ring"
+          className="block w-full rounded-sm text-left outline-none hover:text-primary focus-visible:ring-2 focus-visible:ring-ring"
           title="Show everything about this connection"
           onClick={() => onOpen(connection)}
         >
-          <span className="block max-w-48 truncate font-mono sm:max-w-64">{connectionId}</span>
+          <span className="block truncate font-mono">{connectionId}</span>
           {clientId && (
-            <span className="block max-w-48 truncate text-xs text-muted-foreground sm:max-w-64">
-              {clientId}
-            </span>
+            <span className="block truncate text-xs text-muted-foreground">{clientId}</span>
           )}
           <span className="block text-xs break-all text-muted-foreground sm:hidden">
             {topics[0]}
@@ -136,7 +134,7 @@ const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: Connec
           </span>
         </button>
       </TableCell>
-      <TableCell className="hidden max-w-0 sm:table-cell">
+      <TableCell className="hidden sm:table-cell">
         <div className="flex items-center gap-1 overflow-hidden">
           {topics.slice(0, TOPICS_SHOWN).map((topic) => (
             <Link
@@ -162,7 +160,7 @@ const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: Connec
         <span className="ml-2 text-xs text-muted-foreground">{connection.protocol}</span>
       </TableCell>
       <TableCell className="hidden text-muted-foreground xl:table-cell">
-        <span className="block max-w-36 truncate font-mono" title={connection.nodeId}>
+        <span className="block truncate font-mono" title={connection.nodeId}>
           {connection.nodeId}
         </span>
       </TableCell>

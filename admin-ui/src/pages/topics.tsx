@@ -39,10 +39,10 @@ export function TopicsPage() {
         columns={4}
         head={
           <>
-            <TableHead className="w-full">Topic</TableHead>
-            <TableHead className="text-right">Connections</TableHead>
-            <TableHead className="hidden md:table-cell">Nodes</TableHead>
-            <TableHead className="text-right">
+            <TableHead>Topic</TableHead>
+            <TableHead className="w-28 text-right">Connections</TableHead>
+            <TableHead className="hidden w-[26rem] md:table-cell">Nodes</TableHead>
+            <TableHead className="w-24">
               <span className="sr-only">Actions</span>
             </TableHead>
           </>
@@ -78,7 +78,7 @@ function TopicRow({ topic: { topic, connectionCount, nodes } }: { topic: Topic }
   const connections = withSearch("/connections", { topic });
   return (
     <TableRow>
-      <TableCell className="max-w-0">
+      <TableCell>
         <Link
           to={tail}
           title={topic}
@@ -97,10 +97,10 @@ function TopicRow({ topic: { topic, connectionCount, nodes } }: { topic: Topic }
         </Link>
       </TableCell>
       <TableCell className="hidden md:table-cell">
-        <div className="flex gap-1">
+        <div className="flex gap-1 overflow-hidden">
           {nodes.slice(0, NODES_SHOWN).map((node) => (
             <Badge key={node.nodeId} variant="outline">
-              <span className="max-w-40 truncate font-mono">{node.nodeId}</span>
+              <span className="max-w-24 truncate font-mono">{node.nodeId}</span>
               <span className="text-foreground tabular-nums">
                 {formatCount(node.connectionCount)}
               </span>
