@@ -49,7 +49,8 @@ typedef struct tw_limits_config {
 typedef struct tw_limits_stripe {
     pthread_mutex_t lock;
     tw_table_t clients;
-    TAILQ_HEAD(, tw_client) failing; /* those with wrong keys that are not forgiven */
+    TAILQ_HEAD(tw_failing_clients, tw_client)
+    failing; /* those with wrong keys that are not forgiven */
 } tw_limits_stripe_t;
 
 /** A bucket that fills at a rate up to a burst. */

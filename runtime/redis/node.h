@@ -189,7 +189,7 @@ struct tw_redis_node {
     size_t unconfirmed; /* channels that are asked for, in this session */
     tw_redis_route_t *resubscribe_next;
     bool own_channel_confirmed;
-    TAILQ_HEAD(, tw_redis_mark) marks;
+    TAILQ_HEAD(tw_redis_marks, tw_redis_mark) marks;
     TAILQ_HEAD(, tw_redis_call) calls;
     tw_redis_openings_t to_mark; /* go with the next mark */
     uint64_t next_token;

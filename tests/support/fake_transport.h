@@ -20,8 +20,8 @@ typedef struct tw_fake_connection {
     tw_connection_t super;
     tw_fake_let_go_fn let_go;
     void *owner;          /* let_go's */
-    bool blocked;         /* takes no bytes: everything waits in the queues */
     size_t deliver_calls; /* of the runtime */
+    bool blocked;         /* takes no bytes: everything waits in the queues */
     bool retired;         /* was told to send its client elsewhere */
 } tw_fake_connection_t;
 

@@ -276,7 +276,8 @@ static void test_sse_text__finds_a_bad_byte_anywhere(void **state)
             text[at] = 'a';
         }
         for (size_t at = 0; at + 2 <= len; ++at) {
-            memcpy(text + at, "\xc3\xa9", 2);
+            text[at] = (char)0xc3;
+            text[at + 1] = (char)0xa9;
             assert_true(tw_sse_text_valid(text, len));
             memset(text, 'a', sizeof(text));
         }
