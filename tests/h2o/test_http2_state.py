@@ -8,6 +8,7 @@ from clients import (
     CONTINUATION,
     DATA,
     END_HEADERS,
+    END_STREAM,
     FLOW_CONTROL_ERROR,
     GOAWAY,
     PROTOCOL_ERROR,

@@ -17,7 +17,6 @@ from clients import (
     END_HEADERS,
     END_STREAM,
     GOAWAY,
-    HEADERS,
     PREFACE,
     PRIORITY,
     Http1,
