@@ -242,6 +242,9 @@ static h2o_body_decision_t on_headers(h2o_handler_t *self, h2o_req_t *req)
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
+    if (server.is_starting) {
+        abort();
+    }
     server.stats.requests++;
     for (size_t i = 0; i != sizeof(routes) / sizeof(routes[0]); i++) {
         if (h2o_memis(req->path_normalized.base, req->path_normalized.len, routes[i].path,

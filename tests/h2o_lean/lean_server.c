@@ -193,6 +193,7 @@ int lean_begin(h2o_req_t *req)
     h2o_http2_conn_t *conn = h2o_http2_conn_of(req);
     lean_conn_t *lc;
     lean_entry_t *entry;
+    int failed;
 
     if (conn == NULL) {
         return -1;
@@ -203,7 +204,10 @@ int lean_begin(h2o_req_t *req)
     req->res.status = 200;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("text/event-stream"));
-    if (h2o_http2_lean_start(req, &entry->lean) != 0) {
+    server.is_starting = 1;
+    failed = h2o_http2_lean_start(req, &entry->lean);
+    server.is_starting = 0;
+    if (failed) {
         server.stats.start_failed++;
         free(entry);
         return -1;

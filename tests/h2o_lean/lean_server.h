@@ -41,6 +41,7 @@ typedef struct lean_server_t {
     unsigned seq; /* number of the newest event */
     int sndbuf;   /* of accepted sockets; 0: the system's default */
     int drop_on_window;
+    int is_starting; /* within h2o_http2_lean_start, which must not call back */
     struct {
 #define X(name) size_t name;
         LEAN_STATS(X)

@@ -35,13 +35,16 @@ def test_pings_are_answered_while_lean_output_is_pending(start):
 
 
 def test_each_want_room_gets_one_call(server):
-    server.connect_streams(1)
+    client, (stream,) = server.connect_streams(1)
     assert server.stats()["on_room"] == 0
 
     for calls in range(1, 4):
         server.control.get("/room")
         server.control.until(lambda stats, calls=calls: stats["on_room"] == calls, "on_room")
 
+    server.broadcast()  # a write completes, but nobody wants room
+    client.until(lambda: client.body[stream], "event")
+    client.round_trip()
     assert server.stats()["on_room"] == 3
 
 
