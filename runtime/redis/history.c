@@ -76,8 +76,7 @@ static void announce_gap(tw_redis_node_t *node, tw_redis_route_t *route, tw_gap_
 static void announce_everywhere(tw_redis_node_t *node, tw_gap_t gap, uint64_t seq)
 {
     tw_redis_route_t *route;
-    LIST_FOREACH(route, &node->all_routes, all)
-    {
+    for (route = LIST_FIRST(&node->all_routes); route != NULL; route = LIST_NEXT(route, all)) {
         if (!route->held)
             continue;
         announce_gap(node, route, gap, seq);

@@ -7,7 +7,8 @@
  *     routing.c     which topics this node gets, and the streams that wait for them
  *     publishing.c  publishing, the early drop, what other nodes count
  *     history.c     what was missed, and what a resuming stream needs
- *     registry.c    lease, topics and streams of this node; the burial of dead ones
+ *     registry.c    topics and streams of this node
+ *     lease.c       its lease, its coming and going; the burial of dead ones
  *     queries.c     the admin's reads
  *     peers.c       requests between nodes
  */
@@ -190,7 +191,7 @@ struct tw_redis_node {
     tw_redis_route_t *resubscribe_next;
     bool own_channel_confirmed;
     TAILQ_HEAD(tw_redis_marks, tw_redis_mark) marks;
-    TAILQ_HEAD(, tw_redis_call) calls;
+    TAILQ_HEAD(tw_redis_calls, tw_redis_call) calls;
     tw_redis_openings_t to_mark; /* go with the next mark */
     uint64_t next_token;
     uint64_t probe_sent_ms, leased_at_ms, refusal_logged_ms;
@@ -199,8 +200,8 @@ struct tw_redis_node {
 
     /* routing */
     tw_table_t routes;
-    LIST_HEAD(, tw_redis_route) all_routes;
-    TAILQ_HEAD(, tw_redis_route) changed_routes;
+    LIST_HEAD(tw_redis_route_list, tw_redis_route) all_routes;
+    TAILQ_HEAD(tw_redis_changed, tw_redis_route) changed_routes;
     tw_redis_openings_t waiting;     /* for the session, or for a route */
     bool openings_stirred;           /* some of `waiting` may go on */
     tw_redis_route_t **to_subscribe; /* owned */
@@ -404,7 +405,11 @@ void tw_redis_prime(tw_redis_node_t *node, tw_redis_route_t *route);
 /** Splits the id and the body of a stream's entry; 0, or -1 when it is none. */
 int tw_redis_entry(const redisReply *entry, uint64_t *seq, const redisReply **body);
 
-/* --- registry.c --- */
+/* --- registry.c, lease.c --- */
+
+/** Nothing of ours is in Redis any more: all topics and streams go there again, in the usual pace.
+ */
+void tw_redis_register_everything(tw_redis_node_t *node);
 
 /** The session is up: says so to the cluster. */
 void tw_redis_registry_up(tw_redis_node_t *node);

@@ -220,8 +220,7 @@ static void on_answer(tw_redis_node_t *node, const json_t *answer)
     uint64_t token = (uint64_t)json_integer_value(json_object_get(answer, "token"));
     tw_redis_call_t *call;
 
-    TAILQ_FOREACH(call, &node->calls, link)
-    {
+    for (call = TAILQ_FIRST(&node->calls); call != NULL; call = TAILQ_NEXT(call, link)) {
         if (call->token == token) {
             conclude(node, call, answer);
             return;
@@ -303,8 +302,7 @@ static void on_close_sent(const redisReply *sent, void *data)
         sent->element[0]->integer != 0)
         return;
     uint64_t token = strtoull(sent->element[1]->str, NULL, 10);
-    TAILQ_FOREACH(call, &node->calls, link)
-    {
+    for (call = TAILQ_FIRST(&node->calls); call != NULL; call = TAILQ_NEXT(call, link)) {
         if (call->token == token) {
             conclude(node, call, NULL);
             return;

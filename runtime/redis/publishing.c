@@ -342,24 +342,32 @@ typedef struct tw_redis_question {
     bool windows; /* the script was asked: flags; else PUBSUB NUMSUB: channels and numbers */
 } tw_redis_question_t;
 
+/* The answers to an ask's open questions, in order; the next one is at *at. */
+static void read_followed(tw_redis_ask_t *ask, const redisReply *reply, size_t *at, size_t stride)
+{
+    for (size_t i = 0; i < ask->topic_count; ++i) {
+        if (ask->followed[i] != 0)
+            continue;
+        ask->followed[i] = reply->element[*at]->integer > 0;
+        *at += stride;
+    }
+}
+
 static void on_followed(const redisReply *reply, void *data)
 {
     tw_redis_question_t question = *(tw_redis_question_t *)data;
     size_t stride = question.windows ? 1 : 2, at = question.windows ? 0 : 1;
     tw_redis_ask_t *next;
-    bool usable = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
-                  reply->elements == question.topic_count * stride;
 
     free(data);
+    if (reply != NULL &&
+        (reply->type != REDIS_REPLY_ARRAY || reply->elements != question.topic_count * stride))
+        reply = NULL;
     for (tw_redis_ask_t *ask = question.asks; ask != NULL; ask = next) {
         next = ask->next;
-        for (size_t i = 0; usable && i < ask->topic_count; ++i) {
-            if (ask->followed[i] != 0)
-                continue;
-            ask->followed[i] = reply->element[at]->integer > 0;
-            at += stride;
-        }
-        answer(ask, usable ? TW_OK : TW_UNAVAILABLE);
+        if (reply != NULL)
+            read_followed(ask, reply, &at, stride);
+        answer(ask, reply != NULL ? TW_OK : TW_UNAVAILABLE);
     }
 }
 

@@ -235,8 +235,7 @@ void tw_redis_openings_marked(tw_redis_node_t *node, tw_redis_openings_t *openin
 {
     tw_redis_opening_t *opening;
 
-    TAILQ_FOREACH(opening, openings, link)
-    {
+    for (opening = TAILQ_FIRST(openings); opening != NULL; opening = TAILQ_NEXT(opening, link)) {
         for (size_t i = 0; i < opening->topic_count; ++i) {
             tw_redis_route_t *route = opening->routes[i];
             if (route->subscribed && !route->held) {
@@ -382,8 +381,9 @@ void tw_redis_routing_lost(tw_redis_node_t *node)
     node->to_subscribe_count = 0;
     node->unconfirmed = 0;
     node->resubscribe_next = NULL;
-    TAILQ_FOREACH(opening, &node->waiting, link)
-    opening->marked = false;
+    for (opening = TAILQ_FIRST(&node->waiting); opening != NULL;
+         opening = TAILQ_NEXT(opening, link))
+        opening->marked = false;
     for (route = LIST_FIRST(&node->all_routes); route != NULL; route = next_route) {
         next_route = LIST_NEXT(route, all);
         route->asked = route->subscribed = route->leaving = false;
