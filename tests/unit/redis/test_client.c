@@ -14,7 +14,7 @@
 #include "tests/support/loop.h"
 #include "tests/support/redis_server.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
 
 typedef struct fixture {
     uv_loop_t loop;
@@ -71,8 +71,8 @@ static void connect_to(fixture_t *f, const char *url)
         .url = &f->url,
         .tls = f->tls,
         .name = "tideway-test",
-        .limits = {.connect_timeout_ms = 1000,
-                   .command_timeout_ms = 400,
+        .limits = {.connect_timeout_ms = 10000,
+                   .command_timeout_ms = 2000,
                    .pending_max = 1000,
                    .output_bytes_max = 1 << 20,
                    .reply_bytes_max = 8 << 20},
@@ -225,7 +225,7 @@ static void test_client__gives_up_on_a_server_that_is_silent(void **state)
     tw_test_redis_start(&f->redis, NULL);
     tw_test_redis_pause(&f->redis, true);
     connect_to_port(f, "redis://127.0.0.1", "");
-    wait_down(f, "no reply within 400 ms");
+    wait_down(f, "no reply within 2000 ms");
     tw_test_redis_pause(&f->redis, false);
     wait_up(f);
 }
@@ -384,7 +384,7 @@ static void test_client__reports_commands_whose_reply_was_lost(void **state)
     tw_test_redis_pause(&f->redis, true);
     for (int i = 0; i < 10; ++i)
         SEND(f, "PING");
-    wait_down(f, "no reply within 400 ms");
+    wait_down(f, "no reply within 2000 ms");
     assert_int_equal(f->lost_count, 10);
     assert_int_equal(f->reply_count, 0);
     tw_test_redis_pause(&f->redis, false);
