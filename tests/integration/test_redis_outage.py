@@ -304,6 +304,5 @@ def test_a_wrong_authority(tls_redis, start_gateway):
 
 def test_a_url_that_means_nothing_stops_the_start(start_gateway):
     gateway = start_gateway(ready=False, runtime="redis", redis_url="http://localhost")
-    wait_until(lambda: gateway.process.poll() is not None, "the gateway to give up")
-    gateway.stop(expected_code=1)
+    assert gateway.wait_exit() == 1
     assert "TIDEWAY_REDIS_URL" in gateway.text()
