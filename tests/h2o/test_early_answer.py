@@ -95,6 +95,14 @@ def test_http2__a_discarded_body_never_waits_for_window(server):
         assert server.resident_bytes() < 64 << 20
 
 
+@pytest.mark.parametrize("length", [65536, 70000, 100000, 131000, 200000, 3000000])
+@pytest.mark.parametrize("path", ["/drop", "/drop-late", "/echo"])
+def test_http2__window_for_the_whole_body_is_there_when_the_handler_has_decided(start_server, path, length):
+    with Http2(start_server(entity_max=3000000).port) as client:
+        client.send(post(1, path, content_length=length))
+        assert client.server_settings[INITIAL_WINDOW_SIZE] + credit(client.frames_until_ping(), 1) >= length
+
+
 def test_http2__large_early_answer_is_complete_and_ends_once(server):
     with Http2(server.port, window=0x7FFFFFFF) as client:
         client.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7FFF0000)))
