@@ -1,0 +1,195 @@
+"""A rolling update as Kubernetes would make it of what the chart renders: a new gateway is started and ready, an old one
+leaves the endpoints, gets SIGTERM and drains, one after another. Resuming clients lose nothing."""
+
+import random
+import re
+import select
+import threading
+import time
+
+import pytest
+
+import chart
+import clients
+import swarm
+import tideway
+from redis_server import Redis
+from test_running import Pod
+
+CLIENTS = 1000
+PER_CONNECTION = 250
+BATCH = 100  # so many that come back share a connection
+PUBLISHES_PER_S = 10
+
+
+class Endpoints:
+    """The service: its ready gateways, any of which a new connection may get."""
+
+    def __init__(self):
+        self.ready = []
+        self.random = random.Random(1)
+
+    def any(self):
+        return self.random.choice(self.ready)
+
+
+class Publisher(threading.Thread):
+    """Publishes 0, 1, 2 … at a steady rate, each over a connection of its own; all must be accepted."""
+
+    def __init__(self, endpoints):
+        super().__init__(daemon=True)
+        self.endpoints, self.count, self.failure = endpoints, 0, None
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(1 / PUBLISHES_PER_S):
+            try:
+                gateway = self.endpoints.any()
+                with clients.H1Client(gateway.address) as client:
+                    answer = gateway.publish("news", str(self.count), id=f"e{self.count}", client=client)
+                    assert (answer.status, answer.json()["status"]) == (202, "accepted"), answer.body
+            except Exception as failure:
+                self.failure = failure
+                return
+            self.count += 1
+
+    def finish(self):
+        self.over.set()
+        self.join(clients.DEADLINE_S)
+        assert self.failure is None, self.failure
+        return self.count
+
+
+class Crowd:
+    """Clients that follow one topic, many to a connection, and resume with the last id that each has seen."""
+
+    def __init__(self, endpoints):
+        self.endpoints = endpoints
+        self.events = [[] for _ in range(CLIENTS)]
+        self.last_ids = [None] * CLIENTS
+        self.open = {}  # (connection, stream id) → client
+        self.connections = []
+        self.resumed = 0
+        self.returning, self.since = [], 0.0  # clients without a stream, and since when
+        for first in range(0, CLIENTS, PER_CONNECTION):
+            self.connect(range(first, first + PER_CONNECTION))
+        self.wait_open()
+
+    def connect(self, numbers):
+        connection = swarm.Swarm(self.endpoints.any().address)
+        self.connections.append(connection)
+        for number in numbers:
+            last_id = self.last_ids[number]
+            fields = [("last-event-id", last_id)] if last_id else []
+            stream_id, = connection.open(1, "news", headers=fields, wait=False)
+            self.open[connection, stream_id] = number
+
+    def wait_open(self):
+        for connection in self.connections:
+            ids = [stream_id for other, stream_id in self.open if other is connection]
+            connection.wait(lambda: all(i in connection.statuses for i in ids), "responses")
+            assert all(connection.statuses[i] == 200 for i in ids)
+
+    def take(self, connection, stream_id, number):
+        """What a stream brought. The last frame of an open stream may still be on its way."""
+        body = bytes(connection.received[stream_id])
+        whole, _, rest = body.rpartition(b"\n\n")
+        connection.received[stream_id] = bytearray(rest)
+        assert b"event: tideway.gap" not in whole
+        self.events[number] += [int(data) for data in re.findall(rb"(?m)^data: (\d+)$", whole)]
+        ids = re.findall(rb"(?m)^id: (.+)$", whole)
+        if ids:
+            self.last_ids[number] = ids[-1].decode()
+
+    def pump(self):
+        """Reads what has come; whose streams have ended come back elsewhere, with the id that each saw last."""
+        pending = [c for c in self.connections if c.sock.pending()]
+        readable = select.select([c.sock for c in self.connections], [], [], 0 if pending else 0.05)[0]
+        for connection in [c for c in self.connections if c in pending or c.sock in readable]:
+            try:
+                connection.pump(0.005)
+            except (AssertionError, OSError):  # closed: what was open on it is over
+                connection.ended.update(i for other, i in self.open if other is connection)
+            if connection.ended:
+                self.end(connection)
+        if self.returning and (len(self.returning) >= BATCH or time.monotonic() - self.since > 0.2):
+            self.resumed += len(self.returning)
+            self.connect(self.returning)
+            self.returning = []
+
+    def end(self, connection):
+        if not self.returning:
+            self.since = time.monotonic()
+        for stream_id in connection.ended:
+            number = self.open.pop((connection, stream_id))
+            self.take(connection, stream_id, number)
+            self.returning.append(number)
+        connection.ended.clear()
+        if not any(other is connection for other, _ in self.open):
+            self.connections.remove(connection)
+            connection.close()
+
+    def collect(self):
+        for (connection, stream_id), number in self.open.items():
+            self.take(connection, stream_id, number)
+
+    def close(self):
+        for connection in self.connections:
+            connection.close()
+
+
+@pytest.fixture
+def redis():
+    server = Redis()
+    yield server
+    server.close()
+
+
+def test_rolling_update_loses_nothing(redis):
+    objects = chart.render(values={"config": {"drainMs": 2000}})
+    deployment = objects["Deployment", "events-tideway"]["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    grace_s = deployment["template"]["spec"]["terminationGracePeriodSeconds"]
+    endpoints, pods, crowd, publisher = Endpoints(), [], None, Publisher(Endpoints())
+
+    def start():
+        pod = Pod(objects, TIDEWAY_REDIS_URL=redis.url)
+        pods.append(pod)
+        return pod.wait_ready()
+
+    def pump_until(condition, what, timeout=tideway.DEADLINE_S * 2):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+            crowd.pump()
+
+    try:
+        endpoints.ready = [start() for _ in range(deployment["replicas"])]
+        crowd, publisher = Crowd(endpoints), Publisher(endpoints)
+        publisher.start()
+        for old in list(endpoints.ready):
+            endpoints.ready = [*endpoints.ready, start()]  # maxSurge 1
+            endpoints.ready = [pod for pod in endpoints.ready if pod is not old]
+            before = publisher.count
+            pump_until(lambda: publisher.count >= before + 5 or publisher.failure, "events before the drain")
+            old.signal(15)
+            pump_until(lambda: old.process.poll() is not None, "the drain", grace_s)
+            old.stop()  # checks how it ended
+        count = publisher.finish()
+        crowd.wait_open()
+
+        def complete():
+            crowd.collect()
+            return all(len(events) >= count for events in crowd.events)
+
+        pump_until(complete, f"{count} events for everybody")
+        assert all(events == list(range(count)) for events in crowd.events), "lost, repeated or out of order"
+        assert crowd.resumed >= CLIENTS and count > 20
+        print(f"{CLIENTS} clients, {count} events, {crowd.resumed} resumes, nothing lost or repeated")
+    finally:
+        publisher.over.set()
+        if crowd:
+            crowd.close()
+        for pod in pods:
+            if not pod.stopped:
+                pod.stop(timeout=tideway.DEADLINE_S * 2)
