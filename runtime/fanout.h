@@ -121,7 +121,7 @@ void tw_fanout_list(tw_fanout_t *fanout, size_t from, size_t count, tw_subscribe
 
 /** The same for the followers of one topic, in no particular order. Returns how many follow it.
  * O(groups + count). */
-size_t tw_fanout_list_topic(tw_fanout_t *fanout, const tw_topic_name_t *topic, size_t from,
+size_t tw_fanout_list_topic(tw_fanout_t *fanout, const tw_topic_name_t *name, size_t from,
                             size_t count, tw_subscriber_visit_fn visit, void *data);
 
 static inline uint16_t tw_fanout_tick(const tw_fanout_t *fanout)

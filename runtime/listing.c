@@ -132,28 +132,57 @@ static void on_ask(void *owner, void *data)
         tw_mailbox_post(&page->from->mailbox, on_page_done, page);
 }
 
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static uint64_t hex_value(const char *digits, size_t count)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; ++i)
+        value = value * 16 + (uint64_t)(digits[i] <= '9' ? digits[i] - '0' : digits[i] - 'a' + 10);
+    return value;
+}
+
+/* Where the parts of an id begin: its worker, of two digits, and its number. */
+#define WORKER_AT 9
+#define NUMBER_AT 11
+#define ID_LEN (TW_CONNECTION_ID_SIZE - 1)
+
+/* Whether an id of this process may start so. */
+static bool is_own_prefix(const tw_hub_t *hub, const char *prefix, size_t len)
+{
+    char own[WORKER_AT + 1];
+
+    snprintf(own, sizeof(own), "%08" PRIx32 "-", hub->instance);
+    if (len > ID_LEN || memcmp(prefix, own, len < WORKER_AT ? len : WORKER_AT) != 0)
+        return false;
+    for (size_t i = WORKER_AT; i < len; ++i)
+        if (!is_hex(prefix[i]))
+            return false;
+    return true;
+}
+
 /*
  * A prefix of an id is a range of (worker, number): the text is filled up with zeros for its low
  * end and with `f` for its high end. False: no id of this process starts so.
  */
 static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
 {
-    char low[TW_CONNECTION_ID_SIZE], high[TW_CONNECTION_ID_SIZE], shape[TW_CONNECTION_ID_SIZE];
+    char low[ID_LEN], high[ID_LEN];
 
-    snprintf(shape, sizeof(shape), "%08" PRIx32 "-000000000000", page->hub->instance);
-    if (len >= sizeof(shape) || memcmp(prefix, shape, len < 9 ? len : 9) != 0)
+    if (!is_own_prefix(page->hub, prefix, len))
         return false;
-    memcpy(low, shape, sizeof(low));
-    memcpy(high, shape, sizeof(high));
-    for (size_t i = 9; i < sizeof(shape) - 1; ++i) {
-        if (i < len && memchr("0123456789abcdef", prefix[i], 16) == NULL)
-            return false;
-        low[i] = i < len ? prefix[i] : '0';
-        high[i] = i < len ? prefix[i] : 'f';
-    }
-    return sscanf(low + 9, "%2" SCNx32 "%10" SCNx64, &page->worker_low, &page->low) == 2 &&
-           sscanf(high + 9, "%2" SCNx32 "%10" SCNx64, &page->worker_high, &page->high) == 2 &&
-           ++page->high != 0;
+    memset(low, '0', sizeof(low));
+    memset(high, 'f', sizeof(high));
+    for (size_t i = WORKER_AT; i < len; ++i)
+        low[i] = high[i] = prefix[i];
+    page->worker_low = (uint32_t)hex_value(low + WORKER_AT, NUMBER_AT - WORKER_AT);
+    page->worker_high = (uint32_t)hex_value(high + WORKER_AT, NUMBER_AT - WORKER_AT);
+    page->low = hex_value(low + NUMBER_AT, ID_LEN - NUMBER_AT);
+    page->high = hex_value(high + NUMBER_AT, ID_LEN - NUMBER_AT) + 1;
+    return true;
 }
 
 void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_query_t *query,
@@ -217,16 +246,11 @@ static void on_close(void *owner, void *data)
 
 static bool parse_id(const tw_hub_t *hub, const char *id, uint32_t *worker, uint64_t *number)
 {
-    char again[TW_CONNECTION_ID_SIZE];
-    uint32_t instance;
-
-    if (strlen(id) != TW_CONNECTION_ID_SIZE - 1 ||
-        sscanf(id, "%8" SCNx32 "-%2" SCNx32 "%10" SCNx64, &instance, worker, number) != 3)
+    if (strlen(id) != ID_LEN || !is_own_prefix(hub, id, ID_LEN))
         return false;
-    snprintf(again, sizeof(again), "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64, instance,
-             *worker & 0xff, *number & UINT64_C(0xffffffffff));
-    return strcmp(again, id) == 0 && instance == hub->instance &&
-           *worker < hub->config.worker_count;
+    *worker = (uint32_t)hex_value(id + WORKER_AT, NUMBER_AT - WORKER_AT);
+    *number = hex_value(id + NUMBER_AT, ID_LEN - NUMBER_AT);
+    return *worker < hub->config.worker_count;
 }
 
 bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *tw_gap_label(tw_gap_t gap)
@@ -24,13 +25,16 @@ bool tw_position_parse(const char *id, size_t id_len, tw_position_t *position)
 {
     char text[TW_POSITION_ID_SIZE], again[TW_POSITION_ID_SIZE];
     tw_position_t parsed;
+    char *end;
 
     if (id_len == 0 || id_len >= sizeof(text) || id[0] != '~')
         return false;
     memcpy(text, id, id_len);
     text[id_len] = '\0';
-    if (sscanf(text, "~%16" SCNx64 "-%20" SCNu64, &parsed.epoch, &parsed.seq) != 2)
+    parsed.epoch = strtoull(text + 1, &end, 16);
+    if (*end != '-')
         return false;
+    parsed.seq = strtoull(end + 1, NULL, 10);
     /* Only what we would write ourselves: no blanks, signs, capitals, or numbers that overflowed.
      */
     if (tw_position_id(parsed, again) != id_len || memcmp(again, text, id_len) != 0)
