@@ -37,6 +37,6 @@ typedef struct tw_suite_ask {
     const char *topics;
 } tw_suite_ask_t;
 
-char *tw_suite_followed(void *ask);
+char *tw_suite_followed(void *data);
 
 #endif

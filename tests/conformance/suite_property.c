@@ -294,7 +294,8 @@ typedef struct tw_judge {
     uint64_t seen; /* everything up to here was seen, or the client was told of it */
 } tw_judge_t;
 
-static void complain(const tw_judge_t *judge, const char *what, const tw_accepted_t *event)
+static _Noreturn void complain(const tw_judge_t *judge, const char *what,
+                               const tw_accepted_t *event)
 {
     const tw_session_t *session = judge->session;
     char *ids = tw_fake_stream_ids(&session->stream);
@@ -481,8 +482,8 @@ static void play(const tw_suite_run_t *suite, const char *name, uint32_t tail_ev
     tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
     tw_test_random_t random;
-    tw_client_t clients[CLIENTS_MAX];
-    tw_publisher_t publishers[PUBLISHERS_MAX];
+    tw_client_t clients[CLIENTS_MAX] = {{.run = NULL}};
+    tw_publisher_t publishers[PUBLISHERS_MAX] = {{.run = NULL}};
 
     tw_test_random_init(&random, name, 20260101);
     config.tail_events = tail_events;

@@ -82,7 +82,7 @@ static void on_page(void *data, tw_status_t status, uint64_t total, const tw_con
     s->count = count;
     assert_true(count <= 64);
     for (size_t i = 0; i < count; ++i) {
-        strcpy(s->ids[i], rows[i].connection_id);
+        snprintf(s->ids[i], sizeof(s->ids[i]), "%s", rows[i].connection_id);
         assert_string_equal(rows[i].node_id, "here");
         assert_int_equal(rows[i].topic_count, 2);
     }
