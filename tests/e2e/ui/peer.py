@@ -41,7 +41,8 @@ class Peer:
         return one.max_streams - len(one.received)
 
     def publish(self, topic, id, payload, event):
-        if self.publisher is None or self.publisher.closed:
+        # What waits to be read on an idle connection may be its end.
+        if self.publisher is None or select.select([self.publisher.sock], [], [], 0)[0]:
             self.publisher = clients.H2Client(self.address)
         headers = [("authorization", f"Bearer {self.key}"), ("x-sse-topic", topic), ("x-sse-id", id)]
         if event:
