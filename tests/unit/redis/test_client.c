@@ -398,7 +398,7 @@ static void test_client__comes_back_after_the_server_was_killed(void **state)
     connect_to_port(f, "redis://127.0.0.1", "");
     wait_up(f);
     char run_id[64];
-    strcpy(run_id, f->server.run_id);
+    snprintf(run_id, sizeof(run_id), "%s", f->server.run_id);
     tw_test_redis_kill(&f->redis);
     wait_down(f, "127.0.0.1");
     tw_test_redis_start(&f->redis, NULL);
