@@ -104,3 +104,18 @@ def test_workers__admin_pages_are_consistent_while_streams_change(start_gateway)
         stop.set()
         thread.join()
     assert not failures, failures
+
+
+@pytest.mark.volume
+def test_workers__who_has_seen_the_200_misses_nothing(start_gateway):
+    """Ten thousand tries: a stream opens on one worker, and another publishes as soon as its 200 is there."""
+    gateway = start_gateway(max_streams_per_connection=20000)
+    with Swarm(gateway.address) as swarm, H2Client(gateway.address) as publisher:
+        for number in range(10000):
+            swarm.open(1, f"moment-{number}")
+            answer = gateway.publish(f"moment-{number}", "x", str(number), client=publisher)
+            assert answer.json() == {"status": "accepted", "id": str(number), "delivered": 1,
+                                     "droppedTopics": []}
+        wait_until(lambda: swarm.pump(0.01) or
+                   all(body.count(b"\ndata: x\n") == 1 for body in swarm.received.values()),
+                   "each event once")
