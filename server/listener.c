@@ -1,6 +1,7 @@
 #include "server/listener.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -47,6 +48,7 @@ static tw_worker_t *least_loaded(tw_listener_t *listener, uint64_t *total)
     tw_worker_t *least = NULL;
     uint64_t least_count = UINT64_MAX;
 
+    assert(config->worker_count > 0);
     *total = 0;
     for (uint32_t i = 0; i < config->worker_count; ++i) {
         tw_worker_t *worker = config->workers[(listener->next + i) % config->worker_count];

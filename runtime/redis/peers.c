@@ -253,9 +253,11 @@ void tw_redis_peer_message(tw_redis_node_t *node, const char *message, size_t le
 
 void tw_redis_peers_expire(tw_redis_node_t *node, uint64_t now_ms, bool all)
 {
-    tw_redis_call_t *call;
-    while ((call = TAILQ_FIRST(&node->calls)) != NULL && (all || now_ms >= call->deadline_ms))
+    tw_redis_call_t *call = TAILQ_FIRST(&node->calls), *next;
+    for (; call != NULL && (all || now_ms >= call->deadline_ms); call = next) {
+        next = TAILQ_NEXT(call, link);
         conclude(node, call, NULL);
+    }
 }
 
 void tw_redis_peers_dispose(tw_redis_node_t *node)
