@@ -235,7 +235,6 @@ static void start_workers(tw_process_t *process)
         .http = &process->http,
         .tls = process->tls,
         .heartbeat_ms = process->options.heartbeat_ms,
-        .handshakes_max = process->options.max_handshakes / process->worker_count + 1,
         .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS,
         .connection_age_max_ms = process->options.max_connection_age_ms};
     for (uint32_t i = 0; i < process->worker_count; ++i)

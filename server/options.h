@@ -53,8 +53,6 @@
            "open transport connections of one IPv4 address or IPv6 /64; 0: no limit")              \
     NUMBER(max_streams_per_ip, "TIDEWAY_MAX_STREAMS_PER_IP", 0, 0, 100000000, "streams",           \
            "open SSE streams of one IPv4 address or IPv6 /64; 0: no limit")                        \
-    NUMBER(max_handshakes, "TIDEWAY_MAX_HANDSHAKES", 4000, 1, 1000000, "handshakes",               \
-           "TLS handshakes under way on this node; beyond it new connections are closed")          \
     NUMBER(max_publishes_in_flight, "TIDEWAY_MAX_PUBLISHES_IN_FLIGHT", 10000, 1, 10000000,         \
            "publishes", "publish requests under way on this node")                                 \
     NUMBER(publish_rate, "TIDEWAY_PUBLISH_RATE", 0, 0, 100000000, "publishes/s",                   \

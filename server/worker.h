@@ -22,7 +22,6 @@ typedef struct tw_worker_config {
     h2o_globalconf_t *http;
     tw_tls_store_t *tls; /* NULL: cleartext */
     uint64_t heartbeat_ms;
-    uint64_t handshakes_max; /* TLS handshakes under way on one worker */
     uint64_t tcp_user_timeout_ms;
     uint64_t connection_age_max_ms; /* 0: connections may grow old */
 } tw_worker_config_t;
