@@ -12,6 +12,7 @@
 #include "handlers/auth.h"
 #include "handlers/limits.h"
 #include "runtime/adapter.h"
+#include "runtime/loop_watch.h"
 
 /** Answers to Origin (Fetch standard, CORS protocol). */
 typedef struct tw_cors {
@@ -35,6 +36,9 @@ typedef struct tw_gateway {
     int64_t connection_age_max_ms; /* 0: connections may grow old */
     _Atomic bool draining;
     _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */
+    /* borrowed: each lives as long as its loop; complete before the first request */
+    const tw_loop_watch_t *watches[TW_WORKERS_MAX + 1];
+    uint32_t watch_count;
 } tw_gateway_t;
 
 /** A worker's h2o context, with what handlers reach from a request: see tw_worker_of(). */
@@ -43,6 +47,12 @@ typedef struct tw_worker_context {
     tw_gateway_t *gateway; /* borrowed */
     tw_fanout_t *fanout;   /* borrowed; NULL on the ops listener */
 } tw_worker_context_t;
+
+/** One more loop whose turns /metrics tells about; before the workers start. */
+static inline void tw_gateway_watch(tw_gateway_t *gateway, const tw_loop_watch_t *watch)
+{
+    gateway->watches[gateway->watch_count++] = watch;
+}
 
 static inline tw_worker_context_t *tw_worker_of(const h2o_req_t *req)
 {

@@ -88,6 +88,27 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
                   rows[i].value);
 }
 
+/* Rows of one metric stand together. */
+static void write_loops(FILE *out, const tw_gateway_t *gateway)
+{
+    static const char turn[] = "tideway_loop_turn_longest_seconds",
+                      cpu[] = "tideway_loop_turn_longest_cpu_seconds",
+                      stalls[] = "tideway_loop_stalls_total";
+
+    write_head(out, turn, TW_GAUGE, "Longest turn of a loop in the last half minute to minute.");
+    for (uint32_t i = 0; i < gateway->watch_count; ++i)
+        fprintf(out, "%s{loop=\"%s\"} %.6f\n", turn, gateway->watches[i]->name,
+                (double)tw_loop_watch_wall_us(gateway->watches[i]) / 1e6);
+    write_head(out, cpu, TW_GAUGE, "The same by CPU time, which leaves out the kernel's pauses.");
+    for (uint32_t i = 0; i < gateway->watch_count; ++i)
+        fprintf(out, "%s{loop=\"%s\"} %.6f\n", cpu, gateway->watches[i]->name,
+                (double)tw_loop_watch_cpu_us(gateway->watches[i]) / 1e6);
+    write_head(out, stalls, TW_COUNTER, "Turns of a loop that took longer than 20 ms.");
+    for (uint32_t i = 0; i < gateway->watch_count; ++i)
+        fprintf(out, "%s{loop=\"%s\"} %" PRIu64 "\n", stalls, gateway->watches[i]->name,
+                (uint64_t)gateway->watches[i]->stalls);
+}
+
 static void on_adapter_stat(const char *metric, const char *type, const char *help, uint64_t value,
                             void *data)
 {
@@ -117,6 +138,7 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
               hub->kept_bytes);
     write_row(out, "tideway_log_lines_dropped_total", "", TW_COUNTER,
               "Log lines that could not be written.", tw_log_dropped());
+    write_loops(out, gateway);
     if (gateway->adapter->ops->visit_stats != NULL)
         gateway->adapter->ops->visit_stats(gateway->adapter, on_adapter_stat, out);
     fprintf(out,

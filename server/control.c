@@ -44,6 +44,7 @@ static void close_all(tw_control_t *control)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     uv_close((uv_handle_t *)&control->sweep, NULL);
     uv_close((uv_handle_t *)&control->step, NULL);
+    tw_loop_watch_close(&control->watch);
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
     uv_stop(control->loop);
@@ -125,6 +126,8 @@ static void on_sweep(uv_timer_t *timer)
 
 void tw_control_start(tw_control_t *control)
 {
+    tw_loop_watch_open(&control->watch, control->loop, "control");
+    tw_gateway_watch(control->gateway, &control->watch);
     for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); ++i) {
         uv_signal_init(control->loop, &control->signals[i]);
         control->signals[i].data = control;

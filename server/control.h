@@ -30,6 +30,7 @@ typedef struct tw_control {
     uv_signal_t signals[3];
     uv_timer_t sweep;
     uv_timer_t step;
+    tw_loop_watch_t watch;
     int64_t drain_ends_ms;
     int64_t closing_ends_ms;
     int stage;

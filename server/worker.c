@@ -2,9 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,7 @@
 
 #include "runtime/clock.h"
 #include "runtime/log.h"
+#include "runtime/loop_watch.h"
 #include "runtime/memory.h"
 
 /* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
@@ -38,6 +41,7 @@ struct tw_worker {
     uv_timer_t heartbeat;
     uv_timer_t drain;
     uv_timer_t age;
+    tw_loop_watch_t watch;
     _Atomic uint64_t connections;
     uint64_t drain_steps; /* left */
     bool stopping;
@@ -72,12 +76,16 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
 {
     tw_worker_t *worker = tw_alloc(sizeof(*worker));
     uint64_t tick_ms = config->heartbeat_ms / HEARTBEAT_TICKS;
+    char name[16];
 
     worker->config = config;
     worker->index = index;
     int error = uv_loop_init(&worker->loop);
     assert(error == 0);
     (void)error;
+    snprintf(name, sizeof(name), "worker-%" PRIu32, index);
+    tw_loop_watch_open(&worker->watch, &worker->loop, name);
+    tw_gateway_watch(config->gateway, &worker->watch);
     tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
     tw_hub_attach(config->gateway->hub, &worker->fanout);
     h2o_context_init(&worker->http.super, &worker->loop, config->http);
@@ -276,6 +284,7 @@ void tw_worker_destroy(tw_worker_t *worker)
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
     uv_close((uv_handle_t *)&worker->age, NULL);
+    tw_loop_watch_close(&worker->watch);
     /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
      * by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))

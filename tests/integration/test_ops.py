@@ -94,6 +94,16 @@ def test_ops__metrics_count_what_happens(gateway):
     assert total(samples, "tideway_streams_closed_total", reason="client_closed") == 1
 
 
+def test_ops__metrics_tell_how_long_each_loops_turns_take(gateway):
+    gateway.h2().subscribe("a")
+
+    def longest():
+        samples = gateway.metrics()
+        return all(samples[f'tideway_loop_turn_longest_seconds{{loop="{loop}"}}'] > 0
+                   for loop in ("control", "worker-0", "worker-1"))
+    wait_until(longest, "a turn of each loop")
+
+
 def test_log__lines_are_json_with_time_level_and_message(gateway):
     gateway.h2().subscribe("a")
     gateway.stop()

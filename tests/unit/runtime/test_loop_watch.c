@@ -1,0 +1,99 @@
+/* How long a loop's turns take. */
+#include <time.h>
+
+#include "runtime/loop_watch.h"
+#include "tests/support/cmocka_test.h"
+
+typedef struct tw_watched {
+    uv_loop_t loop;
+    tw_loop_watch_t watch;
+    uv_timer_t timer;
+} tw_watched_t;
+
+static void watched_init(tw_watched_t *watched)
+{
+    *watched = (tw_watched_t){.timer = {.data = NULL}};
+    assert_int_equal(uv_loop_init(&watched->loop), 0);
+    tw_loop_watch_open(&watched->watch, &watched->loop, "test");
+    uv_timer_init(&watched->loop, &watched->timer);
+    watched->timer.data = watched;
+}
+
+static void watched_close(tw_watched_t *watched)
+{
+    tw_loop_watch_close(&watched->watch);
+    uv_run(&watched->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&watched->loop), 0);
+}
+
+static void on_last(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec pause = {.tv_nsec = ms * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static void on_blocking(uv_timer_t *timer)
+{
+    pause_ms(40);
+    uv_timer_start(timer, on_last, 1, 0);
+}
+
+static void on_working(uv_timer_t *timer)
+{
+    struct timespec begun, now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    while ((now.tv_sec - begun.tv_sec) * 1000000000 + now.tv_nsec - begun.tv_nsec < 40000000);
+    uv_timer_start(timer, on_last, 1, 0);
+}
+
+static void test_loop_watch__sees_a_turn_that_blocks(void **state)
+{
+    tw_watched_t watched;
+    watched_init(&watched);
+    uv_timer_start(&watched.timer, on_blocking, 1, 0);
+    uv_run(&watched.loop, UV_RUN_DEFAULT);
+    assert_true(tw_loop_watch_wall_us(&watched.watch) >= 40000);
+    assert_true(tw_loop_watch_cpu_us(&watched.watch) < 30000);
+    assert_true(watched.watch.stalls >= 1);
+    watched_close(&watched);
+}
+
+static void test_loop_watch__sees_a_turn_that_works(void **state)
+{
+    tw_watched_t watched;
+    watched_init(&watched);
+    uv_timer_start(&watched.timer, on_working, 1, 0);
+    uv_run(&watched.loop, UV_RUN_DEFAULT);
+    assert_true(tw_loop_watch_wall_us(&watched.watch) >= 40000);
+    assert_true(tw_loop_watch_cpu_us(&watched.watch) >= 40000);
+    watched_close(&watched);
+}
+
+/* Half a second of nothing: a machine that is too busy to wake us adds some of it to the turn. */
+static void test_loop_watch__leaves_waiting_out(void **state)
+{
+    tw_watched_t watched;
+    watched_init(&watched);
+    uv_timer_start(&watched.timer, on_last, 500, 0);
+    uv_run(&watched.loop, UV_RUN_DEFAULT);
+    assert_true(tw_loop_watch_wall_us(&watched.watch) < 400000);
+    assert_true(tw_loop_watch_cpu_us(&watched.watch) < 20000);
+    watched_close(&watched);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loop_watch__sees_a_turn_that_blocks),
+        cmocka_unit_test(test_loop_watch__sees_a_turn_that_works),
+        cmocka_unit_test(test_loop_watch__leaves_waiting_out),
+    };
+    return cmocka_run_group_tests_name("loop_watch", tests, NULL, NULL);
+}
