@@ -303,7 +303,8 @@ tw_client_t *tw_limits_add_stream(tw_limits_t *limits, const tw_client_key_t *ke
 
 void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client)
 {
-    take_away(limits, client, offsetof(tw_client_t, streams));
+    if (client != NULL)
+        take_away(limits, client, offsetof(tw_client_t, streams));
 }
 
 unsigned tw_limits_key_wait_s(tw_limits_t *limits, const tw_client_key_t *key)

@@ -91,7 +91,7 @@ bool tw_limits_is_proxy_bytes(const tw_limits_t *limits, const uint8_t whole[16]
 
 /**
  * One connection (stream) more for the client; NULL: its limit is reached, and that is counted.
- * What is returned goes to the matching remove call.
+ * What is returned goes to the matching remove call; a stream without limits has none (NULL).
  */
 tw_client_t *tw_limits_add_connection(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client);

@@ -181,18 +181,17 @@ bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text)
     return true;
 }
 
-tw_client_key_t tw_request_client(const h2o_req_t *req)
+bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     h2o_iovec_t text;
-    tw_client_key_t key;
     uint8_t whole[16];
 
-    if (tw_request_proxied(req, &text) && text.base != NULL &&
-        tw_client_key_parse(text.base, text.len, &key, whole))
-        return key;
+    if (tw_request_proxied(req, &text))
+        return text.base != NULL && tw_client_key_parse(text.base, text.len, key, whole);
     req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&peer);
-    return tw_client_key((struct sockaddr *)&peer);
+    *key = tw_client_key((struct sockaddr *)&peer);
+    return true;
 }
 
 bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
@@ -200,8 +199,9 @@ bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_limits_t *limits = &worker->gateway->limits;
     h2o_iovec_t header = tw_request_header(req, "authorization");
-    tw_client_key_t client = tw_request_client(req);
-    unsigned wait_s = tw_limits_key_wait_s(limits, &client);
+    tw_client_key_t client;
+    bool limited = tw_request_client(req, &client);
+    unsigned wait_s = limited ? tw_limits_key_wait_s(limits, &client) : 0;
 
     if (wait_s > 0) {
         tw_reply_error_wait(req, TW_ERROR_TOO_MANY_FAILURES, wait_s);
@@ -209,7 +209,7 @@ bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
     }
     if (tw_auth_check(&worker->gateway->auth, header.base, header.len, key))
         return true;
-    if (header.base != NULL)
+    if (header.base != NULL && limited)
         tw_limits_key_failed(limits, &client);
     tw_count(&worker->fanout->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,

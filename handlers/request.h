@@ -49,9 +49,9 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
 
 /**
  * The client behind the request: its peer, or, when that is a trusted proxy, the last address of
- * X-Forwarded-For that is none.
+ * X-Forwarded-For that is none. False: a trusted proxy asks for itself, which has no limits.
  */
-tw_client_key_t tw_request_client(const h2o_req_t *req);
+bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
 
 /** Whether the peer of the request is a trusted proxy; then *text is the client's address as the
  * proxy wrote it (base NULL: not at all). */

@@ -198,13 +198,16 @@ static tw_resume_t read_resume(h2o_req_t *req)
     return (tw_resume_t){.last_event_id = id.base, .last_event_id_len = id.len};
 }
 
-/* A proxy's streams are shown, and limited, by the address of the client behind it. False:
- * answered. */
+/* A proxy's streams are shown, and limited, by the address of the client behind it; *client is NULL
+ * when nothing limits this one. False: answered. */
 static bool admit(h2o_req_t *req, tw_client_t **client)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
-    tw_client_key_t key = tw_request_client(req);
+    tw_client_key_t key;
 
+    *client = NULL;
+    if (!tw_request_client(req, &key))
+        return true;
     *client = tw_limits_add_stream(&gateway->limits, &key);
     if (*client != NULL)
         return true;
