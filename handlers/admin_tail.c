@@ -1,7 +1,8 @@
 /*
  * The kept events of a topic, as a page and as a stream. A watcher is no subscriber: it keeps no
  * topic alive and changes no publish's answer. So the stream asks for the tail's news now and then,
- * which works for every adapter and node alike.
+ * which works for every adapter and node alike. What comes faster than it asks and the tail keeps
+ * is skipped, and the stream says so.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 500
+#define NEWS_MAX (LIMIT_MAX + 1) /* the newest that was sent, and what came after it */
 #define POLL_MS 250
 #define HEARTBEAT_POLLS 40
 
@@ -100,7 +102,9 @@ typedef struct tw_tail_stream {
     tw_worker_context_t *worker;
     uv_timer_t timer;
     unsigned refs;
-    bool sending, asking, seen_any;
+    bool sending, asking;
+    bool begun;    /* the first look at the tail is done: from here on nothing may be missed */
+    bool seen_any; /* `seen` is set */
     unsigned silent_polls;
     tw_position_t seen; /* of the newest event that was sent */
     tw_topic_name_t topic;
@@ -164,25 +168,62 @@ static void send_text(tw_tail_stream_t *self, char *text)
     h2o_send(self->req, &buf, 1, H2O_SEND_STATE_IN_PROGRESS);
 }
 
-/* The frames of these events; heap memory, the caller's. */
-static char *frames_of(tw_event_t *const *events, size_t count)
+static void write_gap(FILE *out, const tw_tail_stream_t *self, bool other_epoch)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    json_t *json = json_pack("{s:s,s:[s%]}", "reason", other_epoch ? "other_epoch" : "too_fast",
+                             "topics", self->topic.base, self->topic.len);
+    char *data = json_dumps(json, JSON_COMPACT);
 
-    for (size_t i = 0; i < count; ++i) {
-        char id[TW_POSITION_ID_SIZE];
-        json_t *json = event_json(events[i]);
-        char *data = json_dumps(json, JSON_COMPACT);
-        tw_position_id(events[i]->position, id);
-        if (data != NULL)
-            fprintf(out, "id: %s\nevent: tideway.event\ndata: %s\n\n", id, data);
-        free(data);
-        json_decref(json);
-    }
+    fprintf(out, "event: tideway.gap\ndata: %s\n\n", data);
+    free(data);
+    json_decref(json);
+}
+
+static void write_event(FILE *out, const tw_event_t *event)
+{
+    char id[TW_POSITION_ID_SIZE];
+    json_t *json = event_json(event);
+    char *data = json_dumps(json, JSON_COMPACT);
+
+    tw_position_id(event->position, id);
+    if (data != NULL)
+        fprintf(out, "id: %s\nevent: tideway.event\ndata: %s\n\n", id, data);
+    free(data);
+    json_decref(json);
+}
+
+/*
+ * Whether events came that were not sent and are not here. The newest that was sent is asked for
+ * again: when it stands before the news, nothing is missing between them. Without such a one, news
+ * that fill the tail may be its end only.
+ */
+static bool has_gap(const tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
+{
+    uint32_t kept_max = self->worker->gateway->hub->config.tail_events;
+
+    if (self->seen_any)
+        return events[0]->position.epoch != self->seen.epoch ||
+               events[0]->position.seq != self->seen.seq;
+    return self->begun && count >= (kept_max < NEWS_MAX ? kept_max : NEWS_MAX);
+}
+
+static void send_news(tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
+{
+    bool gap = has_gap(self, events, count);
+    size_t first = self->seen_any && !gap ? 1 : 0, len = 0;
+    char *text = NULL;
+
+    if (first == count)
+        return;
+    FILE *out = open_memstream(&text, &len);
+    if (gap)
+        write_gap(out, self, self->seen_any && events[0]->position.epoch != self->seen.epoch);
+    for (size_t i = first; i < count; ++i)
+        write_event(out, events[i]);
     fclose(out);
-    return text;
+    self->seen = events[count - 1]->position;
+    self->seen_any = true;
+    send_text(self, text);
 }
 
 static void on_news(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
@@ -190,10 +231,10 @@ static void on_news(void *data, tw_status_t status, tw_event_t *const *events, s
     tw_tail_stream_t *self = data;
 
     self->asking = false;
-    if (self->req != NULL && status == TW_OK && count > 0) {
-        self->seen = events[count - 1]->position;
-        self->seen_any = true;
-        send_text(self, frames_of(events, count));
+    if (self->req != NULL && status == TW_OK) {
+        if (count > 0)
+            send_news(self, events, count);
+        self->begun = true;
     }
     unref(self);
 }
@@ -201,12 +242,13 @@ static void on_news(void *data, tw_status_t status, tw_event_t *const *events, s
 static void ask(tw_tail_stream_t *self)
 {
     tw_gateway_t *gateway = self->worker->gateway;
+    tw_position_t before_seen = {self->seen.epoch, self->seen.seq > 0 ? self->seen.seq - 1 : 0};
 
     self->asking = true;
     ++self->refs;
-    gateway->adapter->ops->tail_events(gateway->adapter, self->worker->fanout, &self->topic,
-                                       self->seen_any ? &self->seen : NULL,
-                                       self->seen_any ? LIMIT_MAX : LIMIT_DEFAULT, on_news, self);
+    gateway->adapter->ops->tail_events(
+        gateway->adapter, self->worker->fanout, &self->topic, self->seen_any ? &before_seen : NULL,
+        self->begun || self->seen_any ? NEWS_MAX : LIMIT_DEFAULT, on_news, self);
 }
 
 static void on_poll(uv_timer_t *timer)

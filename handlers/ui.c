@@ -133,8 +133,8 @@ static void send_asset(h2o_req_t *req, const tw_ui_asset_t *asset)
 void tw_handle_ui(h2o_req_t *req, tw_path_parameter_t file)
 {
     static const char left_out[] =
-        "This gateway was built without the admin UI (TIDEWAY_ADMIN_UI=OFF). The API under "
-        "/v1/admin/ works.\n";
+        "The admin UI is not part of this build: it was left out (TIDEWAY_ADMIN_UI=OFF), or not "
+        "built before the gateway. './dev build' builds both. The API under /v1/admin/ works.\n";
     const tw_ui_asset_t *asset = find_or_page(file);
 
     add_security_headers(req);

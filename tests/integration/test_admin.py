@@ -1,6 +1,7 @@
 """The admin API: what it shows of topics, connections, nodes and recent events."""
 
 import datetime
+import json
 import time
 
 import pytest
@@ -158,3 +159,65 @@ def test_admin__payloads_are_valid_json_whatever_they_hold(gateway):
     assert event["payload"] == payload.replace("\r\n", "\n").replace("\r", "\n") or \
         event["payload"] == payload
     assert stream.wait_events(1)
+
+
+# The live tail
+
+def watch(gateway, topic, last_event_id=None):
+    headers = [gateway.auth(), *([("last-event-id", last_event_id)] if last_event_id else [])]
+    exchange = gateway.h2().start("GET", f"/v1/admin/topics/{topic}/tail/stream", headers)
+    exchange.wait_response()
+    assert exchange.status == 200, exchange.body
+    return exchange
+
+
+def shown(exchange):
+    """The published ids, and "gap" where the stream says that events are missing."""
+    return [json.loads(event.data)["id"] if event.event == "tideway.event" else "gap"
+            for event in exchange.events]
+
+
+def test_admin__live_tail_shows_every_event(gateway):
+    gateway.h2().subscribe("a")
+    watcher = watch(gateway, "a")
+    for number in range(150):
+        gateway.deliver("a", "x", id=number)
+    watcher.wait_events(150)
+    assert shown(watcher) == [str(number) for number in range(150)]
+    position = json.loads(watcher.events[99].data)["position"]
+    again = watch(gateway, "a", position)
+    again.wait_events(50)
+    assert shown(again) == [str(number) for number in range(100, 150)]
+
+
+@pytest.mark.parametrize("kept_first", [1, 0])
+def test_admin__live_tail_says_what_it_skips(start_gateway, kept_first):
+    gateway = start_gateway(tail_events=10)
+    gateway.h2().subscribe("a")
+    for number in range(kept_first):
+        gateway.deliver("a", "x", id=number)
+    watcher, publisher, count = watch(gateway, "a"), gateway.h2(), 500
+    watcher.wait_events(kept_first)
+    published = [publisher.start("POST", "/v1/publish", [gateway.auth(), ("x-sse-topic", "a"),
+                                                         ("x-sse-id", str(number))], "x")
+                 for number in range(kept_first, count)]
+    for answer in published:
+        answer.wait_end()
+    watcher.client.wait(lambda: str(count - 1) in shown(watcher), "the last event")
+    ids, expected = shown(watcher), 0
+    assert "gap" in ids, ids
+    for before, id in zip(["gap", *ids], ids):
+        if id != "gap":
+            assert before == "gap" or int(id) == expected, ids
+            expected = int(id) + 1
+    gap = next(json.loads(event.data) for event in watcher.events if event.event == "tideway.gap")
+    assert gap == {"reason": "too_fast", "topics": ["a"]}
+
+
+def test_admin__live_tail_from_before_a_restart_says_so(gateway):
+    gateway.h2().subscribe("a")
+    gateway.deliver("a", "x", id="first")
+    watcher = watch(gateway, "a", "~0000000000000001-5")
+    watcher.wait_events(2)
+    assert shown(watcher) == ["gap", "first"]
+    assert json.loads(watcher.events[0].data)["reason"] == "other_epoch"
