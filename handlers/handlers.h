@@ -29,6 +29,9 @@ void tw_handle_health(h2o_req_t *req, tw_path_parameter_t none);
 void tw_handle_ready(h2o_req_t *req, tw_path_parameter_t none);
 void tw_handle_metrics(h2o_req_t *req, tw_path_parameter_t none);
 
+/* openapi.c */
+void tw_handle_openapi(h2o_req_t *req, tw_path_parameter_t none);
+
 /* ui.c: everything under /admin/; `file` is the path after it */
 void tw_handle_ui(h2o_req_t *req, tw_path_parameter_t file);
 

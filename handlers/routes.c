@@ -40,6 +40,7 @@ static const tw_route_t main_routes[] = {
     {"GET", "/v1/admin/nodes", tw_handle_admin_nodes},
     {"GET", "/v1/admin/stats", tw_handle_admin_stats},
     {"GET", "/healthz", tw_handle_health},
+    {"GET", "/openapi.json", tw_handle_openapi},
     {"GET", "/", handle_root},
     {"GET", "/admin", handle_root},
     {"GET", "/admin/*", tw_handle_ui},
