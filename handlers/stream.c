@@ -174,15 +174,20 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
     free(block);
 }
 
+static bool client_id_valid(h2o_iovec_t id)
+{
+    return id.len == 0 || tw_request_printable(id, CLIENT_ID_MAX);
+}
+
 /* The client's own hint, from header or query. False: answered. */
 static bool read_client_id(h2o_req_t *req, h2o_iovec_t *id)
 {
     size_t at = 0;
+    h2o_iovec_t header = tw_request_header(req, "x-sse-id");
+    h2o_iovec_t query = tw_request_query(req, "id", &at);
 
-    *id = tw_request_header(req, "x-sse-id");
-    if (id->base == NULL)
-        *id = tw_request_query(req, "id", &at);
-    if (id->len == 0 || tw_request_printable(*id, CLIENT_ID_MAX))
+    *id = header.len > 0 ? header : query;
+    if (client_id_valid(header) && client_id_valid(query))
         return true;
     tw_reply_error(req, TW_ERROR_INVALID_ID);
     return false;

@@ -40,6 +40,8 @@ ERRORS = [
     ("POST", PUBLISH, [AUTH, TOPIC, ("x-sse-id", "x" * 257)], 400, "invalid_id"),
     ("GET", STREAM, [TOPIC, ("x-sse-id", "x" * 129)], 400, "invalid_id"),
     ("GET", STREAM + "?id=%07", [TOPIC], 400, "invalid_id"),
+    ("GET", STREAM + "?id=%07", [TOPIC, ("x-sse-id", "")], 400, "invalid_id"),
+    ("GET", STREAM + "?id=%07", [TOPIC, ("x-sse-id", "me")], 400, "invalid_id"),
     # Keys
     ("POST", PUBLISH, [TOPIC, ID], 401, "unauthorized"),
     ("POST", PUBLISH, [TOPIC, ID, ("authorization", "Bearer wrong")], 401, "unauthorized"),
