@@ -388,16 +388,34 @@ unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key)
     return wait_s;
 }
 
+static bool begin(_Atomic uint64_t *under_way, uint64_t max, _Atomic uint64_t *refused)
+{
+    if (atomic_fetch_add(under_way, 1) < max)
+        return true;
+    atomic_fetch_sub(under_way, 1);
+    atomic_fetch_add(refused, 1);
+    return false;
+}
+
 bool tw_limits_begin_publish(tw_limits_t *limits)
 {
-    if (atomic_fetch_add(&limits->publishes_in_flight, 1) < limits->config.publishes_in_flight)
-        return true;
-    atomic_fetch_sub(&limits->publishes_in_flight, 1);
-    atomic_fetch_add(&limits->refused_in_flight, 1);
-    return false;
+    return begin(&limits->publishes_in_flight, limits->config.publishes_in_flight,
+                 &limits->refused_in_flight);
 }
 
 void tw_limits_end_publish(tw_limits_t *limits)
 {
     atomic_fetch_sub(&limits->publishes_in_flight, 1);
+}
+
+/* --- handshakes --- */
+
+bool tw_limits_begin_handshake(tw_limits_t *limits)
+{
+    return begin(&limits->handshakes, limits->config.handshakes, &limits->refused_handshakes);
+}
+
+void tw_limits_end_handshake(tw_limits_t *limits)
+{
+    atomic_fetch_sub(&limits->handshakes, 1);
 }

@@ -41,6 +41,7 @@ typedef struct tw_limits_config {
     uint64_t publishes_per_second;    /* per key; 0: no limit */
     uint64_t publish_burst;           /* that a key may have saved up */
     uint64_t publishes_in_flight;     /* of the node */
+    uint64_t handshakes;              /* of the node */
     const tw_network_t *proxies; /* borrowed: their X-Forwarded-For is believed, and they have no
                                     limits of their own */
     size_t proxy_count;
@@ -66,9 +67,10 @@ typedef struct tw_limits {
     tw_bucket_t *keys; /* owned; one per key */
     size_t key_count;
     _Atomic uint64_t publishes_in_flight;
+    _Atomic uint64_t handshakes;
     /* what was refused, by limit */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
-        refused_in_flight;
+        refused_in_flight, refused_handshakes;
 } tw_limits_t;
 
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);
@@ -114,5 +116,9 @@ unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key);
 /** A publish begins (false: too many are under way, counted) and ends. */
 bool tw_limits_begin_publish(tw_limits_t *limits);
 void tw_limits_end_publish(tw_limits_t *limits);
+
+/** A TLS handshake begins (false: too many are under way, counted) and ends, however it does. */
+bool tw_limits_begin_handshake(tw_limits_t *limits);
+void tw_limits_end_handshake(tw_limits_t *limits);
 
 #endif

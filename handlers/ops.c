@@ -74,8 +74,10 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         const char *labels;
         uint64_t value;
     } rows[] = {
-        {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections},
+        {"limit=\"connections\"",
+         gateway->connections_refused - limits->refused_connections - limits->refused_handshakes},
         {"limit=\"connections_per_address\"", limits->refused_connections},
+        {"limit=\"handshakes\"", limits->refused_handshakes},
         {"limit=\"streams_per_address\"", limits->refused_streams},
         {"limit=\"auth_failures\"", limits->refused_failures},
         {"limit=\"publish_rate\"", limits->refused_publishes},
@@ -131,6 +133,8 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
                 tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum.closes[i]);
     write_latency(out, &sum);
     write_refusals(out, gateway);
+    write_row(out, "tideway_tls_handshakes", "", TW_GAUGE, "TLS handshakes under way.",
+              gateway->limits.handshakes);
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
               hub->index.topic_count);
     write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", hub->kept_events);

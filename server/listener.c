@@ -98,7 +98,8 @@ static void on_pause_over(uv_timer_t *timer)
     poll_all(timer->data, true);
 }
 
-/* To the worker, if the client may have one connection more; trusted proxies may. */
+/* To the worker, if the client may have one connection more (trusted proxies may) and the node one
+ * handshake. */
 static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const struct sockaddr *peer)
 {
     tw_limits_t *limits = listener->config->limits;
@@ -111,6 +112,12 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
             refuse(listener, fd, "an address has TIDEWAY_MAX_CONNECTIONS_PER_IP connections");
             return;
         }
+    }
+    if (listener->config->tls && !tw_limits_begin_handshake(limits)) {
+        if (client != NULL)
+            tw_limits_remove_connection(limits, client);
+        refuse(listener, fd, "TIDEWAY_MAX_HANDSHAKES are under way");
+        return;
     }
     tw_worker_give(worker, fd, client);
 }

@@ -16,6 +16,7 @@ typedef struct tw_listener_config {
     tw_worker_t *const *workers;
     uint32_t worker_count;
     tw_limits_t *limits;
+    bool tls;                  /* each connection begins with a handshake */
     uint64_t connections_max;  /* beyond it new ones are closed at once */
     _Atomic uint64_t *refused; /* counts them */
 } tw_listener_config_t;

@@ -149,6 +149,7 @@ static bool set_up_limits(tw_process_t *process, const char **problem)
                                                             ? options->publish_burst
                                                             : options->publish_rate,
                                        .publishes_in_flight = options->max_publishes_in_flight,
+                                       .handshakes = options->max_handshakes,
                                        .proxies = process->proxies,
                                        .proxy_count = proxy_count};
     tw_limits_init(&process->gateway.limits, &config, process->gateway.auth.count);
@@ -230,13 +231,13 @@ static void set_up_http(tw_process_t *process)
 
 static void start_workers(tw_process_t *process)
 {
-    process->worker_config = (tw_worker_config_t){
-        .gateway = &process->gateway,
-        .http = &process->http,
-        .tls = process->tls,
-        .heartbeat_ms = process->options.heartbeat_ms,
-        .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS,
-        .connection_age_max_ms = process->options.max_connection_age_ms};
+    process->worker_config =
+        (tw_worker_config_t){.gateway = &process->gateway,
+                             .http = &process->http,
+                             .tls = process->tls,
+                             .heartbeat_ms = process->options.heartbeat_ms,
+                             .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS,
+                             .connection_age_max_ms = process->options.max_connection_age_ms};
     for (uint32_t i = 0; i < process->worker_count; ++i)
         process->workers[i] = tw_worker_create(&process->worker_config, i);
 }
@@ -260,6 +261,7 @@ static bool open_doors(tw_process_t *process, char *error, size_t error_size)
     process->listener_config =
         (tw_listener_config_t){.workers = process->workers,
                                .worker_count = process->worker_count,
+                               .tls = process->tls != NULL,
                                .connections_max = options->max_connections,
                                .limits = &process->gateway.limits,
                                .refused = &process->gateway.connections_refused};

@@ -19,6 +19,7 @@
 #include "runtime/log.h"
 #include "runtime/loop_watch.h"
 #include "runtime/memory.h"
+#include "server/handshakes.h"
 
 /* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
  * comment. */
@@ -38,6 +39,7 @@ struct tw_worker {
     tw_worker_context_t http;
     tw_fanout_t fanout;
     h2o_accept_ctx_t accept;
+    tw_handshakes_t handshakes;
     uv_timer_t heartbeat;
     uv_timer_t drain;
     uv_timer_t age;
@@ -92,6 +94,7 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     worker->http.gateway = config->gateway;
     worker->http.fanout = &worker->fanout;
     worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
+    tw_handshakes_init(&worker->handshakes, &worker->accept, config->tls, &config->gateway->limits);
     uv_timer_init(&worker->loop, &worker->heartbeat);
     worker->heartbeat.data = worker;
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
@@ -154,14 +157,17 @@ static void on_given(void *owner, void *data)
     uv_tcp_init(&worker->loop, &socket->tcp);
     if (worker->stopping || uv_tcp_open(&socket->tcp, socket->fd) != 0) {
         close(socket->fd);
+        if (worker->config->tls != NULL)
+            tw_limits_end_handshake(&worker->config->gateway->limits);
         uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }
     set_socket_options(worker, socket->fd);
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&socket->tcp, on_socket_closed);
     if (worker->config->tls != NULL)
-        worker->accept.ssl_ctx = tw_tls_store_context(worker->config->tls);
-    h2o_accept(&worker->accept, sock);
+        tw_handshakes_add(&worker->handshakes, sock);
+    else
+        h2o_accept(&worker->accept, sock);
 }
 
 void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
@@ -260,6 +266,7 @@ static void on_stop(void *owner, void *data)
 
     (void)owner;
     worker->stopping = true;
+    tw_handshakes_refuse(&worker->handshakes);
     worker->stop_by_ms = (int64_t)(uv_now(&worker->loop) + order->ms);
     h2o_context_request_shutdown(&worker->http.super);
     uv_timer_start(&worker->drain, on_stop_step, 0, 20);
@@ -285,6 +292,7 @@ void tw_worker_destroy(tw_worker_t *worker)
     uv_close((uv_handle_t *)&worker->drain, NULL);
     uv_close((uv_handle_t *)&worker->age, NULL);
     tw_loop_watch_close(&worker->watch);
+    tw_handshakes_close(&worker->handshakes);
     /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
      * by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))

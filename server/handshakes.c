@@ -1,0 +1,128 @@
+#include "server/handshakes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <h2o/http1.h>
+#include <h2o/http2.h>
+
+#include "runtime/memory.h"
+
+/* Two milliseconds of signing, at most, between two looks at the streams. */
+#define BEGUN_PER_TURN 4
+
+struct tw_handshake {
+    tw_handshakes_t *all;
+    h2o_socket_t *socket; /* owned */
+    struct timeval connected_at;
+    h2o_timeout_entry_t timeout;
+    bool waits; /* in the line */
+    TAILQ_ENTRY(tw_handshake) waiting;
+};
+
+/* Frees the handshake; the socket is the caller's again. */
+static h2o_socket_t *end(tw_handshake_t *handshake)
+{
+    tw_handshakes_t *all = handshake->all;
+    h2o_socket_t *socket = handshake->socket;
+
+    if (handshake->waits)
+        TAILQ_REMOVE(&all->waiting, handshake, waiting);
+    if (TAILQ_EMPTY(&all->waiting))
+        uv_idle_stop(&all->turn);
+    h2o_timeout_unlink(&handshake->timeout);
+    tw_limits_end_handshake(all->limits);
+    socket->data = NULL;
+    free(handshake);
+    return socket;
+}
+
+static void on_timeout(h2o_timeout_entry_t *entry)
+{
+    tw_handshake_t *handshake = H2O_STRUCT_FROM_MEMBER(tw_handshake_t, timeout, entry);
+    h2o_socket_close(end(handshake));
+}
+
+static bool speaks_http2(h2o_socket_t *socket)
+{
+    h2o_iovec_t chosen = h2o_socket_ssl_get_selected_protocol(socket);
+
+    for (const h2o_iovec_t *name = h2o_http2_alpn_protocols; name->len != 0; ++name)
+        if (h2o_memis(chosen.base, chosen.len, name->base, name->len))
+            return true;
+    return false;
+}
+
+static void on_complete(h2o_socket_t *socket, const char *error)
+{
+    tw_handshake_t *handshake = socket->data;
+    h2o_accept_ctx_t *accept = handshake->all->accept;
+    struct timeval connected_at = handshake->connected_at;
+
+    end(handshake);
+    if (error != NULL)
+        h2o_socket_close(socket);
+    else if (speaks_http2(socket))
+        h2o_http2_accept(accept, socket, connected_at);
+    else
+        h2o_http1_accept(accept, socket, connected_at);
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    tw_handshakes_t *handshakes = idle->data;
+
+    for (int i = 0; i < BEGUN_PER_TURN && !TAILQ_EMPTY(&handshakes->waiting); ++i) {
+        tw_handshake_t *first = TAILQ_FIRST(&handshakes->waiting);
+        TAILQ_REMOVE(&handshakes->waiting, first, waiting);
+        first->waits = false;
+        h2o_socket_ssl_handshake(first->socket, tw_tls_store_context(handshakes->tls), NULL,
+                                 on_complete);
+    }
+    if (TAILQ_EMPTY(&handshakes->waiting))
+        uv_idle_stop(idle);
+}
+
+void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, tw_tls_store_t *tls,
+                        tw_limits_t *limits)
+{
+    *handshakes = (tw_handshakes_t){.accept = accept, .tls = tls, .limits = limits};
+    TAILQ_INIT(&handshakes->waiting);
+    uv_idle_init(accept->ctx->loop, &handshakes->turn);
+    handshakes->turn.data = handshakes;
+}
+
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket)
+{
+    h2o_context_t *context = handshakes->accept->ctx;
+
+    if (handshakes->closing) {
+        tw_limits_end_handshake(handshakes->limits);
+        h2o_socket_close(socket);
+        return;
+    }
+    tw_handshake_t *handshake = tw_alloc(sizeof(*handshake));
+    handshake->all = handshakes;
+    handshake->socket = socket;
+    handshake->connected_at = *h2o_get_timestamp(context, NULL, NULL);
+    handshake->timeout.cb = on_timeout;
+    h2o_timeout_link(context->loop, &context->handshake_timeout, &handshake->timeout);
+    socket->data = handshake;
+    handshake->waits = true;
+    TAILQ_INSERT_TAIL(&handshakes->waiting, handshake, waiting);
+    uv_idle_start(&handshakes->turn, on_turn);
+}
+
+void tw_handshakes_refuse(tw_handshakes_t *handshakes)
+{
+    handshakes->closing = true;
+    while (!TAILQ_EMPTY(&handshakes->waiting))
+        h2o_socket_close(end(TAILQ_FIRST(&handshakes->waiting)));
+}
+
+void tw_handshakes_close(tw_handshakes_t *handshakes)
+{
+    assert(TAILQ_EMPTY(&handshakes->waiting));
+    uv_close((uv_handle_t *)&handshakes->turn, NULL);
+}

@@ -1,0 +1,45 @@
+/**
+ * The TLS handshakes of one worker.
+ *
+ * A handshake costs about a thousand deliveries, and anyone may ask for one: they wait in a line,
+ * and each turn of the loop begins a few, so that a flood of them does not hold up streams. One
+ * that takes longer than the context's handshake timeout, its time in the line included, is closed.
+ * Belongs to the worker's loop.
+ */
+#ifndef TW_SERVER_HANDSHAKES_H
+#define TW_SERVER_HANDSHAKES_H
+
+#include <sys/queue.h>
+
+#include <h2o.h>
+
+#include "handlers/limits.h"
+#include "tls/server_context.h"
+
+typedef struct tw_handshake tw_handshake_t;
+
+typedef struct tw_handshakes {
+    h2o_accept_ctx_t *accept; /* borrowed */
+    tw_tls_store_t *tls;      /* borrowed */
+    tw_limits_t *limits;      /* borrowed: each handshake that ends is let go there */
+    uv_idle_t turn;           /* runs while somebody waits */
+    bool closing;
+    TAILQ_HEAD(tw_handshake_line, tw_handshake) waiting;
+} tw_handshakes_t;
+
+void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, tw_tls_store_t *tls,
+                        tw_limits_t *limits);
+
+/**
+ * Takes a connected socket, for which tw_limits_begin_handshake() has been called: it becomes an
+ * HTTP connection, or is closed. No callback runs before this returns.
+ */
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket);
+
+/** Closes those that wait, and from now on every new one. */
+void tw_handshakes_refuse(tw_handshakes_t *handshakes);
+
+/** Closes the loop handle; nobody waits any more. */
+void tw_handshakes_close(tw_handshakes_t *handshakes);
+
+#endif
