@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "runtime/clock.h"
+#include "runtime/event.h"
 #include "runtime/log.h"
 
 #define SWEEP_MS 1000
@@ -117,11 +118,26 @@ static void on_signal(uv_signal_t *handle, int signum)
     }
 }
 
+static void trim(tw_control_t *control)
+{
+    const tw_hub_t *hub = control->gateway->hub;
+    tw_load_t load = {.streams = atomic_load(&hub->streams), .event_bytes = tw_event_live_bytes()};
+
+    for (uint32_t i = 0; i < control->worker_count; ++i) {
+        load.connections += tw_worker_connections(control->workers[i]);
+        load.deliveries +=
+            atomic_load_explicit(&hub->fanouts[i]->counters.deliveries, memory_order_relaxed);
+    }
+    if (uv_resident_set_memory(&load.resident_bytes) == 0)
+        tw_trim_look(&control->trim, &load);
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
-    const tw_control_t *control = timer->data;
+    tw_control_t *control = timer->data;
     tw_hub_sweep(control->gateway->hub);
     tw_limits_sweep(&control->gateway->limits);
+    trim(control);
 }
 
 void tw_control_start(tw_control_t *control)

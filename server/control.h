@@ -13,6 +13,7 @@
 #include "handlers/gateway.h"
 #include "server/listener.h"
 #include "server/ops.h"
+#include "server/trim.h"
 #include "server/worker.h"
 #include "tls/reload.h"
 
@@ -31,6 +32,7 @@ typedef struct tw_control {
     uv_timer_t sweep;
     uv_timer_t step;
     tw_loop_watch_t watch;
+    tw_trim_t trim;
     int64_t drain_ends_ms;
     int64_t closing_ends_ms;
     int stage;

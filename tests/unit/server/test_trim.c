@@ -1,0 +1,82 @@
+/* When memory is given back. */
+#include "server/trim.h"
+#include "tests/support/cmocka_test.h"
+
+#define MB ((size_t)1 << 20)
+
+static void test_trim__comes_when_a_crowd_has_left(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
+    tw_load_t load = {.connections = 10000};
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load));
+    load.connections = 6000;
+    assert_false(tw_trim_look(&trim, &load));
+    load.connections = 4000;
+    assert_true(tw_trim_look(&trim, &load));
+    assert_false(tw_trim_look(&trim, &load)); /* what is left is the new measure */
+    load.connections = 1000;
+    assert_true(tw_trim_look(&trim, &load));
+}
+
+static void test_trim__does_not_come_for_a_few(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
+    tw_load_t load = {.connections = 100};
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load));
+    load.connections = 0;
+    assert_false(tw_trim_look(&trim, &load));
+}
+
+static void test_trim__counts_streams_and_events(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
+    tw_load_t load = {.streams = 100000, .event_bytes = 100 * MB};
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load));
+    load.event_bytes = 0;
+    load.streams = 50000;
+    assert_true(tw_trim_look(&trim, &load));
+    load.streams = 20000;
+    assert_true(tw_trim_look(&trim, &load));
+}
+
+static void test_trim__comes_once_when_an_idle_gateway_is_fat(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = 10 * MB};
+    tw_load_t load = {.resident_bytes = 20 * MB};
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load)); /* it may still grow */
+    assert_true(tw_trim_look(&trim, &load));
+    load.resident_bytes = trim.trimmed_bytes;
+    assert_false(tw_trim_look(&trim, &load));
+}
+
+static void test_trim__leaves_a_busy_gateway_its_buffers(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = 10 * MB};
+    tw_load_t load = {.resident_bytes = 20 * MB};
+    (void)state;
+
+    for (int i = 0; i < 10; ++i) {
+        ++load.deliveries;
+        assert_false(tw_trim_look(&trim, &load));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trim__comes_when_a_crowd_has_left),
+        cmocka_unit_test(test_trim__does_not_come_for_a_few),
+        cmocka_unit_test(test_trim__counts_streams_and_events),
+        cmocka_unit_test(test_trim__comes_once_when_an_idle_gateway_is_fat),
+        cmocka_unit_test(test_trim__leaves_a_busy_gateway_its_buffers),
+    };
+    return cmocka_run_group_tests_name("trim", tests, NULL, NULL);
+}
