@@ -78,8 +78,10 @@ class Connection:
 
     ALPN = "http/1.1"
 
-    def __init__(self, port, tls=False, receive_buffer=None, host="127.0.0.1"):
+    def __init__(self, port, tls=False, receive_buffer=None, host="127.0.0.1", source=None):
         self.tcp = socket.socket()
+        if source:
+            self.tcp.bind((source, 0))
         if receive_buffer:
             self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.tcp.connect((host, port))
@@ -140,8 +142,8 @@ class Connection:
 class Http2(Connection):
     ALPN = "h2"
 
-    def __init__(self, port, tls=False, receive_buffer=None, handshake=True, **own_settings):
-        super().__init__(port, tls, receive_buffer)
+    def __init__(self, port, tls=False, receive_buffer=None, handshake=True, source=None, **own_settings):
+        super().__init__(port, tls, receive_buffer, source=source)
         self.ended = False
         self.server_settings = {}
         if handshake:

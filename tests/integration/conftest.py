@@ -1,8 +1,11 @@
-"""Fixtures: running gateways. See tideway.py for what they can do."""
+"""What pytest needs to know of these tests; their fixtures are in fixtures.py."""
 
 import pytest
 
 import tideway
+from fixtures import certificate, gateway, start_gateway
+
+__all__ = ["certificate", "gateway", "start_gateway"]
 
 
 def pytest_configure(config):
@@ -17,40 +20,6 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="too much for a build with sanitizers"))
 
 
-@pytest.fixture
-def start_gateway():
-    """A function that starts a gateway with options; all are stopped and checked after the test."""
-    started = []
-
-    def start(ready=True, **options):
-        gateway = tideway.Gateway(**options)
-        started.append(gateway)
-        return gateway.wait_ready() if ready else gateway
-
-    yield start
-    failures = []
-    for gateway in started:
-        if gateway.stopped:
-            continue
-        try:
-            gateway.stop()
-        except AssertionError as failure:
-            failures.append(str(failure))
-    assert not failures, "\n".join(failures)
-
-
-@pytest.fixture
-def gateway(start_gateway):
-    """A gateway with two workers and defaults otherwise."""
-    return start_gateway()
-
-
 @pytest.fixture(params=["h2", "h1"])
 def protocol(request):
     return request.param
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """A pair for localhost: (certificate path, key path)."""
-    return tideway.make_certificate(tmp_path)

@@ -1,0 +1,138 @@
+"""One attacker process against the gateway while 1,000 honest streams on another connection get their events.
+
+Under each attack the honest streams lose nothing, and afterwards the gateway's memory is what it was.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import table
+import tideway
+from tideway import wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+LOAD = pathlib.Path(os.environ.get("TIDEWAY_LOAD", pathlib.Path(tideway.BINARY).parent / "bench" / "tw-load"))
+FULL = os.environ.get("TIDEWAY_FULL") == "1"
+TIME_LIMITS = os.environ.get("TIDEWAY_TIME_LIMITS") == "1"
+SECONDS, SCALE = (20, 5) if FULL else (2, 1)
+STREAMS, TOPICS, RATE = 1000, 10, 100
+P99_MS_MAX = 100
+CALM_S = 20  # in which memory comes back after an attack
+RSS_GROWTH_MAX = 1.1
+
+ATTACKS = ["rapid reset", "made you reset", "ping flood", "settings flood", "continuation flood", "header bomb",
+           "window zero", "unread socket", "slow headers", "slow body", "empty frames", "half handshakes",
+           "wrong keys"]
+# What malloc and tables never give back is what they needed once, by these.
+WARM_UP = ["rapid reset", "wrong keys", "half handshakes"]
+
+
+def rss_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Peak:
+    """The largest resident memory while a block runs."""
+
+    def __init__(self, pid):
+        self.pid, self.bytes, self._over = pid, 0, threading.Event()
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self):
+        while not self._over.wait(0.05):
+            self.bytes = max(self.bytes, rss_bytes(self.pid))
+
+
+class Honest:
+    """1,000 streams on one connection and their publisher, with every delivery checked: tw-load."""
+
+    def __init__(self, gateway, seconds):
+        self.process = subprocess.Popen(
+            [str(LOAD), f"--connect=127.0.0.1:{gateway.port}", f"--key={gateway.key}", "--connections=1",
+             f"--streams={STREAMS}", f"--topics={TOPICS}", f"--rate={RATE}", "--warmup-ms=0",
+             f"--duration-ms={int(seconds * 1000)}", "--deadline-ms=120000"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def report(self):
+        output, _ = self.process.communicate(timeout=150)
+        assert output, "tw-load could not run"
+        return json.loads(output)
+
+
+def honest_run(gateway, seconds):
+    report = Honest(gateway, seconds).report()
+    assert report["verification"]["clean"], report["verification"]
+    return report
+
+
+def run_attacker(gateway, attack, seconds=SECONDS):
+    done = subprocess.run([sys.executable, str(HERE / "attacker.py"), attack, str(gateway.port), str(seconds),
+                           str(SCALE)], capture_output=True, text=True, timeout=SECONDS + 90, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def warm_gateway():
+    """One gateway for all attacks, whose memory has seen load and crowds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 25000)), hard))
+    gateway = tideway.Gateway(log_level="info").wait_ready()
+    honest_run(gateway, 1)
+    for attack in WARM_UP:
+        run_attacker(gateway, attack, 1)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks__honest_streams_lose_nothing_and_memory_comes_back(warm_gateway, attack):
+    gateway, pid = warm_gateway, warm_gateway.process.pid
+    wait_until(lambda: gateway.metrics()["tideway_connections"] == 0, "the gateway to be alone")
+    before, cpu, start = rss_bytes(pid), cpu_seconds(pid), time.monotonic()
+    with Peak(pid) as peak:
+        honest = Honest(gateway, SECONDS + 0.5)
+        wait_until(lambda: gateway.metrics()["tideway_streams"] >= STREAMS, "the honest streams")
+        attacker = run_attacker(gateway, attack)
+        report = honest.report()
+    cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - start)
+    p99_ms = report["delivery"]["latency_us"]["p99"] / 1000
+    calm = time.monotonic() + CALM_S
+    while rss_bytes(pid) > RSS_GROWTH_MAX * before and time.monotonic() < calm:
+        time.sleep(0.05)
+    after = rss_bytes(pid)
+    table.add("attacks", {
+        "attack": attack, "sent": attacker["sent"], "connections": attacker["connections"],
+        "turned away": attacker["refused"], "honest deliveries": report["delivery"]["count"],
+        "lost": report["verification"]["lost"], "p50 ms": report["delivery"]["latency_us"]["p50"] / 1000,
+        "p99 ms": p99_ms, "cores": cores, "MB before": before / 1e6, "MB peak": peak.bytes / 1e6,
+        "MB after": after / 1e6})
+    assert attacker["sent"] > 0
+    assert report["verification"]["clean"], report["verification"]
+    assert report["delivery"]["count"] == RATE * (SECONDS + 0.5) * STREAMS / TOPICS
+    assert after <= RSS_GROWTH_MAX * before
+    assert p99_ms < P99_MS_MAX or not TIME_LIMITS
