@@ -84,6 +84,7 @@ static void on_ending(uv_timer_t *timer)
 static void end_when_idle(tw_redis_node_t *node)
 {
     tw_mailbox_run(&node->control.mailbox);
+    tw_redis_publishing_turn(node); /* no turn will do it: what was asked last is answered, too */
     if (node->walking || node->publishes_open > 0 || node->openings_open > 0 ||
         node->peer_reads > 0) {
         uv_timer_start(&node->pulse, on_ending, 1, 0);

@@ -1,6 +1,7 @@
 #include "runtime/redis/codec.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 #define HEAD_MAX 160
 #define TOPICS_MAX 4096
 #define ID_PREFIX (sizeof("id: ") - 1)
-#define TYPE_PREFIX (sizeof("\nevent: ") - 1)
+#define TYPE_PREFIX "event: "
+#define END_LEN 2 /* of the last field's line, and the empty one */
 
 char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
                           size_t *len)
@@ -33,6 +35,25 @@ char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t orig
     return body;
 }
 
+/* Whether `bytes` begin with the prefix, then len bytes without a line's end, then one. */
+static bool is_field(const char *bytes, const char *prefix, size_t prefix_len, size_t len)
+{
+    const char *value = bytes + prefix_len;
+    return memcmp(bytes, prefix, prefix_len) == 0 && value[len] == '\n' &&
+           memchr(value, '\n', len) == NULL && memchr(value, '\r', len) == NULL;
+}
+
+/* Whether the frame is one, as far as others can tell: its fields where the head says, and an end.
+ */
+static bool is_frame(const tw_redis_body_t *body)
+{
+    const char *type = body->frame + ID_PREFIX + body->id_len + 1;
+    return is_field(body->frame, "id: ", ID_PREFIX, body->id_len) &&
+           (body->type_len == 0 ||
+            is_field(type, TYPE_PREFIX, sizeof(TYPE_PREFIX) - 1, body->type_len)) &&
+           memcmp(body->frame + body->frame_len - 2, "\n\n", 2) == 0;
+}
+
 int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len)
 {
     char head[HEAD_MAX];
@@ -50,7 +71,8 @@ int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len)
                &type_len) != 7)
         return -1;
     size_t left = len - head_len - 1;
-    size_t least = ID_PREFIX + (size_t)id_len + (type_len > 0 ? TYPE_PREFIX + (size_t)type_len : 0);
+    size_t least = ID_PREFIX + (size_t)id_len + END_LEN +
+                   (type_len > 0 ? sizeof(TYPE_PREFIX) + (size_t)type_len : 0);
     if (body->topics_len == 0 || id_len == 0 || body->topics_len > left ||
         least > left - body->topics_len)
         return -1;
@@ -59,7 +81,7 @@ int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len)
     body->frame_len = left - body->topics_len;
     body->id_len = id_len;
     body->type_len = type_len;
-    return 0;
+    return is_frame(body) ? 0 : -1;
 }
 
 tw_event_t *tw_redis_body_event(const tw_redis_body_t *body)
@@ -75,7 +97,7 @@ tw_event_t *tw_redis_body_event(const tw_redis_body_t *body)
             .topics = &topics,
             .id = id,
             .id_len = body->id_len,
-            .type = body->type_len > 0 ? id + body->id_len + TYPE_PREFIX : NULL,
+            .type = body->type_len > 0 ? id + body->id_len + sizeof(TYPE_PREFIX) : NULL,
             .type_len = body->type_len,
             .published_at_ms = body->published_at_ms,
             .frame = body->frame,

@@ -301,7 +301,7 @@ static void on_close_sent(const redisReply *sent, void *data)
 
     /* The oldest question that nobody got has been shown to be one without an owner. */
     if (sent == NULL || sent->type != REDIS_REPLY_ARRAY || sent->elements != 2 ||
-        sent->element[0]->integer != 0)
+        sent->element[0]->integer != 0 || sent->element[1]->type != REDIS_REPLY_STRING)
         return;
     uint64_t token = strtoull(sent->element[1]->str, NULL, 10);
     for (call = TAILQ_FIRST(&node->calls); call != NULL; call = TAILQ_NEXT(call, link)) {

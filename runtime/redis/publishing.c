@@ -164,7 +164,8 @@ static int read_reply(tw_redis_publish_t *publish, const redisReply *reply)
     tw_redis_node_t *node = publish->node;
     const tw_event_t *event = publish->event;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + (size_t)event->topic_count)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + (size_t)event->topic_count ||
+        reply->element[0]->type != REDIS_REPLY_STRING)
         return -1;
     publish->position =
         (tw_position_t){.epoch = node->epoch, .seq = strtoull(reply->element[0]->str, NULL, 10)};

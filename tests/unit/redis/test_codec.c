@@ -98,6 +98,29 @@ static void test_body__refuses_what_is_none(void **state)
     }
 }
 
+/* Whoever may publish in this Redis could write it; a subscriber would read other fields than the
+ * gateway. */
+static void test_body__refuses_a_frame_that_does_not_say_what_its_head_says(void **state)
+{
+    static const char *const bodies[] = {
+        "1 2 3 4 1 1 0\ntdata: x\n\n",
+        "1 2 3 4 1 1 0\ntid: ab\ndata: x\n\n",
+        "1 2 3 4 1 9 0\ntid: a\ndata: x\n\n",
+        "1 2 3 4 1 9 0\ntid: a\rdata: x\n\n",
+        "1 2 3 4 1 1 2\ntid: a\ndata: xyz\n\n",
+        "1 2 3 4 1 1 2\ntid: a\nevent: xyz\ndata: xyz\n\n",
+        "1 2 3 4 1 1 0\ntid: a\ndata: x\n",
+        "1 2 3 4 1 1 0\ntid: a\ndata: x",
+        "1 2 3 4 1 1 0\ntid: a\n",
+    };
+    static const char good[] = "1 2 3 4 1 1 2\ntid: a\nevent: xy\ndata: x\n\n";
+    tw_redis_body_t body;
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); ++i)
+        assert_int_equal(tw_redis_body_read(&body, bodies[i], strlen(bodies[i])), -1);
+    assert_int_equal(tw_redis_body_read(&body, good, sizeof(good) - 1), 0);
+}
+
 static void test_body__with_broken_topics_is_no_event(void **state)
 {
     static const char text[] = "1 2 3 4 3 1 0\na bid: x\ndata: \n\n";
@@ -134,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_body__brings_an_event_over_unchanged),
         cmocka_unit_test(test_body__cut_short_is_never_read_beyond_its_end),
         cmocka_unit_test(test_body__refuses_what_is_none),
+        cmocka_unit_test(test_body__refuses_a_frame_that_does_not_say_what_its_head_says),
         cmocka_unit_test(test_body__with_broken_topics_is_no_event),
         cmocka_unit_test(test_number__ends_at_the_first_other_character),
         cmocka_unit_test(test_script__sha_is_that_of_its_text),
