@@ -1,0 +1,154 @@
+/*
+ * What an operator writes: options in environment and arguments, and the small languages in them
+ * (addresses, networks, the URL of Redis). Each line is `NAME=value` for the environment, or a word
+ * of the command line if it begins with `-` or follows such a one. Checked: what is taken is within
+ * its range, what is refused is told in one line, and no line quotes the password of the URL.
+ */
+#include <stdlib.h>
+
+#include "handlers/limits.h"
+#include "runtime/redis/url.h"
+#include "server/listener.h"
+#include "server/options.h"
+#include "tests/fuzz/input.h"
+#include "tests/support/check.h"
+
+#define WORDS_MAX 16
+#define ERROR_BYTES 256
+
+static const char *const variables[] = {
+#define TEXT(field, variable, fallback, help) variable,
+#define CHOICE(field, variable, fallback, choices, help) variable,
+#define NUMBER(field, variable, fallback, min, max, unit, help) variable,
+    TW_OPTION_TABLE(TEXT, CHOICE, NUMBER)
+#undef TEXT
+#undef CHOICE
+#undef NUMBER
+};
+
+static void check_ranges(const tw_options_t *options)
+{
+    /* NOLINTBEGIN(bugprone-redundant-branch-condition): least values of 0 are checked, too */
+#define TEXT(field, variable, fallback, help)                                                      \
+    tw_check(options->field == NULL || options->field[0] != '\0');
+#define CHOICE(field, variable, fallback, choices, help)                                           \
+    tw_check(options->field >= 0 && options->field < 4);
+#define NUMBER(field, variable, fallback, min, max, unit, help)                                    \
+    tw_check(options->field + 1 > (uint64_t)(min) && options->field <= (uint64_t)(max));
+    TW_OPTION_TABLE(TEXT, CHOICE, NUMBER)
+#undef TEXT
+#undef CHOICE
+#undef NUMBER
+    /* NOLINTEND(bugprone-redundant-branch-condition) */
+    tw_check(options->api_keys != NULL && options->listen != NULL);
+    tw_check((options->tls_cert == NULL) == (options->tls_key == NULL));
+}
+
+static void check_line(const char *error)
+{
+    size_t len = strlen(error);
+    tw_check(len > 0 && len < ERROR_BYTES);
+}
+
+static void check_addresses(const char *text)
+{
+    char host[256], port[6];
+    if (tw_listener_split(text, strlen(text), host, port))
+        tw_check(strlen(host) < sizeof(host) && strtoul(port, NULL, 10) <= 65535);
+}
+
+static void check_networks(const char *text)
+{
+    tw_network_t *networks;
+    size_t count, bad_len;
+    const char *bad;
+
+    if (tw_networks_parse(text, &networks, &count, &bad, &bad_len))
+        for (size_t i = 0; i < count; ++i)
+            tw_check(networks[i].bits <= 128);
+    else
+        tw_check(bad >= text && bad_len > 0 && bad + bad_len <= text + strlen(text));
+    free(networks);
+}
+
+static void check_url(const char *text)
+{
+    tw_redis_url_t url;
+    char error[ERROR_BYTES] = "";
+
+    if (tw_redis_url_parse(&url, text, error, sizeof(error)) != 0) {
+        check_line(error);
+        tw_check(strstr(error, "5ecret") == NULL);
+        return;
+    }
+    tw_check(url.endpoint_count >= 1 && url.endpoint_count <= TW_REDIS_ENDPOINTS_MAX);
+    tw_check(url.master_name != NULL || url.endpoint_count == 1);
+    for (size_t i = 0; i < url.endpoint_count; ++i) {
+        char name[TW_REDIS_ENDPOINT_TEXT_MAX];
+        tw_check(url.endpoints[i].port != 0 && url.endpoints[i].host[0] != '\0');
+        tw_redis_endpoint_text(&url.endpoints[i], name, sizeof(name));
+    }
+    tw_redis_url_dispose(&url);
+}
+
+static void read_all(int argc, char *const argv[])
+{
+    tw_options_t options;
+    char error[ERROR_BYTES] = "";
+
+    switch (tw_options_read(&options, argc, argv, error, sizeof(error))) {
+    case TW_OPTIONS_OK:
+        check_ranges(&options);
+        if (options.trusted_proxies != NULL)
+            check_networks(options.trusted_proxies);
+        check_addresses(options.listen);
+        check_url(options.redis_url != NULL ? options.redis_url : "");
+        break;
+    case TW_OPTIONS_BAD:
+        check_line(error);
+        break;
+    case TW_OPTIONS_HELP:
+    case TW_OPTIONS_VERSION:
+        break;
+    }
+}
+
+/* False: nobody's variable, and not to be set for the fuzzer itself. */
+static bool set_variable(const char *line)
+{
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); ++i) {
+        size_t len = strlen(variables[i]);
+        if (strncmp(line, variables[i], len) == 0 && line[len] == '=')
+            return setenv(variables[i], line + len + 1, 1) == 0;
+    }
+    return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    tw_fuzz_input_t input = {data, size};
+    char *argv[WORDS_MAX + 2] = {(char[]){"tideway"}};
+    int argc = 1;
+    bool wants_value = false;
+
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); ++i)
+        unsetenv(variables[i]);
+    while (input.left > 0 && argc <= WORDS_MAX) {
+        tw_fuzz_text_t text = tw_fuzz_until(&input, '\n');
+        char *line = strndup(text.base, text.len);
+        bool is_flag = line[0] == '-';
+        if (!is_flag && !wants_value && set_variable(line)) {
+            free(line);
+            continue;
+        }
+        wants_value = is_flag && strchr(line, '=') == NULL;
+        check_url(line);
+        check_networks(line);
+        check_addresses(line);
+        argv[argc++] = line;
+    }
+    read_all(argc, argv);
+    while (argc > 1)
+        free(argv[--argc]);
+    return 0;
+}
