@@ -9,13 +9,13 @@ import pathlib
 import resource
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 import table
 import tideway
+from process_stats import Peak, cpu_seconds, rss_bytes
 from tideway import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,38 +33,6 @@ ATTACKS = ["rapid reset", "made you reset", "ping flood", "settings flood", "con
            "wrong keys"]
 # What malloc and tables never give back is what they needed once, by these.
 WARM_UP = ["rapid reset", "wrong keys", "half handshakes"]
-
-
-def rss_bytes(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class Peak:
-    """The largest resident memory while a block runs."""
-
-    def __init__(self, pid):
-        self.pid, self.bytes, self._over = pid, 0, threading.Event()
-
-    def __enter__(self):
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self):
-        while not self._over.wait(0.05):
-            self.bytes = max(self.bytes, rss_bytes(self.pid))
 
 
 class Honest:
