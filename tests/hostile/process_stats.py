@@ -3,6 +3,7 @@
 import os
 import pathlib
 import threading
+import time
 
 
 def rss_bytes(pid):
@@ -39,3 +40,16 @@ class Peak:
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def settled_rss_bytes(pid, still_s=2.5, timeout=30):
+    """Resident memory once it has not changed for a while."""
+    deadline, last, since = time.monotonic() + timeout, 0, 0.0
+    while time.monotonic() < deadline:
+        now = rss_bytes(pid)
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > still_s:
+            break
+        time.sleep(0.05)
+    return last

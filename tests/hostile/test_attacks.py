@@ -13,13 +13,13 @@ import time
 
 import pytest
 
+import load
 import table
 import tideway
 from process_stats import Peak, cpu_seconds, rss_bytes
 from tideway import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
-LOAD = pathlib.Path(os.environ.get("TIDEWAY_LOAD", pathlib.Path(tideway.BINARY).parent / "bench" / "tw-load"))
 FULL = os.environ.get("TIDEWAY_FULL") == "1"
 TIME_LIMITS = os.environ.get("TIDEWAY_TIME_LIMITS") == "1"
 SECONDS, SCALE = (20, 5) if FULL else (2, 1)
@@ -35,26 +35,9 @@ ATTACKS = ["rapid reset", "made you reset", "ping flood", "settings flood", "con
 WARM_UP = ["rapid reset", "wrong keys", "half handshakes"]
 
 
-class Honest:
-    """1,000 streams on one connection and their publisher, with every delivery checked: tw-load."""
-
-    def __init__(self, gateway, seconds):
-        self.process = subprocess.Popen(
-            [str(LOAD), f"--connect=127.0.0.1:{gateway.port}", f"--key={gateway.key}", "--connections=1",
-             f"--streams={STREAMS}", f"--topics={TOPICS}", f"--rate={RATE}", "--warmup-ms=0",
-             f"--duration-ms={int(seconds * 1000)}", "--deadline-ms=120000"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def report(self):
-        output, _ = self.process.communicate(timeout=150)
-        assert output, "tw-load could not run"
-        return json.loads(output)
-
-
-def honest_run(gateway, seconds):
-    report = Honest(gateway, seconds).report()
-    assert report["verification"]["clean"], report["verification"]
-    return report
+def honest_load(gateway, seconds):
+    """1,000 streams on one connection, and their publisher."""
+    return load.Load(gateway, seconds, connections=1, streams=STREAMS, topics=TOPICS, rate=RATE)
 
 
 def run_attacker(gateway, attack, seconds=SECONDS):
@@ -70,7 +53,7 @@ def warm_gateway():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 25000)), hard))
     gateway = tideway.Gateway(log_level="info").wait_ready()
-    honest_run(gateway, 1)
+    assert honest_load(gateway, 1).report()["verification"]["clean"]
     for attack in WARM_UP:
         run_attacker(gateway, attack, 1)
     yield gateway
@@ -83,7 +66,7 @@ def test_attacks__honest_streams_lose_nothing_and_memory_comes_back(warm_gateway
     wait_until(lambda: gateway.metrics()["tideway_connections"] == 0, "the gateway to be alone")
     before, cpu, start = rss_bytes(pid), cpu_seconds(pid), time.monotonic()
     with Peak(pid) as peak:
-        honest = Honest(gateway, SECONDS + 0.5)
+        honest = honest_load(gateway, SECONDS + 0.5)
         wait_until(lambda: gateway.metrics()["tideway_streams"] >= STREAMS, "the honest streams")
         attacker = run_attacker(gateway, attack)
         report = honest.report()
