@@ -1,0 +1,185 @@
+"""Every code block of the README and the docs works as it is shown: see blocks.py."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import tideway  # noqa: E402
+from blocks import ROOT, documents, read_blocks, shows  # noqa: E402
+from redis_server import Redis  # noqa: E402
+
+DEADLINE_S = 60
+
+# What is another here than on a reader's machine.
+PROGRAMS = {"./dev ": f"{ROOT}/dev ", "build/tideway": tideway.BINARY}
+ADDRESSES = {"127.0.0.1:8443": "TIDEWAY_LISTEN", "127.0.0.1:9090": "TIDEWAY_OPS_LISTEN",  # and their variables
+             "127.0.0.1:8444": None, "127.0.0.1:9091": None, "127.0.0.1:6379": None, "127.0.0.1:8000": None}
+
+
+class Process:
+    """A block that runs in the background until the page's end."""
+
+    def __init__(self, session, block):
+        self.block = block
+        self.output = ""
+        self.process = subprocess.Popen(["bash", "-ec", session.script(block.text)], start_new_session=True,
+                                        cwd=session.directory, env=session.environment, text=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.output += line
+
+    def end(self):
+        """As Ctrl-C does in a terminal."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+        finally:
+            self.reader.join(DEADLINE_S)
+
+
+class Session:
+    """One page: its blocks run one after the other in one directory; what they export stays."""
+
+    def __init__(self, directory, blocks):
+        self.directory = directory
+        self.background = {}
+        self.output = ""  # of the last block
+        self.addresses = {address: f"127.0.0.1:{tideway.free_port()}" for address in ADDRESSES}
+        self.environment = {name: value for name, value in os.environ.items()
+                            if not name.startswith(("TIDEWAY_", "SSE_"))}
+        self.environment |= {variable: self.addresses[address] for address, variable in ADDRESSES.items() if variable}
+        self.environment["PYTHONUNBUFFERED"] = "1"
+        self.services = []
+        commands = "".join(block.text for block in blocks if block.language in ("sh", "console") and
+                           block.marker != "not run")
+        if "127.0.0.1:6379" in commands:
+            self.services.append(Redis(port=int(self.addresses["127.0.0.1:6379"].split(":")[1])))
+        if "127.0.0.1:8443" in commands and not any(block.argument == "gateway" for block in blocks):
+            self.background["gateway"] = self.start_gateway()
+
+    def start_gateway(self):
+        """For pages that take one for granted: what `./dev run` starts."""
+        environment = {"SSE_PUBLISHER_API_KEYS": "dev-key", "TIDEWAY_DRAIN_MS": "100", **self.environment}
+        gateway = subprocess.Popen([tideway.BINARY], env=environment, stderr=subprocess.DEVNULL)
+        self.services.append(gateway)
+        subprocess.run(["curl", "-sk", "--retry", "50", "--retry-connrefused", "--retry-delay", "0",
+                        self.here("https://127.0.0.1:8443/healthz")], check=True, capture_output=True)
+        return gateway
+
+    def here(self, text):
+        for shown, real in {**PROGRAMS, **self.addresses}.items():
+            text = text.replace(shown, real)
+        # python3 -m http.server takes the port as an argument of its own.
+        return text.replace(" 8000", " " + self.addresses["127.0.0.1:8000"].split(":")[1])
+
+    def shown(self, text):
+        for shown, real in self.addresses.items():
+            text = text.replace(real, shown)
+        return text
+
+    def script(self, commands):
+        """With what the blocks before exported."""
+        return f"[ ! -f .exports ] || . ./.exports\n{self.here(commands)}\n"
+
+    def run(self, commands, place):
+        result = subprocess.run(["bash", "-euo", "pipefail", "-c", self.script(commands) + "export -p >.exports"],
+                                cwd=self.directory, env=self.environment,
+                                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, timeout=DEADLINE_S)
+        self.output = self.shown(result.stdout)
+        assert result.returncode == 0, f"{place}: ended with {result.returncode}:\n{self.output}"
+
+    def expect(self, expected, name, place):
+        def missing():
+            output = self.shown(self.background[name].output) if name else self.output
+            return shows(output, expected)
+        try:
+            tideway.wait_until(lambda: missing() is None or not name, "the output")
+        except AssertionError:
+            pass
+        output = self.shown(self.background[name].output) if name else self.output
+        assert missing() is None, f"{place}: {missing()!r} is not in the output:\n{output}"
+
+    def start(self, block):
+        process = self.background[block.argument] = Process(self, block)
+
+        def there():
+            assert process.process.poll() is None or block.until in process.output, \
+                f"{block.place}: ended:\n{process.output}"
+            return block.until in process.output
+        tideway.wait_until(there, f"{block.until!r} of {block.place}", DEADLINE_S)
+
+    def end(self):
+        for process in reversed(list(self.background.values())):
+            if isinstance(process, Process):
+                process.end()
+        for service in self.services:
+            if isinstance(service, Redis):
+                service.close()
+            else:
+                service.terminate()
+                assert service.wait(DEADLINE_S) == 0
+
+
+def run_console(session, block):
+    command, expected = None, ""
+    for line in [*block.text.splitlines(), "$ true"]:
+        if line.startswith("$ "):
+            if command is not None:
+                session.run(command, block.place)
+                session.expect(expected, None, block.place)
+            command, expected = line[2:], ""
+        elif command is not None and command.endswith("\\"):
+            command = f"{command[:-1]}{line.strip()}"
+        else:
+            expected += line + "\n"
+
+
+def run_block(session, block):
+    if block.marker == "not run":
+        return
+    if block.marker == "output":
+        session.expect(block.text, block.argument, block.place)
+    elif block.marker == "in background":
+        session.start(block)
+    elif block.marker == "file":
+        path = session.directory / block.argument
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(session.here(block.text))
+    elif block.language == "sh":
+        session.run(block.text, block.place)
+    elif block.language == "console":
+        run_console(session, block)
+    elif block.language == "json":
+        json.loads(block.text)
+    elif block.language == "js":
+        subprocess.run([shutil.which("node"), "--check", "--input-type=module", "-"], input=block.text, text=True,
+                       check=True)
+
+
+@pytest.mark.parametrize("page", documents(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_docs__blocks_of(page, tmp_path):
+    blocks = read_blocks(page)
+    session = Session(tmp_path, blocks)
+    try:
+        for block in blocks:
+            run_block(session, block)
+    finally:
+        session.end()
