@@ -18,7 +18,8 @@ class Parser:
         self.events = []
         self.comments = []
         self.retry_ms = None
-        self.last_id = ""
+        self.last_id = ""  # of the last block that has ended
+        self._id = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._buffer = ""
         self._after_cr = False
@@ -53,11 +54,12 @@ class Parser:
         elif field == "data":
             self._data.append(value)
         elif field == "id" and "\0" not in value:
-            self.last_id = value
+            self._id = value
         elif field == "retry" and value.isascii() and value.isdigit():
             self.retry_ms = int(value)
 
     def _dispatch(self):
+        self.last_id = self._id
         if self._data:
             self.events.append(Event(self.last_id, self._event or "message", "\n".join(self._data)))
         self._event, self._data = "", []
