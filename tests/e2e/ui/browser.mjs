@@ -17,10 +17,11 @@ export const THEMES = ["light", "dark"];
 export const DESKTOP = { width: 1360, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
-export function launch() {
+export function launch(options = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    ...options,
   });
 }
 

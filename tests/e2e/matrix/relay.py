@@ -1,0 +1,89 @@
+"""A TCP relay between a client and gateways: cuts connections, refuses them, and moves on to the
+next gateway with each cut. With a certificate it ends TLS, and then speaks HTTP/2 or nothing."""
+
+import asyncio
+import ssl
+import threading
+import time
+
+from clients import client_tls
+
+
+class Relay:
+    """`targets` are (host, port); `certificate` is a pair of paths, or None to pass TLS through."""
+
+    _loop = None
+
+    def __init__(self, targets, certificate=None):
+        self.targets = targets
+        self.cuts = 0
+        self.accepted = 0
+        self.refused_at = []  # seconds, by time.monotonic()
+        self._refusing = False
+        self._writers = set()
+        self._certificate = certificate
+        self._server = self._run(self._listen())
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    @classmethod
+    def _run(cls, coroutine):
+        if cls._loop is None:
+            cls._loop = asyncio.new_event_loop()
+            threading.Thread(target=cls._loop.run_forever, daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(coroutine, cls._loop).result()
+
+    async def _listen(self):
+        context = None
+        if self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self._certificate)
+            context.set_alpn_protocols(["h2"])
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+
+    async def _serve(self, reader, writer):
+        if self._refusing:
+            self.refused_at.append(time.monotonic())
+            writer.transport.abort()
+            return
+        if self._certificate:
+            protocol = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+            if protocol != "h2":
+                writer.transport.abort()
+                return
+        host, port = self.targets[self.cuts % len(self.targets)]
+        context = client_tls() if self._certificate else None
+        there_reader, there = await asyncio.open_connection(host, port, ssl=context)
+        self.accepted += 1
+        self._writers |= {writer, there}
+        await asyncio.gather(self._pump(reader, there), self._pump(there_reader, writer))
+        self._writers -= {writer, there}
+
+    @staticmethod
+    async def _pump(reader, writer):
+        try:
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+        except (OSError, ssl.SSLError):
+            pass
+        writer.transport.abort()
+
+    async def _cut(self):
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def cut(self, refuse=False):
+        """Ends every connection at once; `refuse`: and every new one, until accept()."""
+        self.cuts += 1
+        self._refusing = refuse
+        self._run(self._cut())
+
+    def accept(self):
+        self._refusing = False
+
+    def close(self):
+        async def close():
+            self._server.close()
+            await self._cut()
+        self._run(close())
