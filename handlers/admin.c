@@ -40,12 +40,29 @@ static bool read_page(h2o_req_t *req, tw_page_query_t *query)
     return true;
 }
 
-static void reply_page(h2o_req_t *req, const tw_pending_t *pending, uint64_t total, json_t *data)
+/* Answers with a page of rows, or with what the status means; takes `data` over. */
+static void answer_page(tw_pending_t *pending, tw_status_t status, uint64_t total, json_t *data)
 {
-    tw_reply_json(req, 200,
-                  json_pack("{s:I,s:I,s:I,s:o}", "page", (json_int_t)pending->page, "pageSize",
-                            (json_int_t)pending->page_size, "total", (json_int_t)total, "data",
-                            data));
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status != TW_OK)
+        tw_reply_status(req, status);
+    else if (req != NULL)
+        tw_reply_json(req, 200,
+                      json_pack("{s:I,s:I,s:I,s:O}", "page", (json_int_t)pending->page, "pageSize",
+                                (json_int_t)pending->page_size, "total", (json_int_t)total, "data",
+                                data));
+    json_decref(data);
+    tw_pending_unref(pending);
+}
+
+/* The request while it waits for a page. */
+static tw_pending_t *await_page(h2o_req_t *req, const tw_page_query_t *query)
+{
+    tw_pending_t *pending = tw_pending_create(req);
+    pending->page = query->page;
+    pending->page_size = query->page_size;
+    return pending;
 }
 
 /* --- topics --- */
@@ -64,18 +81,11 @@ static json_t *topic_json(const tw_topic_row_t *row)
 static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_topic_row_t *rows,
                       size_t count)
 {
-    tw_pending_t *pending = data;
-    h2o_req_t *req = tw_pending_take(pending);
+    json_t *list = json_array();
 
-    if (req != NULL && status != TW_OK) {
-        tw_reply_status(req, status);
-    } else if (req != NULL) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; ++i)
-            json_array_append_new(list, topic_json(&rows[i]));
-        reply_page(req, pending, total, list);
-    }
-    tw_pending_unref(pending);
+    for (size_t i = 0; i < count; ++i)
+        json_array_append_new(list, topic_json(&rows[i]));
+    answer_page(data, status, total, list);
 }
 
 void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none)
@@ -86,11 +96,8 @@ void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none)
     (void)none;
     if (!tw_request_authorized(req) || !read_page(req, &query))
         return;
-    tw_pending_t *pending = tw_pending_create(req);
-    pending->page = query.page;
-    pending->page_size = query.page_size;
     worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, worker->fanout, &query,
-                                               on_topics, pending);
+                                               on_topics, await_page(req, &query));
 }
 
 /* --- connections --- */
@@ -111,18 +118,11 @@ static json_t *connection_json(const tw_connection_row_t *row)
 static void on_connections(void *data, tw_status_t status, uint64_t total,
                            const tw_connection_row_t *rows, size_t count)
 {
-    tw_pending_t *pending = data;
-    h2o_req_t *req = tw_pending_take(pending);
+    json_t *list = json_array();
 
-    if (req != NULL && status != TW_OK) {
-        tw_reply_status(req, status);
-    } else if (req != NULL) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; ++i)
-            json_array_append_new(list, connection_json(&rows[i]));
-        reply_page(req, pending, total, list);
-    }
-    tw_pending_unref(pending);
+    for (size_t i = 0; i < count; ++i)
+        json_array_append_new(list, connection_json(&rows[i]));
+    answer_page(data, status, total, list);
 }
 
 void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none)
@@ -139,14 +139,16 @@ void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none)
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topic.base, topic.len);
         return;
     }
+    /* Ids and topics have an order each; both together could only be found by a scan. */
+    if (topic.len > 0 && query.prefix_len > 0) {
+        tw_reply_error(req, TW_ERROR_CONFLICTING_FILTERS);
+        return;
+    }
     tw_topic_name_t name = tw_topic_name(topic.base, topic.len);
     if (topic.len > 0)
         query.topic = &name;
-    tw_pending_t *pending = tw_pending_create(req);
-    pending->page = query.page;
-    pending->page_size = query.page_size;
-    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, worker->fanout,
-                                                    &query, on_connections, pending);
+    worker->gateway->adapter->ops->list_connections(
+        worker->gateway->adapter, worker->fanout, &query, on_connections, await_page(req, &query));
 }
 
 static void on_closed(void *data, tw_status_t status)

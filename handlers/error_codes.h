@@ -23,6 +23,8 @@
     X(INVALID_PAGE_SIZE, 400, "invalid_page_size", "pageSize must be a positive integer")          \
     X(INVALID_LIMIT, 400, "invalid_limit", "limit must be a positive integer")                     \
     X(INVALID_PREFIX, 400, "invalid_prefix", "prefix is at most 255 bytes of printable ASCII")     \
+    X(CONFLICTING_FILTERS, 400, "conflicting_filters",                                             \
+      "find connections by prefix or by topic, not by both")                                       \
     X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
     X(NOT_FOUND, 404, "not_found", "there is nothing at this path")                                \
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \

@@ -39,7 +39,7 @@ typedef struct tw_page_query {
     uint64_t skip; /* rows to pass over besides those of the pages before; 0 but between nodes */
     const char *prefix; /* only names (ids) that start so; prefix_len 0: all */
     size_t prefix_len;
-    const tw_topic_name_t *topic; /* connections: only followers of it; NULL: all */
+    const tw_topic_name_t *topic; /* connections: only followers of it, without prefix; NULL: all */
 } tw_page_query_t;
 
 typedef struct tw_node_share {

@@ -88,6 +88,19 @@ def test_admin__pages_of_topics_are_disjoint_and_complete(gateway):
     assert seen == names
 
 
+def test_admin__connections_are_found_by_prefix_or_by_topic(start_gateway):
+    gateway = start_gateway()
+    client = gateway.h2()
+    first, second = client.subscribe("a"), client.subscribe("a", "b")
+
+    def found(query):
+        return {row["connectionId"] for row in gateway.admin("/connections?" + query)["data"]}
+    assert found("topic=a") == {first.connection_id, second.connection_id}
+    assert found("topic=b") == found(f"prefix={second.connection_id}") == {second.connection_id}
+    refusal = gateway.admin(f"/connections?topic=b&prefix={first.connection_id}", status=400)
+    assert refusal["error"]["code"] == "conflicting_filters"
+
+
 def test_admin__ten_thousand_connections_are_paged(start_gateway):
     gateway = start_gateway(max_streams_per_connection=10000)
     client = gateway.h2()
