@@ -43,7 +43,7 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
     X(probe_us, "tideway_redis_probe_microseconds", TW_GAUGE,                                      \
       "How long the last delivery probe took.")                                                    \
     X(nodes_buried, "tideway_redis_nodes_buried_total", TW_COUNTER,                                \
-      "Times that a dead node's keys were removed.")
+      "Dead nodes whose keys this one removed.")
 
 typedef struct tw_redis_stats {
 #define X(field, metric, type, help) uint64_t field;

@@ -8,6 +8,7 @@
 #include "runtime/redis/node.h"
 
 #define LEAVE_TOPICS_MAX 500
+#define LEAVE_NODE_GONE 2 /* a dead one; there may be more of them */
 
 /* --- the lease --- */
 
@@ -95,7 +96,8 @@ static void on_buried(const redisReply *reply, void *data)
     node->burying = false;
     if (reply == NULL || reply->type != REDIS_REPLY_INTEGER || reply->integer == 0 || node->leaving)
         return;
-    atomic_fetch_add(TW_REDIS_STAT(node, nodes_buried), 1);
+    if (reply->integer == LEAVE_NODE_GONE)
+        atomic_fetch_add(TW_REDIS_STAT(node, nodes_buried), 1);
     node->burying = true;
     send_leave(node, "", on_buried);
 }

@@ -152,8 +152,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "table.insert(answer, 1, existed)\n"
     "return answer\n",
 
-    /* Takes away up to so many topics of a node, or of a node whose lease ran out; then the node.
-     */
+    /* Takes away up to so many topics of a node, or of one whose lease ran out; then the node. */
     [TW_REDIS_SCRIPT_LEAVE] = PROLOGUE UNFOLLOWED
     "local x = ARGV[1]\n"
     "if x == '' then\n"
@@ -170,7 +169,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "if redis.call('EXISTS', key .. ':t') == 1 then return 1 end\n"
     "redis.call('UNLINK', key .. ':c', key)\n"
     "redis.call('ZREM', 'tw:nodes', x)\n"
-    "return ARGV[1] == '' and 1 or 0\n",
+    "return ARGV[1] == '' and 2 or 0\n",
 
     [TW_REDIS_SCRIPT_STREAMS] = PROLOGUE
     "local key, adds = node(ARGV[1]) .. ':c', tonumber(ARGV[2])\n"

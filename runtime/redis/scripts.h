@@ -4,15 +4,17 @@
  * Redis runs a script as a whole, so that what it writes and what it publishes show one order.
  * Keys:
  *
- *     tw:seq           the newest event's number, in every data set above all that were given
- * before tw:epoch         hash: id, run (of the server that it was drawn for), start (number before
- * its first), floor tw:marks         sorted set: a number → when (ms) it was the newest
- *     tw:{t:TOPIC}     stream of the topic's kept events, and the channel on which they are
- * published tw:{t:TOPIC}:w   there while the topic's resume window runs tw:nodes         sorted
- * set: node → end of its lease (ms) tw:topics        sorted set of all followed topics, in byte
- * order tw:{n:NODE}      hash: what the node says about itself; also the channel that only it
- * follows tw:{n:NODE}:t    hash: topic → streams on the node tw:{n:NODE}:c    sorted set of its
- * streams: "<id> <json>"
+ * - tw:seq: the newest event's number, in every data set above all that were given before
+ * - tw:epoch: hash of id, run (of the server that it was drawn for), start (the number before its
+ *   first), floor
+ * - tw:marks: sorted set of a number → when (ms) it was the newest
+ * - tw:{t:TOPIC}: stream of the topic's kept events, and the channel on which they are published
+ * - tw:{t:TOPIC}:w: there while the topic's resume window runs
+ * - tw:nodes: sorted set of node → end of its lease (ms)
+ * - tw:topics: sorted set of all followed topics, in byte order
+ * - tw:{n:NODE}: hash of what the node says about itself; also the channel that only it follows
+ * - tw:{n:NODE}:t: hash of topic → streams on the node
+ * - tw:{n:NODE}:c: sorted set of its streams, "<id> <json>"
  *
  * Every script begins with the same few functions, so none declares what it touches: Tideway needs
  * a single master, not a cluster. Any thread.
@@ -32,7 +34,8 @@
     X(FILL, "after, keep, topic… → {{index, lost, id, body…}…} of those with newer events")        \
     X(PRIME, "topic, count → {length, oldest or '', {id, body…} newest first}")                    \
     X(LEASE, "node, lease ms, ttl ms, field, value… → {existed, floor, node…}")                    \
-    X(LEAVE, "node or '', at most, window ms → nodes or topics are left")                          \
+    X(LEAVE,                                                                                       \
+      "node or '', at most, window ms → 0 nothing is left, 1 topics, 2 maybe more dead nodes")     \
     X(STREAMS, "node, adds, member…, id… → ok")                                                    \
     X(TOPICS, "node, window ms, topic, count… → ok")                                               \
     X(FOLLOWERS, "topic → {node, streams…}")                                                       \

@@ -126,8 +126,13 @@ def test_a_stream_resumes_on_another_node(gateways):
 
 def test_a_killed_gateway_leaves_every_listing(gateways, redis):
     followers = [Followers(gateway, "t") for gateway in gateways]
-    wait_until(lambda: nodes_of(gateways[0]) == {"n0": 2, "n1": 2, "n2": 2}, "the nodes")
+    many = 1200  # topics: more than one step of the clean-up takes away
+    swarm = Swarm(gateways[2].address)
+    swarm.open(many, lambda number: f"of-the-dead-{number}")
+    wait_until(lambda: nodes_of(gateways[0]) == {"n0": 2, "n1": 2, "n2": 2 + many} and
+               gateways[0].admin("/topics")["total"] == 1 + many, "the nodes")
     gateways[2].signal(signal.SIGKILL)
+    swarm.close()
     gateways[2].stop(expected_code=-signal.SIGKILL)
     begun = time.monotonic()
     for gateway in gateways[:2]:
@@ -137,6 +142,8 @@ def test_a_killed_gateway_leaves_every_listing(gateways, redis):
     assert time.monotonic() - begun < 20
     wait_until(lambda: redis.cli("EXISTS", "tw:{n:n2}", "tw:{n:n2}:c", "tw:{n:n2}:t") == "0",
                "its keys to go", 25)
+    wait_until(lambda: sum(gateway.metrics()["tideway_redis_nodes_buried_total"]
+                           for gateway in gateways[:2]) == 1, "one burial to be counted")
     assert gateways[0].deliver("t", "x", id="after") == 4
     for follower in followers[:2]:
         wait_until(lambda: follower.events() == [["after"], ["after"]], "the event")
