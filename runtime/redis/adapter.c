@@ -11,7 +11,7 @@
 #include "runtime/log.h"
 #include "runtime/memory.h"
 #include "runtime/redis/node.h"
-#include "runtime/redis/tls_engine.h"
+#include "tls/client_context.h"
 
 #define PULSE_MS 250
 #define SWEEP_CONTROL_INDEX                                                                        \
@@ -344,12 +344,15 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
                                       size_t error_size)
 {
     tw_redis_node_t *node = tw_alloc(sizeof(*node));
+    tw_tls_error_t tls_error = {""};
 
     if (tw_redis_url_parse(&node->url, config->url, error, error_size) != 0)
         goto failed;
     if (node->url.tls &&
-        (node->tls = tw_redis_tls_context_create(config->ca_path, error, error_size)) == NULL)
+        tw_tls_client_context_create(&node->tls, config->ca_path, &tls_error) != TW_TLS_OK) {
+        snprintf(error, error_size, "%s", tls_error.text);
         goto failed;
+    }
     node->super = (tw_adapter_t){.ops = &redis_ops, .hub = hub};
     node->info = info;
     node->keep = (hub->config.tail_events > 0 ? hub->config.tail_events : 1) + 1;

@@ -208,9 +208,13 @@ static void on_connect(uv_connect_t *connect, int status)
     if (link->context == NULL)
         enter_open(link);
     else {
+        tw_tls_error_t error;
         link->state = SECURING;
-        link->tls = tw_redis_tls_engine_create(link->context, link->endpoint.host);
-        go_on_with_tls(link);
+        link->tls = tw_redis_tls_engine_create(link->context, link->endpoint.host, &error);
+        if (link->tls != NULL)
+            go_on_with_tls(link);
+        else
+            fail(link, error.text);
     }
     release(link);
 }

@@ -1,13 +1,12 @@
 #include "runtime/redis/tls_engine.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/memory.h"
+#include "tls/client_context.h"
 
 struct tw_redis_tls_engine {
     SSL *ssl;       /* owned; owns both BIOs */
@@ -15,60 +14,19 @@ struct tw_redis_tls_engine {
     BIO *to_peer;   /* borrowed from ssl */
 };
 
-/* The reason of the oldest OpenSSL error, which names the cause best; empties the queue. */
-static const char *openssl_reason(const char *otherwise)
+tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host,
+                                                  tw_tls_error_t *error)
 {
-    unsigned long code = ERR_get_error();
-    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
-    ERR_clear_error();
-    return reason == NULL ? otherwise : reason;
-}
-
-SSL_CTX *tw_redis_tls_context_create(const char *ca_path, char *error, size_t error_size)
-{
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    if (context == NULL) {
-        snprintf(error, error_size, "TLS cannot be set up: %s", openssl_reason("unknown"));
+    SSL *ssl;
+    if (tw_tls_client_create(&ssl, context, host, error) != TW_TLS_OK)
         return NULL;
-    }
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    int loaded = ca_path == NULL ? SSL_CTX_set_default_verify_paths(context)
-                                 : SSL_CTX_load_verify_locations(context, ca_path, NULL);
-    if (loaded != 1) {
-        snprintf(error, error_size, "the certificate authorities in %s cannot be read: %s",
-                 ca_path == NULL ? "the system's store" : ca_path, openssl_reason("unknown"));
-        SSL_CTX_free(context);
-        return NULL;
-    }
-    return context;
-}
-
-static bool is_address(const char *host)
-{
-    unsigned char address[16];
-    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-}
-
-tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host)
-{
     tw_redis_tls_engine_t *engine = tw_alloc(sizeof(*engine));
-    engine->ssl = SSL_new(context);
+    engine->ssl = ssl;
     engine->from_peer = BIO_new(BIO_s_mem());
     engine->to_peer = BIO_new(BIO_s_mem());
-    if (engine->ssl == NULL || engine->from_peer == NULL || engine->to_peer == NULL)
+    if (engine->from_peer == NULL || engine->to_peer == NULL)
         abort();
-    SSL_set_bio(engine->ssl, engine->from_peer, engine->to_peer);
-    SSL_set_connect_state(engine->ssl);
-    X509_VERIFY_PARAM *expected = SSL_get0_param(engine->ssl);
-    if (is_address(host)) {
-        X509_VERIFY_PARAM_set1_ip_asc(expected, host);
-    } else {
-        X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        X509_VERIFY_PARAM_set1_host(expected, host, 0);
-        SSL_set_tlsext_host_name(engine->ssl, host);
-    }
+    SSL_set_bio(ssl, engine->from_peer, engine->to_peer);
     return engine;
 }
 
@@ -94,14 +52,10 @@ int tw_redis_tls_engine_handshake(tw_redis_tls_engine_t *engine, char *error, si
         return 1;
     if (SSL_get_error(engine->ssl, result) == SSL_ERROR_WANT_READ)
         return 0;
-    long verified = SSL_get_verify_result(engine->ssl);
-    if (verified != X509_V_OK)
-        snprintf(error, error_size, "its certificate is refused: %s",
-                 X509_verify_cert_error_string(verified));
-    else
-        snprintf(error, error_size, "the TLS handshake failed: %s",
-                 openssl_reason("the peer does not speak TLS"));
-    ERR_clear_error();
+    bool refused = SSL_get_verify_result(engine->ssl) != X509_V_OK;
+    snprintf(error, error_size, "%s: %s",
+             refused ? "its certificate is refused" : "the TLS handshake failed",
+             tw_tls_client_failure(engine->ssl));
     return -1;
 }
 
@@ -119,10 +73,12 @@ int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t 
 int tw_redis_tls_engine_write(tw_redis_tls_engine_t *engine, const char *bytes, size_t len)
 {
     size_t written = 0;
+    int result = 1;
     ERR_clear_error();
-    int result = SSL_write_ex(engine->ssl, bytes, len, &written);
+    for (; len > 0 && result == 1; bytes += written, len -= written) /* a record at a time */
+        result = SSL_write_ex(engine->ssl, bytes, len, &written);
     ERR_clear_error();
-    return result == 1 && written == len ? 0 : -1;
+    return len == 0 ? 0 : -1;
 }
 
 const char *tw_redis_tls_engine_output(tw_redis_tls_engine_t *engine, size_t *len)

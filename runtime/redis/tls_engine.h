@@ -9,20 +9,19 @@
 #define TW_REDIS_TLS_ENGINE_H
 
 #include <openssl/ssl.h>
-#include <stdbool.h>
 #include <stddef.h>
+
+#include "tls/error.h"
 
 typedef struct tw_redis_tls_engine tw_redis_tls_engine_t;
 
 /**
- * A context that trusts the authorities in the PEM file `ca_path`, or the system's when it is NULL.
- * NULL with one line in `error` when the file cannot be used. SSL_CTX_free() it.
+ * An engine for a connection to `host` (a name, sent as SNI, or an address), about to say hello;
+ * `context` is one of tw_tls_client_context_create(). NULL with a message when `host` cannot be a
+ * name.
  */
-SSL_CTX *tw_redis_tls_context_create(const char *ca_path, char *error, size_t error_size);
-
-/** An engine for a connection to `host` (a name, sent as SNI, or an address), about to say hello.
- */
-tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host);
+tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host,
+                                                  tw_tls_error_t *error);
 
 /** NULL is nothing. */
 void tw_redis_tls_engine_destroy(tw_redis_tls_engine_t *engine);

@@ -302,6 +302,13 @@ def test_a_wrong_authority(tls_redis, start_gateway):
     assert "its certificate is refused: " in refusal_of(gateway)
 
 
+def test_an_authority_file_that_is_not_there_stops_the_start(start_gateway):
+    gateway = start_gateway(ready=False, runtime="redis", redis_url="rediss://localhost",
+                            redis_ca="/no/such/ca.pem")
+    assert gateway.wait_exit() == 1
+    assert "TIDEWAY_REDIS_CA" in gateway.text() and "/no/such/ca.pem" in gateway.text()
+
+
 def test_a_url_that_means_nothing_stops_the_start(start_gateway):
     gateway = start_gateway(ready=False, runtime="redis", redis_url="http://localhost")
     assert gateway.wait_exit() == 1
