@@ -23,8 +23,9 @@
 static void on_turn(uv_prepare_t *turn)
 {
     tw_redis_node_t *node = turn->data;
-    tw_redis_routing_turn(node);
     tw_redis_publishing_turn(node);
+    tw_redis_chores_turn(node);
+    tw_redis_routing_turn(node);
     tw_redis_session_turn(node);
 }
 
@@ -56,8 +57,9 @@ static int start(tw_adapter_t *adapter, uv_loop_t *control_loop)
     uv_prepare_init(control_loop, &node->turn);
     uv_timer_init(control_loop, &node->pulse);
     uv_timer_init(control_loop, &node->registering);
-    node->turn.data = node->pulse.data = node->registering.data = node;
-    node->handles = 3;
+    uv_idle_init(control_loop, &node->more);
+    node->turn.data = node->pulse.data = node->registering.data = node->more.data = node;
+    node->handles = 4;
     tw_redis_session_start(node);
     uv_prepare_start(&node->turn, on_turn);
     uv_timer_start(&node->pulse, on_pulse, PULSE_MS, PULSE_MS);
@@ -84,6 +86,7 @@ static void on_ending(uv_timer_t *timer)
 static void end_when_idle(tw_redis_node_t *node)
 {
     tw_mailbox_run(&node->control.mailbox);
+    tw_redis_chores_finish(node);
     tw_redis_publishing_turn(node); /* no turn will do it: what was asked last is answered, too */
     if (node->walking || node->publishes_open > 0 || node->openings_open > 0 ||
         node->peer_reads > 0) {
@@ -95,6 +98,7 @@ static void end_when_idle(tw_redis_node_t *node)
     uv_close((uv_handle_t *)&node->turn, on_handle_closed);
     uv_close((uv_handle_t *)&node->pulse, on_handle_closed);
     uv_close((uv_handle_t *)&node->registering, on_handle_closed);
+    uv_close((uv_handle_t *)&node->more, on_handle_closed);
 }
 
 static void on_gone(tw_redis_node_t *node)
@@ -362,7 +366,9 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
         tw_redis_script_sha((tw_redis_script_t)i, node->sha[i]);
     TAILQ_INIT(&node->marks);
     TAILQ_INIT(&node->to_mark);
+    TAILQ_INIT(&node->openings);
     TAILQ_INIT(&node->waiting);
+    STAILQ_INIT(&node->chores);
     TAILQ_INIT(&node->changed_routes);
     TAILQ_INIT(&node->unreturned);
     TAILQ_INIT(&node->parked);

@@ -3,6 +3,7 @@
  * otherwise.
  *
  *     adapter.c     the contract's table, the workers' side of it
+ *     chores.c      work in slices
  *     session.c     connecting, catching up, losing Redis; marks and the probe
  *     routing.c     which topics this node gets, and the streams that wait for them
  *     publishing.c  publishing, the early drop, what other nodes count
@@ -61,8 +62,18 @@ typedef struct tw_redis_opening tw_redis_opening_t;
 typedef struct tw_redis_publish tw_redis_publish_t;
 typedef struct tw_redis_call tw_redis_call_t;
 
+typedef struct tw_redis_chore tw_redis_chore_t;
+
 typedef TAILQ_HEAD(tw_redis_openings, tw_redis_opening) tw_redis_openings_t;
 typedef TAILQ_HEAD(tw_redis_publishes, tw_redis_publish) tw_redis_publishes_t;
+
+typedef void (*tw_redis_chore_fn)(tw_redis_node_t *node, tw_redis_chore_t *chore);
+
+/** What is to be done once, soon; the first member of what it is about. */
+struct tw_redis_chore {
+    STAILQ_ENTRY(tw_redis_chore) link;
+    tw_redis_chore_fn run;
+};
 
 /** A topic that this node gets from Redis, or is about to, or has just registered. */
 typedef struct tw_redis_route {
@@ -79,17 +90,21 @@ typedef struct tw_redis_route {
     bool held;                           /* the hub keeps its events */
     bool primed;                         /* and has those of before `since` */
     bool priming;
-    bool leaving;             /* UNSUBSCRIBE was sent: whether Redis counts us is not known */
-    bool windowing, windowed; /* its resume window is being opened; is open */
-    tw_topic_name_t name;     /* bytes below */
+    bool leaving;                /* UNSUBSCRIBE was sent: whether Redis counts us is not known */
+    bool windowing, windowed;    /* its resume window is being opened; is open */
+    tw_redis_openings_t waiting; /* until it is subscribed, or primed */
+    tw_topic_name_t name;        /* bytes below */
     char bytes[];
 } tw_redis_route_t;
 
 /** A stream on its way to being open. The worker owns `subscriber`, on_open and data, Control the
  * rest. */
 struct tw_redis_opening {
+    tw_redis_chore_t chore;
     tw_redis_node_t *node;
-    TAILQ_ENTRY(tw_redis_opening) link; /* in node->waiting, or in a mark's list */
+    TAILQ_ENTRY(tw_redis_opening) all;  /* in node->openings, until it is answered */
+    TAILQ_ENTRY(tw_redis_opening) link; /* in *list */
+    tw_redis_openings_t *list;          /* what it waits for; NULL: it is a chore */
     tw_fanout_t *worker;
     tw_subscriber_t *subscriber; /* NULL: the stream was closed meanwhile */
     tw_opened_fn on_open;
@@ -169,6 +184,8 @@ struct tw_redis_node {
     uv_prepare_t turn;   /* the end of each turn: sends what the turn has gathered */
     uv_timer_t pulse;    /* every 250 ms */
     uv_timer_t registering;
+    uv_idle_t more; /* while there are chores: the loop does not wait */
+    STAILQ_HEAD(tw_redis_chores, tw_redis_chore) chores; /* oldest first */
     unsigned handles;
     void (*on_stopped)(void *data);
     void *stop_data;
@@ -202,8 +219,8 @@ struct tw_redis_node {
     tw_table_t routes;
     LIST_HEAD(tw_redis_route_list, tw_redis_route) all_routes;
     TAILQ_HEAD(tw_redis_changed, tw_redis_route) changed_routes;
-    tw_redis_openings_t waiting;     /* for the session, or for a route */
-    bool openings_stirred;           /* some of `waiting` may go on */
+    tw_redis_openings_t openings;    /* all that are not answered, oldest first */
+    tw_redis_openings_t waiting;     /* those that wait for the session */
     tw_redis_route_t **to_subscribe; /* owned */
     size_t to_subscribe_count, to_subscribe_capacity;
 
@@ -258,6 +275,17 @@ static inline bool tw_redis_node_up(tw_redis_node_t *node)
 {
     return atomic_load_explicit(&node->phase, memory_order_acquire) == TW_REDIS_PHASE_UP;
 }
+
+/* --- chores.c --- */
+
+/** Has it run at the end of this turn, or of one soon after. */
+void tw_redis_chore_add(tw_redis_node_t *node, tw_redis_chore_t *chore, tw_redis_chore_fn run);
+
+/** Runs chores, for some two milliseconds. */
+void tw_redis_chores_turn(tw_redis_node_t *node);
+
+/** Runs all chores. */
+void tw_redis_chores_finish(tw_redis_node_t *node);
 
 /* --- session.c --- */
 
@@ -337,13 +365,16 @@ void tw_redis_on_open_request(void *control, void *data);
 /** The stream was closed while it joined the hub; worker's thread. */
 void tw_redis_opening_give_up(tw_redis_opening_t *opening);
 
-/** The openings of a mark: everything up to seq has come. */
-void tw_redis_openings_marked(tw_redis_node_t *node, tw_redis_openings_t *openings, uint64_t seq);
+/** Who waits in the list goes on: as chores. */
+void tw_redis_openings_stir(tw_redis_node_t *node, tw_redis_openings_t *openings);
+
+/** All that wait in one list wait in another. */
+void tw_redis_openings_move(tw_redis_openings_t *from, tw_redis_openings_t *to);
 
 /** Gives up openings that waited too long; all of them with `all`. */
 void tw_redis_openings_expire(tw_redis_node_t *node, uint64_t now_ms, bool all);
 
-/** Sends what the turn gathered, lets go on who can. */
+/** Sends what the turn gathered. */
 void tw_redis_routing_turn(tw_redis_node_t *node);
 
 /** The session is lost: no channel is confirmed, marked openings wait again. */
@@ -423,6 +454,7 @@ void tw_redis_on_left(void *control, void *data);
 
 /** A stream that was closed. */
 typedef struct tw_redis_left {
+    tw_redis_chore_t chore;
     char id[TW_CONNECTION_ID_SIZE];
     bool was_open;
     size_t topic_count;

@@ -124,10 +124,9 @@ static void add_member(tw_redis_node_t *node, char *member, bool again)
     append(node, change);
 }
 
-void tw_redis_on_opened(void *control, void *data)
+static void take_opened(tw_redis_node_t *node, tw_redis_chore_t *chore)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
-    tw_redis_opening_t *opening = data;
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
 
     for (size_t i = 0; i < opening->topic_count; ++i)
         tw_redis_route_count(node, opening->routes[i], 1);
@@ -138,10 +137,15 @@ void tw_redis_on_opened(void *control, void *data)
     free(opening);
 }
 
-void tw_redis_on_left(void *control, void *data)
+void tw_redis_on_opened(void *control, void *data)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
-    tw_redis_left_t *left = data;
+    tw_redis_opening_t *opening = data;
+    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, take_opened);
+}
+
+static void take_left(tw_redis_node_t *node, tw_redis_chore_t *chore)
+{
+    tw_redis_left_t *left = (tw_redis_left_t *)chore;
 
     for (size_t i = 0; i < left->topic_count; ++i) {
         tw_redis_route_t *route = tw_redis_route_find(node, &left->topics[i]);
@@ -161,6 +165,12 @@ void tw_redis_on_left(void *control, void *data)
         }
     }
     free(left);
+}
+
+void tw_redis_on_left(void *control, void *data)
+{
+    tw_redis_left_t *left = data;
+    tw_redis_chore_add(tw_redis_node_of_control(control), &left->chore, take_left);
 }
 
 /* --- sending them --- */

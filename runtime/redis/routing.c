@@ -35,6 +35,7 @@ static tw_redis_route_t *create_route(tw_redis_node_t *node, const tw_topic_name
     route->node.hash = topic->hash;
     route->name = *topic;
     route->name.base = memcpy(route->bytes, topic->base, topic->len);
+    TAILQ_INIT(&route->waiting);
     tw_table_insert(&node->routes, &route->node);
     LIST_INSERT_HEAD(&node->all_routes, route, all);
     atomic_fetch_add(TW_REDIS_STAT(node, routes), 1);
@@ -169,7 +170,7 @@ void tw_redis_route_confirmed(tw_redis_node_t *node, const char *channel, size_t
         return;
     route->subscribed = true;
     --node->unconfirmed;
-    node->openings_stirred = true;
+    tw_redis_openings_stir(node, &route->waiting);
     tw_redis_route_collect(node, route);
 }
 
@@ -190,9 +191,21 @@ void tw_redis_route_left(tw_redis_node_t *node, const char *channel, size_t len)
 
 static void on_ready(void *owner, void *data);
 
+/* Where it waits from now on; NULL: nowhere. */
+static void put(tw_redis_opening_t *opening, tw_redis_openings_t *list)
+{
+    if (opening->list != NULL)
+        TAILQ_REMOVE(opening->list, opening, link);
+    opening->list = list;
+    if (list != NULL)
+        TAILQ_INSERT_TAIL(list, opening, link);
+}
+
 /* Done with it here: the worker joins the hub, or says why not. */
 static void answer(tw_redis_opening_t *opening, tw_status_t status)
 {
+    put(opening, NULL);
+    TAILQ_REMOVE(&opening->node->openings, opening, all);
     opening->status = status;
     tw_mailbox_post(&opening->worker->mailbox, on_ready, opening);
 }
@@ -207,83 +220,118 @@ static bool all_routes(const tw_redis_opening_t *opening, size_t offset)
 
 #define ALL_ROUTES(opening, field) all_routes(opening, offsetof(tw_redis_route_t, field))
 
-/* Takes the next step of an opening that is in `waiting`. */
-static void go_on(tw_redis_node_t *node, tw_redis_opening_t *opening)
+/* The hub keeps what comes from now on; all before has been dispatched or is in Redis. */
+static void hold(tw_redis_node_t *node, tw_redis_route_t *route)
 {
-    if (!ALL_ROUTES(opening, subscribed))
+    if (route->held)
         return;
+    route->held = true;
+    route->since = node->last;
+    tw_hub_hold(node->super.hub, &route->name, node->last);
+}
+
+/* Has the opening's routes read what they had before it; false when none lacks that. */
+static bool wait_for_history(tw_redis_node_t *node, tw_redis_opening_t *opening)
+{
+    tw_redis_route_t *unprimed = NULL;
+
+    for (size_t i = 0; i < opening->topic_count; ++i) {
+        tw_redis_route_t *route = opening->routes[i];
+        if (!route->primed && !route->priming)
+            tw_redis_prime(node, route);
+        if (!route->primed)
+            unprimed = route;
+    }
+    if (unprimed == NULL)
+        return false;
+    /* One that cannot be asked for means that the session is about to be lost. */
+    put(opening, unprimed->priming ? &unprimed->waiting : &node->waiting);
+    return true;
+}
+
+/* Takes the next step of an opening. */
+static void go_on(tw_redis_node_t *node, tw_redis_chore_t *chore)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
     bool resumes = opening->last_event_id != NULL;
+
+    if (node->stopping) {
+        answer(opening, TW_UNAVAILABLE);
+        return;
+    }
+    if (!tw_redis_node_up(node)) {
+        put(opening, &node->waiting);
+        return;
+    }
+    for (size_t i = 0; i < opening->topic_count; ++i) {
+        if (!opening->routes[i]->subscribed) {
+            put(opening, &opening->routes[i]->waiting);
+            return;
+        }
+    }
     /* A fresh stream on topics that come already needs nothing; else the node has to be as far as
      * the cluster is now. */
     if (!opening->marked && (resumes || !ALL_ROUTES(opening, held))) {
         opening->marked = true;
-        TAILQ_REMOVE(&node->waiting, opening, link);
-        TAILQ_INSERT_TAIL(&node->to_mark, opening, link);
+        put(opening, &node->to_mark);
         return;
     }
-    if (resumes && !ALL_ROUTES(opening, primed)) {
-        for (size_t i = 0; i < opening->topic_count; ++i)
-            if (!opening->routes[i]->primed && !opening->routes[i]->priming)
-                tw_redis_prime(node, opening->routes[i]);
-        return;
-    }
-    TAILQ_REMOVE(&node->waiting, opening, link);
-    answer(opening, TW_OK);
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        hold(node, opening->routes[i]);
+    if (!resumes || !wait_for_history(node, opening))
+        answer(opening, TW_OK);
 }
 
-void tw_redis_openings_marked(tw_redis_node_t *node, tw_redis_openings_t *openings, uint64_t seq)
+void tw_redis_openings_stir(tw_redis_node_t *node, tw_redis_openings_t *openings)
 {
     tw_redis_opening_t *opening;
-
-    for (opening = TAILQ_FIRST(openings); opening != NULL; opening = TAILQ_NEXT(opening, link)) {
-        for (size_t i = 0; i < opening->topic_count; ++i) {
-            tw_redis_route_t *route = opening->routes[i];
-            if (route->subscribed && !route->held) {
-                route->held = true;
-                route->since = seq;
-                tw_hub_hold(node->super.hub, &route->name, seq);
-            }
-        }
+    while ((opening = TAILQ_FIRST(openings)) != NULL) {
+        put(opening, NULL);
+        tw_redis_chore_add(node, &opening->chore, go_on);
     }
-    TAILQ_CONCAT(&node->waiting, openings, link);
-    node->openings_stirred = true;
 }
 
-void tw_redis_on_open_request(void *control, void *data)
+void tw_redis_openings_move(tw_redis_openings_t *from, tw_redis_openings_t *to)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
-    tw_redis_opening_t *opening = data;
+    tw_redis_opening_t *opening;
+    while ((opening = TAILQ_FIRST(from)) != NULL)
+        put(opening, to);
+}
+
+static void begin_opening(tw_redis_node_t *node, tw_redis_chore_t *chore)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
 
     opening->routes = tw_alloc(opening->topic_count * sizeof(tw_redis_route_t *));
     for (size_t i = 0; i < opening->topic_count; ++i)
         opening->routes[i] = tw_redis_route_use(node, &opening->topics[i]);
     opening->deadline_ms = uv_now(node->loop) + TW_REDIS_OPEN_TIMEOUT_MS;
-    TAILQ_INSERT_TAIL(&node->waiting, opening, link);
-    if (node->stopping) {
-        TAILQ_REMOVE(&node->waiting, opening, link);
-        answer(opening, TW_UNAVAILABLE);
-    } else if (tw_redis_node_up(node)) {
-        go_on(node, opening);
-    }
+    TAILQ_INSERT_TAIL(&node->openings, opening, all);
+    go_on(node, chore);
+}
+
+void tw_redis_on_open_request(void *control, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, begin_opening);
 }
 
 void tw_redis_openings_expire(tw_redis_node_t *node, uint64_t now_ms, bool all)
 {
     tw_redis_opening_t *opening, *next;
-    for (opening = TAILQ_FIRST(&node->waiting); opening != NULL; opening = next) {
-        next = TAILQ_NEXT(opening, link);
+    for (opening = TAILQ_FIRST(&node->openings); opening != NULL; opening = next) {
+        next = TAILQ_NEXT(opening, all);
         if (!all && now_ms < opening->deadline_ms)
-            continue;
-        TAILQ_REMOVE(&node->waiting, opening, link);
-        answer(opening, TW_UNAVAILABLE);
+            return;
+        if (opening->list != NULL)
+            answer(opening, TW_UNAVAILABLE);
     }
 }
 
 /* The uses of an opening that came to nothing, and the opening. */
-static void on_given_up(void *control, void *data)
+static void give_up(tw_redis_node_t *node, tw_redis_chore_t *chore)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
-    tw_redis_opening_t *opening = data;
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
 
     for (size_t i = 0; i < opening->topic_count; ++i)
         tw_redis_route_unuse(node, opening->routes[i]);
@@ -292,6 +340,12 @@ static void on_given_up(void *control, void *data)
     free(opening->last_event_id);
     free(opening->member);
     free(opening);
+}
+
+static void on_given_up(void *control, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, give_up);
 }
 
 void tw_redis_opening_give_up(tw_redis_opening_t *opening)
@@ -355,21 +409,12 @@ static void subscribe(tw_redis_node_t *node, tw_redis_route_t **routes, size_t c
 
 void tw_redis_routing_turn(tw_redis_node_t *node)
 {
-    tw_redis_opening_t *opening, *next;
-
     while (node->to_subscribe_count > 0) {
         size_t count = node->to_subscribe_count;
         if (count > TW_REDIS_CHANNELS_PER_COMMAND)
             count = TW_REDIS_CHANNELS_PER_COMMAND;
         node->to_subscribe_count -= count;
         subscribe(node, node->to_subscribe + node->to_subscribe_count, count);
-    }
-    if (!node->openings_stirred || !tw_redis_node_up(node))
-        return;
-    node->openings_stirred = false;
-    for (opening = TAILQ_FIRST(&node->waiting); opening != NULL; opening = next) {
-        next = TAILQ_NEXT(opening, link);
-        go_on(node, opening);
     }
 }
 
@@ -381,9 +426,12 @@ void tw_redis_routing_lost(tw_redis_node_t *node)
     node->to_subscribe_count = 0;
     node->unconfirmed = 0;
     node->resubscribe_next = NULL;
-    for (opening = TAILQ_FIRST(&node->waiting); opening != NULL;
-         opening = TAILQ_NEXT(opening, link))
+    for (opening = TAILQ_FIRST(&node->openings); opening != NULL;
+         opening = TAILQ_NEXT(opening, all)) {
         opening->marked = false;
+        if (opening->list != NULL)
+            put(opening, &node->waiting);
+    }
     for (route = LIST_FIRST(&node->all_routes); route != NULL; route = next_route) {
         next_route = LIST_NEXT(route, all);
         route->asked = route->subscribed = route->leaving = false;
@@ -405,7 +453,7 @@ void tw_redis_resubscribe(tw_redis_node_t *node)
 void tw_redis_routing_dispose(tw_redis_node_t *node)
 {
     tw_redis_route_t *route;
-    assert(TAILQ_EMPTY(&node->waiting) && TAILQ_EMPTY(&node->to_mark));
+    assert(TAILQ_EMPTY(&node->openings) && STAILQ_EMPTY(&node->chores));
     while ((route = LIST_FIRST(&node->all_routes)) != NULL) {
         LIST_REMOVE(route, all);
         tw_table_remove(&node->routes, &route->node);

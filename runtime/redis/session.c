@@ -43,10 +43,9 @@ static void lose_marks(tw_redis_node_t *node)
     tw_redis_mark_t *mark;
     while ((mark = TAILQ_FIRST(&node->marks)) != NULL) {
         TAILQ_REMOVE(&node->marks, mark, link);
-        TAILQ_CONCAT(&node->waiting, &mark->openings, link);
+        assert(TAILQ_EMPTY(&mark->openings)); /* they wait for the session again */
         free(mark);
     }
-    TAILQ_CONCAT(&node->waiting, &node->to_mark, link);
 }
 
 static void lose_session(tw_redis_node_t *node, const char *reason)
@@ -57,8 +56,8 @@ static void lose_session(tw_redis_node_t *node, const char *reason)
                tw_log_text("reason", reason));
     }
     set_phase(node, node->stopping ? TW_REDIS_PHASE_STOPPED : TW_REDIS_PHASE_DOWN);
-    lose_marks(node);
     tw_redis_routing_lost(node);
+    lose_marks(node);
     tw_redis_history_lost(node);
     tw_redis_registry_lost(node);
     tw_redis_publishing_unpark(node);
@@ -116,7 +115,7 @@ static void send_mark(tw_redis_node_t *node, bool for_session)
     mark->sent_us = (uint64_t)tw_clock_us();
     mark->for_session = for_session;
     TAILQ_INIT(&mark->openings);
-    TAILQ_CONCAT(&mark->openings, &node->to_mark, link);
+    tw_redis_openings_move(&node->to_mark, &mark->openings);
     TAILQ_INSERT_TAIL(&node->marks, mark, link);
     node->probe_sent_ms = uv_now(node->loop);
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_MARK);
@@ -144,7 +143,7 @@ static void on_mark(tw_redis_node_t *node, const char *message)
         if (seq > node->last)
             node->last = seq;
         tw_hub_advance(node->super.hub, seq);
-        tw_redis_openings_marked(node, &mark->openings, seq);
+        tw_redis_openings_stir(node, &mark->openings);
     }
     free(mark);
 }
@@ -355,7 +354,7 @@ void tw_redis_session_caught_up(tw_redis_node_t *node)
                                          : "kept"));
     node->last_reason[0] = '\0';
     node->epoch_changed = false;
-    node->openings_stirred = true;
+    tw_redis_openings_stir(node, &node->waiting);
     tw_redis_registry_up(node);
     tw_redis_publishes_expire(node, uv_now(node->loop), true);
 }
