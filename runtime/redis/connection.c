@@ -11,6 +11,7 @@
  * cheap. */
 #define FEED_BYTES ((size_t)8 * 1024)
 #define READER_IDLE_BYTES ((size_t)1024 * 1024)
+#define HEAD_MAX 24 /* of a command or an argument */
 
 typedef struct waiting {
     tw_redis_reply_cb on_reply;
@@ -246,35 +247,63 @@ tw_redis_connection_t *tw_redis_connection_open(uv_loop_t *loop,
     return connection;
 }
 
-/* Appends the command to the turn's output, if the bounds allow it. */
+/* Room for that many bytes more, which the bounds allow. */
+static void reserve(tw_redis_connection_t *connection, size_t bytes)
+{
+    size_t needed = connection->output_len + bytes;
+    size_t capacity = connection->output_capacity == 0 ? 4096 : connection->output_capacity;
+
+    if (needed <= connection->output_capacity)
+        return;
+    while (capacity < needed)
+        capacity *= 2;
+    connection->output = tw_realloc(connection->output, capacity);
+    connection->output_capacity = capacity;
+}
+
+/* "<kind><number>\r\n" */
+static char *put_head(char *to, char kind, size_t number)
+{
+    char digits[20];
+    size_t count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    *to++ = kind;
+    while (count > 0)
+        *to++ = digits[--count];
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
+/*
+ * Appends the command to the turn's output, if the bounds allow it. By hand, since hiredis'
+ * formatter makes a copy, with a printf for each argument: commands here have hundreds.
+ */
 static int append(tw_redis_connection_t *connection, int argc, const char *const *argv,
                   const size_t *lens)
 {
-    size_t needed = connection->output_len;
+    size_t bytes = HEAD_MAX;
     if (!connection->open || connection->ring_count >= connection->limits->pending_max)
         return -1;
     for (int i = 0; i < argc; ++i)
-        needed += lens[i];
-    if (needed + tw_redis_link_unsent(connection->link) > connection->limits->output_bytes_max)
+        bytes += HEAD_MAX + lens[i] + 2;
+    if (connection->output_len + bytes + tw_redis_link_unsent(connection->link) >
+        connection->limits->output_bytes_max)
         return -1;
-    char *command = NULL;
-    /* hiredis wants pointers that it could write through, and does not. */
-    int len = redisFormatCommandArgv(&command, argc, (const char **)(uintptr_t)argv, lens);
-    if (len < 0)
-        return -1;
-    needed = connection->output_len + (size_t)len;
-    if (needed > connection->output_capacity) {
-        size_t capacity = connection->output_capacity == 0 ? 4096 : connection->output_capacity;
-        while (capacity < needed)
-            capacity *= 2;
-        connection->output = tw_realloc(connection->output, capacity);
-        connection->output_capacity = capacity;
-    }
-    memcpy(connection->output + connection->output_len, command, (size_t)len);
-    redisFreeCommand(command);
+    reserve(connection, bytes);
     if (connection->output_len == 0)
         uv_prepare_start(&connection->flush, on_flush);
-    connection->output_len = needed;
+    char *to = put_head(connection->output + connection->output_len, '*', (size_t)argc);
+    for (int i = 0; i < argc; ++i) {
+        to = put_head(to, '$', lens[i]);
+        to = (char *)memcpy(to, argv[i], lens[i]) + lens[i];
+        *to++ = '\r';
+        *to++ = '\n';
+    }
+    connection->output_len = (size_t)(to - connection->output);
     return 0;
 }
 

@@ -3,7 +3,7 @@
  *
  * Commands that are sent in one turn of the loop leave in one write. What waits is bounded:
  * commands beyond the bounds are refused. A command that stays unanswered for the timeout ends the
- * connection, since nothing behind it can be trusted. RESP2, hiredis' reader and formatter. Loop
+ * connection, since nothing behind it can be trusted. RESP2, read by hiredis. Loop
  * thread only.
  */
 #ifndef TW_REDIS_CONNECTION_H

@@ -219,6 +219,7 @@ struct tw_redis_node {
     tw_table_t routes;
     LIST_HEAD(tw_redis_route_list, tw_redis_route) all_routes;
     TAILQ_HEAD(tw_redis_changed, tw_redis_route) changed_routes;
+    size_t changed_count;
     tw_redis_openings_t openings;    /* all that are not answered, oldest first */
     tw_redis_openings_t waiting;     /* those that wait for the session */
     tw_redis_route_t **to_subscribe; /* owned */

@@ -175,6 +175,8 @@ void tw_redis_on_left(void *control, void *data)
 
 /* --- sending them --- */
 
+static void flush_full_batches(tw_redis_node_t *node);
+
 static void on_streams(const redisReply *reply, void *data)
 {
     tw_redis_batch_t batch = *(tw_redis_batch_t *)data;
@@ -201,6 +203,7 @@ static void on_streams(const redisReply *reply, void *data)
         next = change->next;
         free_change(node, change);
     }
+    flush_full_batches(node);
 }
 
 /* Takes up to BATCH_MAX changes off the front. A batch adds first and takes away then, and no id
@@ -249,9 +252,12 @@ static bool send_streams(tw_redis_node_t *node)
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_STREAMS);
     tw_redis_args_text(&args, node->info->node_id);
     tw_redis_args_number(&args, adds);
-    for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next)
-        if (change->member != NULL)
-            tw_redis_args_text(&args, change->member);
+    for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next) {
+        if (change->member == NULL)
+            continue;
+        tw_redis_args_add(&args, "0", 1);
+        tw_redis_args_text(&args, change->member);
+    }
     for (const tw_redis_change_t *change = batch->changes; change != NULL; change = change->next)
         if (change->member == NULL)
             tw_redis_args_text(&args, change->id);
@@ -283,31 +289,53 @@ static void on_topics(const redisReply *reply, void *data)
         tw_redis_route_unuse(node, batch->routes[i]);
     }
     free(batch);
+    if (reply != NULL)
+        flush_full_batches(node);
+}
+
+/* Takes up to BATCH_MAX changed topics; NULL when there is none. */
+static tw_redis_counts_batch_t *take_counts(tw_redis_node_t *node)
+{
+    tw_redis_route_t *route = TAILQ_FIRST(&node->changed_routes);
+    if (route == NULL)
+        return NULL;
+    tw_redis_counts_batch_t *batch = tw_alloc(sizeof(*batch));
+    batch->node = node;
+    for (; route != NULL && batch->count < BATCH_MAX; route = TAILQ_FIRST(&node->changed_routes)) {
+        TAILQ_REMOVE(&node->changed_routes, route, changed);
+        --node->changed_count;
+        route->is_changed = false;
+        ++route->users;
+        batch->routes[batch->count++] = route;
+    }
+    return batch;
 }
 
 static bool send_topics(tw_redis_node_t *node)
 {
-    tw_redis_counts_batch_t *batch;
-    tw_redis_route_t *route;
+    tw_redis_counts_batch_t *batch = take_counts(node);
     tw_redis_args_t args;
     char numbers[BATCH_MAX][12];
+    uint64_t followed = 0;
 
-    if (TAILQ_EMPTY(&node->changed_routes))
+    if (batch == NULL)
         return false;
-    batch = tw_alloc(sizeof(*batch));
-    batch->node = node;
+    for (size_t i = 0; i < batch->count; ++i)
+        followed += batch->routes[i]->streams > 0;
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_TOPICS);
     tw_redis_args_text(&args, node->info->node_id);
-    tw_redis_args_number(&args, 0);
-    while (batch->count < BATCH_MAX && (route = TAILQ_FIRST(&node->changed_routes)) != NULL) {
-        TAILQ_REMOVE(&node->changed_routes, route, changed);
-        route->is_changed = false;
-        ++route->users;
+    tw_redis_args_number(&args, followed);
+    for (size_t i = 0; i < batch->count; ++i) {
+        const tw_redis_route_t *route = batch->routes[i];
+        if (route->streams == 0)
+            continue;
+        snprintf(numbers[i], sizeof(numbers[i]), "%" PRIu32, route->streams);
         tw_redis_args_add(&args, route->name.base, route->name.len);
-        snprintf(numbers[batch->count], sizeof(numbers[0]), "%" PRIu32, route->streams);
-        tw_redis_args_text(&args, numbers[batch->count]);
-        batch->routes[batch->count++] = route;
+        tw_redis_args_text(&args, numbers[i]);
     }
+    for (size_t i = 0; i < batch->count; ++i)
+        if (batch->routes[i]->streams == 0)
+            tw_redis_args_add(&args, batch->routes[i]->name.base, batch->routes[i]->name.len);
     ++node->registry_in_flight;
     if (tw_redis_args_send(&args, node->commands, on_topics, batch) == 0)
         return true;
@@ -323,6 +351,13 @@ void tw_redis_registry_flush(tw_redis_node_t *node)
         ;
     while (node->registry_in_flight < BATCHES_AT_ONCE && send_streams(node))
         ;
+}
+
+/* A backlog goes as fast as Redis takes it; what is less waits for the timer and gathers. */
+static void flush_full_batches(tw_redis_node_t *node)
+{
+    if (node->change_count >= BATCH_MAX || node->changed_count >= BATCH_MAX)
+        tw_redis_registry_flush(node);
 }
 
 /* --- registering everything again --- */

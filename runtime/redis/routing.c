@@ -157,6 +157,7 @@ void tw_redis_route_count(tw_redis_node_t *node, tw_redis_route_t *route, int ch
     if (!route->is_changed) {
         route->is_changed = true;
         TAILQ_INSERT_TAIL(&node->changed_routes, route, changed);
+        ++node->changed_count;
     }
 }
 

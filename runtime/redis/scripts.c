@@ -173,21 +173,24 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
 
     [TW_REDIS_SCRIPT_STREAMS] = PROLOGUE
     "local key, adds = node(ARGV[1]) .. ':c', tonumber(ARGV[2])\n"
-    "for i = 3, 2 + adds do redis.call('ZADD', key, 0, ARGV[i]) end\n"
-    "for i = 3 + adds, #ARGV do\n"
+    "if adds > 0 then redis.call('ZADD', key, unpack(ARGV, 3, 2 + 2 * adds)) end\n"
+    "for i = 3 + 2 * adds, #ARGV do\n"
     "  redis.call('ZREMRANGEBYLEX', key, '[' .. ARGV[i] .. ' ', '(' .. ARGV[i] .. '!')\n"
     "end\n"
     "return 1\n",
 
     [TW_REDIS_SCRIPT_TOPICS] = PROLOGUE UNFOLLOWED
-    "local key = node(ARGV[1]) .. ':t'\n"
-    "for i = 3, #ARGV, 2 do\n"
-    "  local t, count = ARGV[i], ARGV[i + 1]\n"
-    "  if count ~= '0' then\n"
-    "    if redis.call('HSET', key, t, count) == 1 then redis.call('ZADD', 'tw:topics', 0, t) end\n"
-    "  elseif redis.call('HDEL', key, t) == 1 then\n"
-    "    forget(t, ARGV[1])\n"
+    "local key, followed = node(ARGV[1]) .. ':t', tonumber(ARGV[2])\n"
+    "if followed > 0 and redis.call('HSET', key, unpack(ARGV, 3, 2 + 2 * followed)) > 0 then\n"
+    "  local topics = {}\n"
+    "  for i = 3, 1 + 2 * followed, 2 do\n"
+    "    topics[#topics + 1] = 0\n"
+    "    topics[#topics + 1] = ARGV[i]\n"
     "  end\n"
+    "  redis.call('ZADD', 'tw:topics', unpack(topics))\n"
+    "end\n"
+    "for i = 3 + 2 * followed, #ARGV do\n"
+    "  if redis.call('HDEL', key, ARGV[i]) == 1 then forget(ARGV[i], ARGV[1]) end\n"
     "end\n"
     "return 1\n",
 

@@ -36,8 +36,8 @@
     X(LEASE, "node, lease ms, ttl ms, field, value… → {existed, floor, node…}")                    \
     X(LEAVE,                                                                                       \
       "node or '', at most, window ms → 0 nothing is left, 1 topics, 2 maybe more dead nodes")     \
-    X(STREAMS, "node, adds, member…, id… → ok")                                                    \
-    X(TOPICS, "node, window ms, topic, count… → ok")                                               \
+    X(STREAMS, "node, how many are added, {0, member}…, id of those that go… → ok")                \
+    X(TOPICS, "node, how many are followed, {topic, count}…, topic without followers… → ok")       \
     X(FOLLOWERS, "topic → {node, streams…}")                                                       \
     X(CALL_OWNER, "instance, message, token → {receivers, token}")                                 \
     X(LIST_NODES, "→ {{node, streams, field, value…}…}")                                           \
