@@ -5,13 +5,15 @@ import os
 import pathlib
 import sys
 
-from . import figures, load, machine, report, scenarios, servers
+from . import figures, load, machine, redis_runs, report, scenarios, servers
 
 GROUPS = {"all": scenarios.MAIN + scenarios.SCALING, "scaling": scenarios.SCALING,
           "quick": scenarios.QUICK,
           "peers": [scenario for scenario in scenarios.MAIN
                     if any(other in servers.PEERS for other in scenario.others)]}
 EXIT_NOT_CLEAN, EXIT_NOT_RUN = 1, 2
+RUNNERS = {"load": load.run, "registration": redis_runs.registration,
+           "throughput": redis_runs.throughput}
 
 
 def parse(arguments):
@@ -50,7 +52,7 @@ def plan(options):
     for scenario in chosen.values():
         for server in ("tideway", *scenario.others):
             wanted = not options.only or server in options.only
-            if wanted and (server in ("tideway", "floor") or server in options.peers):
+            if wanted and (server in ("tideway", "floor", "memory") or server in options.peers):
                 yield scenario, server
 
 
@@ -82,8 +84,8 @@ def run_all(options):
     for scenario, server in plan(options):
         print(f"{scenario.name} on {server}: {scenario.about}", flush=True)
         try:
-            run = load.run(scenario, server, options.build, options.peers,
-                           changes_for(scenario, server, runs, options))
+            run = RUNNERS[scenario.kind](scenario, server, options.build, options.peers,
+                                         changes_for(scenario, server, runs, options))
         except (servers.ServerError, load.LoadError, OSError) as error:
             print(f"  not run: {error}", flush=True)
             broken.append(f"{scenario.name} on {server}: {error}")

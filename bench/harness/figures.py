@@ -81,6 +81,24 @@ FIGURES = {
     "slow": Figure("slow streams closed", "", _path("verification", "slow_streams_closed"), False,
                    1),
     "redis-cpu": Figure("Redis' share of the CPU", "%", _redis_cpu),
+    "registered": Figure("all registered after", "s", _path("registration", "registered_seconds"),
+                         True, 0.25),
+    "probe-p50": Figure("publish p50 meanwhile", "ms", _path("registration", "publish", "p50_ms"),
+                        True, 0.5),
+    "probe-p99": Figure("publish p99", "ms", _path("registration", "publish", "p99_ms"), True, 0.5),
+    "probe-max": Figure("publish max", "ms", _path("registration", "publish", "max_ms"), True, 1),
+    "turn": Figure("longest turn of a loop", "ms", _path("registration", "longest_turn_ms"), True,
+                   1),
+    "turn-cpu": Figure("by CPU time", "ms", _path("registration", "longest_turn_cpu_ms"), True, 0.5),
+    "stalls": Figure("turns over 20 ms", "", _path("registration", "stalls"), True, 1),
+    "benchmark-events": Figure("redis-benchmark's", "/s",
+                               _path("redis", "benchmark", "events_per_second"), False, 0.15),
+    "share": Figure("share of it", "", _path("redis", "share"), False, 0.15),
+    "redis-us": Figure("Redis' CPU an event", "µs", _path("redis", "redis_us")),
+    "benchmark-redis-us": Figure("with redis-benchmark", "µs",
+                                 _path("redis", "benchmark", "redis_us")),
+    "batch": Figure("events a command", "", _path("redis", "events_per_command"), False, 1),
+    "depth": Figure("commands a read", "", _path("redis", "commands_per_read"), False, 1),
 }
 
 
@@ -115,6 +133,10 @@ def _ratio(a, b):
     return a / b if a is not None and b else None
 
 
+def _difference(a, b):
+    return a - b if a is not None and b is not None else None
+
+
 GOALS = [
     Goal("fan-out-10k: server CPU a delivery", 200, "ns",
          lambda get: get("fan-out-10k", "tideway", "cpu")),
@@ -136,6 +158,15 @@ GOALS = [
          lambda get: get("nobody", "tideway", "events"), False),
     Goal("half-rate: p99 from publish to receipt", 5, "ms",
          lambda get: get("half-rate", "tideway", "p99")),
+    Goal("redis-registration: 100,000 streams take longer than in memory by", 3, "s",
+         lambda get: _difference(get("redis-registration", "tideway", "registered"),
+                                 get("redis-registration", "memory", "registered"))),
+    Goal("redis-registration: longest turn of a loop", 20, "ms",
+         lambda get: get("redis-registration", "tideway", "turn")),
+    Goal("redis-registration: p99 of a publish meanwhile", 50, "ms",
+         lambda get: get("redis-registration", "tideway", "probe-p99")),
+    Goal("redis-publish: three nodes' events against redis-benchmark's", 0.8, "×",
+         lambda get: get("redis-publish", "tideway", "share"), False),
     # Linear growth keeps the cost of each delivery and event the same: 1, and 0.2 for the noise.
     Goal("CPU a delivery, 1,000,000 streams against 1,000", 1.2, "×",
          lambda get: _ratio(get("streams-1000000", "tideway", "cpu"),

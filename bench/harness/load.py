@@ -34,6 +34,13 @@ def shown(command, server):
     return text.replace(server.key, "KEY") if hasattr(server, "key") else text
 
 
+def make_result(scenario, name, server, command, line, report):
+    """Everything about a run."""
+    return {"scenario": scenario.name, "about": scenario.about, "server": name,
+            "version": server.version(), "settings": server.settings,
+            "command": shown(["tw-load", *command[1:]], server), "line": line, "report": report}
+
+
 def run(scenario, name, build, peer_paths, changes):
     """Starts the server, loads it, and returns everything about the run."""
     with servers.started(name, scenario, build, peer_paths) as server:
@@ -46,8 +53,6 @@ def run(scenario, name, build, peer_paths, changes):
             raise LoadError("tw-load did not end") from error
         if not result.stdout.strip():
             raise LoadError(result.stderr.strip() or f"tw-load ended with {result.returncode}")
-        line = result.stderr.strip().splitlines()
-        return {"scenario": scenario.name, "about": scenario.about, "server": name,
-                "version": server.version(), "settings": server.settings,
-                "command": shown(["tw-load", *command[1:]], server),
-                "line": line[-1] if line else "", "report": json.loads(result.stdout)}
+        lines = result.stderr.strip().splitlines()
+        return make_result(scenario, name, server, command, lines[-1] if lines else "",
+                           json.loads(result.stdout))

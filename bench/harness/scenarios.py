@@ -19,6 +19,9 @@ class Scenario:
     peer_load: dict = dataclasses.field(default_factory=dict)
     nodes: int = 1
     redis: bool = False
+    # How it is run: "load" is tw-load alone, the others are in redis_runs.
+    kind: str = "load"
+    ops: bool = False  # with the ops listener
     # The rate is this share of what the named scenario reached with the same server.
     rate_of: tuple = ()
     # Which of the report's figures this scenario is about; see report.FIGURES.
@@ -95,6 +98,23 @@ MAIN = [
              {"connections": 9, "streams": 1000, "topics": 100, "publishers": 3, "in-flight": 64},
              nodes=3, redis=True,
              figures=("cpu", "throughput", "events", "p50", "p99", "redis-cpu")),
+    # A thousand openings at once: what is measured is registering, not a queue of requests.
+    Scenario("redis-registration", "100 connections × 1,000 streams open on one node, each with a "
+             "topic of its own, 1,000 at a time, while 200 events/s are published to another topic",
+             {"connections": 100, "streams": 1000, "topics": 100_000, "open-window": 10,
+              "connect-window": 4, "events": 100, "in-flight": 1, "warmup-ms": 0,
+              "hold-ms": 8000, "stall-ms": 20000},
+             others=("memory",), gateway={"NODE_ID": "bench"}, redis=True,
+             kind="registration", ops=True,
+             figures=("open", "registered", "probe-p50", "probe-p99", "probe-max", "turn",
+                      "turn-cpu", "stalls")),
+    Scenario("redis-publish", "three nodes on one Redis, 100 topics with a stream on each node; "
+             "then redis-benchmark with the same commands on the same Redis",
+             {"connections": 3, "streams": 100, "topics": 100, "publishers": 3, "in-flight": 384,
+              "duration-ms": 6000, "warmup-ms": 2000},
+             nodes=3, redis=True, kind="throughput",
+             figures=("events", "benchmark-events", "share", "redis-us", "benchmark-redis-us",
+                      "batch", "depth", "event-cpu", "redis-cpu", "p50", "p99")),
 ]
 
 

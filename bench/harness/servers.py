@@ -120,8 +120,11 @@ class Gateway(Server):
 
     name = "tideway"
 
-    def __init__(self, folder, build, options, redis_url=None):
+    redis = None  # what a Cluster has
+
+    def __init__(self, folder, build, options, redis_url=None, ops=False):
         super().__init__(folder)
+        self.ops_port = free_port() if ops else None
         self.binary = pathlib.Path(build) / "tideway"
         # The drain is for real clients; here all are ours and gone.
         self.options = {"WORKERS": 1, "DRAIN_MS": 100, **options}
@@ -134,7 +137,11 @@ class Gateway(Server):
 
     def environment(self):
         return {**self.settings, "SSE_PUBLISHER_API_KEYS": KEY,
-                "TIDEWAY_LISTEN": f"127.0.0.1:{self.port}", "TIDEWAY_OPS_LISTEN": "off"}
+                "TIDEWAY_LISTEN": f"127.0.0.1:{self.port}", "TIDEWAY_OPS_LISTEN": f"127.0.0.1:{self.ops_port}" if self.ops_port else "off"}
+
+    @property
+    def gateway(self):
+        return self
 
     def version(self):
         return version_of(str(self.binary), "--version")
@@ -386,10 +393,10 @@ class Cluster:
 
     name = "tideway"
 
-    def __init__(self, folder, build, options, nodes):
+    def __init__(self, folder, build, options, nodes, ops=False):
         self.redis = Redis(folder)
         url = f"redis://127.0.0.1:{self.redis.port}/0"
-        self.nodes = [Gateway(folder, build, options, url) for _ in range(nodes)]
+        self.nodes = [Gateway(folder, build, options, url, ops) for _ in range(nodes)]
         self.settings = {**self.nodes[0].settings, "nodes": str(nodes),
                          "TIDEWAY_REDIS_URL": "redis://127.0.0.1:PORT/0"}
         self.stack = contextlib.ExitStack()
@@ -406,6 +413,15 @@ class Cluster:
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def stop_nodes(self):
+        """Leaves Redis running."""
+        for node in self.nodes:
+            node.__exit__()
+
+    @property
+    def gateway(self):
+        return self.nodes[0]
 
     @property
     def addresses(self):
@@ -431,9 +447,9 @@ def started(name, scenario, build, peer_paths):
     raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="tideway-bench-") as folder:
         if name == "tideway" and scenario.redis:
-            server = Cluster(folder, build, scenario.gateway, scenario.nodes)
-        elif name == "tideway":
-            server = Gateway(folder, build, scenario.gateway)
+            server = Cluster(folder, build, scenario.gateway, scenario.nodes, scenario.ops)
+        elif name in ("tideway", "memory"):
+            server = Gateway(folder, build, scenario.gateway, ops=scenario.ops)
         elif name == "floor":
             server = Floor(folder, build)
         elif name == "nchan":
