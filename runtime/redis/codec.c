@@ -1,8 +1,6 @@
 #include "runtime/redis/codec.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,17 +12,62 @@
 #define TYPE_PREFIX "event: "
 #define END_LEN 2 /* of the last field's line, and the empty one */
 
+/* The head's numbers by hand: they are written and read for every event on every node. */
+
+/* Appends a number and a delimiter. */
+static char *put_number(char *to, uint64_t number, unsigned base, char delimiter)
+{
+    char digits[20];
+    size_t count = 0;
+
+    do
+        digits[count++] = "0123456789abcdef"[number % base];
+    while ((number /= base) > 0);
+    while (count > 0)
+        *to++ = digits[--count];
+    *to++ = delimiter;
+    return to;
+}
+
+/* The digit's value; 16 when it is none. */
+static unsigned digit_of(char c)
+{
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                  : 16;
+}
+
+/* Takes a number and its delimiter off the front; false when they are not there. */
+static bool take_number(const char **from, const char *end, unsigned base, char delimiter,
+                        uint64_t *number)
+{
+    const char *at = *from;
+
+    *number = 0;
+    for (; at < end && digit_of(*at) < base; ++at)
+        if (__builtin_mul_overflow(*number, base, number) ||
+            __builtin_add_overflow(*number, digit_of(*at), number))
+            return false;
+    if (at == *from || at == end || *at != delimiter)
+        return false;
+    *from = at + 1;
+    return true;
+}
+
 char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
                           size_t *len)
 {
     size_t topics_len = event->topic_count - 1;
     for (uint32_t i = 0; i < event->topic_count; ++i)
         topics_len += event->topics[i].len;
-    char *body = tw_realloc(NULL, HEAD_MAX + topics_len + event->frame_len);
-    char *to = body + snprintf(body, HEAD_MAX,
-                               "%" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRId64 " %zu %u %u\n", epoch,
-                               origin, token, event->published_at_ms, topics_len, event->id_len,
-                               event->type_len);
+    char *body = tw_realloc(NULL, HEAD_MAX + topics_len + event->frame_len), *to = body;
+    to = put_number(to, epoch, 16, ' ');
+    to = put_number(to, origin, 16, ' ');
+    to = put_number(to, token, 16, ' ');
+    to = put_number(to, (uint64_t)event->published_at_ms, 10, ' ');
+    to = put_number(to, topics_len, 10, ' ');
+    to = put_number(to, event->id_len, 10, ' ');
+    to = put_number(to, event->type_len, 10, '\n');
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         if (i > 0)
             *to++ = ',';
@@ -56,27 +99,28 @@ static bool is_frame(const tw_redis_body_t *body)
 
 int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len)
 {
-    char head[HEAD_MAX];
-    const char *line_end = memchr(bytes, '\n', len < sizeof(head) ? len : sizeof(head) - 1);
-    unsigned id_len, type_len;
+    const char *at = bytes, *end = bytes + len;
+    uint64_t published_at_ms, topics_len, id_len, type_len;
 
-    if (line_end == NULL)
-        return -1;
-    size_t head_len = (size_t)(line_end - bytes);
-    memcpy(head, bytes, head_len);
-    head[head_len] = '\0';
     *body = (tw_redis_body_t){.epoch = 0};
-    if (sscanf(head, "%" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNd64 " %zu %u %u", &body->epoch,
-               &body->origin, &body->token, &body->published_at_ms, &body->topics_len, &id_len,
-               &type_len) != 7)
+    if (!take_number(&at, end, 16, ' ', &body->epoch) ||
+        !take_number(&at, end, 16, ' ', &body->origin) ||
+        !take_number(&at, end, 16, ' ', &body->token) ||
+        !take_number(&at, end, 10, ' ', &published_at_ms) ||
+        !take_number(&at, end, 10, ' ', &topics_len) || !take_number(&at, end, 10, ' ', &id_len) ||
+        !take_number(&at, end, 10, '\n', &type_len))
         return -1;
-    size_t left = len - head_len - 1;
-    size_t least = ID_PREFIX + (size_t)id_len + END_LEN +
-                   (type_len > 0 ? sizeof(TYPE_PREFIX) + (size_t)type_len : 0);
+    size_t left = (size_t)(end - at);
+    if (topics_len > left || id_len > left || type_len > left || published_at_ms > INT64_MAX)
+        return -1;
+    body->published_at_ms = (int64_t)published_at_ms;
+    body->topics_len = topics_len;
+    size_t least =
+        ID_PREFIX + id_len + END_LEN + (type_len > 0 ? sizeof(TYPE_PREFIX) + type_len : 0);
     if (body->topics_len == 0 || id_len == 0 || body->topics_len > left ||
         least > left - body->topics_len)
         return -1;
-    body->topics = line_end + 1;
+    body->topics = at;
     body->frame = body->topics + body->topics_len;
     body->frame_len = left - body->topics_len;
     body->id_len = id_len;
