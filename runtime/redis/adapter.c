@@ -106,6 +106,7 @@ static void on_gone(tw_redis_node_t *node)
     uv_timer_stop(&node->registering);
     uv_timer_stop(&node->pulse);
     uv_prepare_stop(&node->turn);
+    tw_redis_publishing_turn(node); /* what this turn has gathered still gets its answer */
     tw_redis_session_end(node);
     tw_redis_publishing_unpark(node);
     tw_redis_openings_expire(node, 0, true);
@@ -370,6 +371,7 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
     TAILQ_INIT(&node->waiting);
     STAILQ_INIT(&node->chores);
     TAILQ_INIT(&node->changed_routes);
+    TAILQ_INIT(&node->to_publish);
     TAILQ_INIT(&node->unreturned);
     TAILQ_INIT(&node->parked);
     TAILQ_INIT(&node->calls);

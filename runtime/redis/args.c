@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,14 +8,16 @@
 
 void tw_redis_args_init(tw_redis_args_t *args)
 {
-    *args = (tw_redis_args_t){.count = 0};
+    args->argv = NULL;
+    args->lens = NULL;
+    args->count = args->capacity = args->number_count = 0;
 }
 
 void tw_redis_args_dispose(tw_redis_args_t *args)
 {
     free((void *)args->argv);
     free(args->lens);
-    *args = (tw_redis_args_t){.count = 0};
+    tw_redis_args_init(args);
 }
 
 void tw_redis_args_add(tw_redis_args_t *args, const char *bytes, size_t len)
@@ -36,6 +39,7 @@ void tw_redis_args_text(tw_redis_args_t *args, const char *text)
 
 void tw_redis_args_number(tw_redis_args_t *args, uint64_t number)
 {
+    assert(args->number_count < TW_REDIS_ARGS_NUMBERS_MAX);
     char *text = args->numbers[args->number_count++];
     tw_redis_args_add(
         args, text,

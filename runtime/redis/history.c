@@ -227,28 +227,31 @@ typedef struct tw_redis_priming {
 } tw_redis_priming_t;
 
 /*
- * The position from which on nothing is missing: right before the oldest entry if others may have
- * made room for it, else as far back as entries do not expire.
+ * The position from which on nothing is missing: right before the oldest entry that was read if
+ * there were more, or others made room for it; else as far back as entries do not expire.
  */
 static uint64_t lost_before(const tw_redis_node_t *node, uint64_t length, uint64_t oldest)
 {
     uint64_t lost = node->floor;
-    if (length > 0 && (length >= node->keep || oldest - 1 < lost))
+    if (oldest > 0 && (length >= node->keep || oldest - 1 < lost))
         lost = oldest - 1;
     return lost < node->epoch_start ? node->epoch_start : lost;
 }
 
 static void restore(tw_redis_node_t *node, tw_redis_route_t *route, const redisReply *reply)
 {
-    const redisReply *entries = reply->element[2], *body;
+    const redisReply *entries = reply->element[1], *body;
     tw_event_t **events = tw_alloc((entries->elements + 1) * sizeof(*events));
-    size_t count = 0, digits;
-    uint64_t seq, oldest = tw_redis_number(reply->element[1]->str, reply->element[1]->len, &digits);
+    size_t count = 0;
+    uint64_t seq, oldest = 0;
 
     for (size_t i = entries->elements; i-- > 0;) { /* they come newest first */
         tw_redis_body_t parsed;
-        if (tw_redis_entry(entries->element[i], &seq, &body) != 0 || seq > route->since ||
-            tw_redis_body_read(&parsed, body->str, body->len) != 0)
+        if (tw_redis_entry(entries->element[i], &seq, &body) != 0)
+            continue;
+        if (oldest == 0)
+            oldest = seq;
+        if (seq > route->since || tw_redis_body_read(&parsed, body->str, body->len) != 0)
             continue;
         tw_event_t *event = tw_redis_body_event(&parsed);
         if (event == NULL)
@@ -270,10 +273,9 @@ static void on_primed(const redisReply *reply, void *data)
 
     free(data);
     route->priming = false;
-    if (reply != NULL && route->held && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+    if (reply != NULL && route->held && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[0]->type == REDIS_REPLY_INTEGER &&
-        reply->element[1]->type == REDIS_REPLY_STRING &&
-        reply->element[2]->type == REDIS_REPLY_ARRAY) {
+        reply->element[1]->type == REDIS_REPLY_ARRAY) {
         restore(priming.node, route, reply);
         route->primed = true;
     }

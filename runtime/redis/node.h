@@ -38,7 +38,9 @@
 #define TW_REDIS_REGISTER_EVERY_MS 5
 #define TW_REDIS_LEAVE_TIMEOUT_MS 3000 /* a stopping node waits so long for Redis */
 #define TW_REDIS_HISTORY_MS                                                                        \
-    (60 * 60 * 1000) /* a topic's events stay so long after the last of them */
+    (60 * 60 * 1000)                  /* a topic's events stay so long after the last of them */
+#define TW_REDIS_RENEW_EVERY_MS 30000 /* and its time to live is that much longer */
+#define TW_REDIS_RENEWED_PLACES 4096
 #define TW_REDIS_CHANNELS_PER_COMMAND 256
 #define TW_REDIS_KEY_MAX (TW_TOPIC_NAME_MAX + 16)
 
@@ -133,7 +135,7 @@ typedef struct tw_redis_mark {
 struct tw_redis_publish {
     tw_redis_node_t *node;
     tw_table_node_t by_token;           /* while returns */
-    TAILQ_ENTRY(tw_redis_publish) link; /* node->unreturned, while returns and replied */
+    TAILQ_ENTRY(tw_redis_publish) link; /* parked; to_publish; unreturned, while it is replied */
     tw_fanout_t *worker;
     tw_event_t *event; /* owned reference */
     tw_published_fn on_done;
@@ -161,6 +163,12 @@ typedef struct tw_redis_held {
     char *body; /* owned */
     size_t len;
 } tw_redis_held_t;
+
+/** When the time to live of a topic's history was set last, by us. */
+typedef struct tw_redis_renewed {
+    uint64_t hash; /* of the topic */
+    uint64_t at_ms;
+} tw_redis_renewed_t;
 
 typedef struct tw_redis_held_list {
     tw_redis_held_t *items; /* owned */
@@ -233,8 +241,10 @@ struct tw_redis_node {
     bool epoch_changed; /* and the streams were not told yet */
 
     /* publishing */
-    tw_table_t publishes; /* by token */
+    tw_table_t publishes;            /* by token */
+    tw_redis_publishes_t to_publish; /* gathered in this turn */
     tw_redis_publishes_t unreturned;
+    tw_redis_renewed_t renewed[TW_REDIS_RENEWED_PLACES];
     tw_table_t counts;         /* what other nodes count, by topic */
     struct tw_redis_ask *asks; /* early drops of this turn, a list */
     /* What waits until a channel is left: only then Redis' counts are those of others. */
@@ -314,12 +324,14 @@ void tw_redis_session_end(tw_redis_node_t *node);
 /** Frees what the session owns, after the loop has ended. */
 void tw_redis_session_dispose(tw_redis_node_t *node);
 
+#define TW_REDIS_ARGS_NUMBERS_MAX 40
+
 /** Arguments of a command: borrowed bytes. */
 typedef struct tw_redis_args {
     const char **argv;
     size_t *lens;
     int count, capacity;
-    char numbers[16][24];
+    char numbers[TW_REDIS_ARGS_NUMBERS_MAX][24];
     int number_count;
 } tw_redis_args_t;
 
@@ -327,7 +339,7 @@ void tw_redis_args_init(tw_redis_args_t *args);
 void tw_redis_args_dispose(tw_redis_args_t *args);
 void tw_redis_args_add(tw_redis_args_t *args, const char *bytes, size_t len);
 void tw_redis_args_text(tw_redis_args_t *args, const char *text);
-/** Up to 16 of them. */
+/** Up to TW_REDIS_ARGS_NUMBERS_MAX of them. */
 void tw_redis_args_number(tw_redis_args_t *args, uint64_t number);
 /** Begins with EVALSHA of the script. */
 void tw_redis_args_script(tw_redis_args_t *args, tw_redis_node_t *node, tw_redis_script_t script);

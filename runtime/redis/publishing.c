@@ -11,6 +11,9 @@
 #define COUNT_FRESH_MS 1000
 #define COUNTS_MAX 10000 /* topics whose count is remembered */
 #define ASK_TOPICS_MAX 1000
+/* Of one call: Redis does nothing else meanwhile, and all of them share its fate. */
+#define BATCH_EVENTS_MAX 32
+#define BATCH_BYTES_MAX ((size_t)64 * 1024)
 
 #define PUBLISH_OF(pointer)                                                                        \
     ((tw_redis_publish_t *)((char *)(pointer)-offsetof(tw_redis_publish_t, by_token)))
@@ -158,77 +161,164 @@ static void on_queued_here(void *data, const tw_dispatch_result_t *result)
         conclude(publish->node, publish, publish->status);
 }
 
-/* What the reply says: the number, and for each topic how many nodes got the event. */
-static int read_reply(tw_redis_publish_t *publish, const redisReply *reply)
+/* --- sending: the events of a turn, several in one call --- */
+
+typedef struct tw_redis_batch {
+    tw_redis_node_t *node;
+    size_t count, topic_count;
+    tw_redis_publish_t *publishes[BATCH_EVENTS_MAX];
+} tw_redis_batch_t;
+
+/* Takes in how many nodes got the event, for each of its topics. */
+static void read_receivers(tw_redis_publish_t *publish, redisReply *const *receivers)
 {
-    tw_redis_node_t *node = publish->node;
     const tw_event_t *event = publish->event;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 + (size_t)event->topic_count ||
-        reply->element[0]->type != REDIS_REPLY_STRING)
-        return -1;
-    publish->position =
-        (tw_position_t){.epoch = node->epoch, .seq = strtoull(reply->element[0]->str, NULL, 10)};
     publish->accepted = tw_alloc(event->topic_count);
     for (uint32_t i = 0; i < event->topic_count; ++i) {
-        long long receivers = reply->element[1 + i]->integer;
-        if (receivers < 0)
+        if (receivers[i]->integer < 0)
             continue;
         publish->accepted[i] = 1;
         ++publish->accepted_count;
-        uint64_t others = (uint64_t)receivers;
+        uint64_t others = (uint64_t)receivers[i]->integer;
         if (publish->routes[i] != NULL && others > 0)
             --others; /* us */
-        const tw_redis_count_t *count = find_count(node, &event->topics[i]);
+        const tw_redis_count_t *count = find_count(publish->node, &event->topics[i]);
         publish->delivered +=
             others > 0 && count != NULL && count->streams > others ? count->streams : others;
     }
-    return 0;
+}
+
+/* Redis has the event: our own workers may still have to get it. */
+static void sent(tw_redis_publish_t *publish)
+{
+    publish->replied = true;
+    publish->status = TW_OK;
+    if (publish->returns && !publish->returned) {
+        publish->deadline_ms = uv_now(publish->node->loop) + TW_REDIS_PUBLISH_TIMEOUT_MS;
+        TAILQ_INSERT_TAIL(&publish->node->unreturned, publish, link);
+    } else if (!publish->in_flight) {
+        conclude(publish->node, publish, TW_OK);
+    }
+}
+
+/* It may have been published: that is not known, so it is not said. */
+static void unknown(tw_redis_publish_t *publish)
+{
+    forget(publish->node, publish);
+    publish->replied = true;
+    publish->status = TW_UNAVAILABLE;
+    if (!publish->in_flight)
+        conclude(publish->node, publish, TW_UNAVAILABLE);
 }
 
 static void on_reply(const redisReply *reply, void *data)
 {
-    tw_redis_publish_t *publish = data;
-    tw_redis_node_t *node = publish->node;
+    tw_redis_batch_t *batch = data;
+    bool known = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
+                 reply->elements == 1 + batch->topic_count &&
+                 reply->element[0]->type == REDIS_REPLY_STRING;
+    uint64_t seq = known ? strtoull(reply->element[0]->str, NULL, 10) : 0;
+    size_t at = 1;
 
-    publish->replied = true;
-    publish->status = TW_OK;
-    if (reply == NULL || read_reply(publish, reply) != 0) {
-        /* It may have been published: that is not known, so it is not said. */
-        if (reply != NULL)
-            tw_redis_refused(node, "an event", reply);
-        publish->replied = false;
-        forget(node, publish);
-        publish->replied = true;
-        publish->status = TW_UNAVAILABLE;
-    } else if (publish->returns && !publish->returned) {
-        publish->deadline_ms = uv_now(node->loop) + TW_REDIS_PUBLISH_TIMEOUT_MS;
-        TAILQ_INSERT_TAIL(&node->unreturned, publish, link);
-        return;
+    if (reply != NULL)
+        tw_redis_refused(batch->node, "events", reply);
+    for (size_t i = 0; i < batch->count; ++i) {
+        tw_redis_publish_t *publish = batch->publishes[i];
+        if (!known) {
+            unknown(publish);
+            continue;
+        }
+        publish->position = (tw_position_t){.epoch = batch->node->epoch, .seq = seq + i};
+        read_receivers(publish, reply->element + at);
+        at += publish->event->topic_count;
+        sent(publish);
     }
-    if (!publish->in_flight)
-        conclude(node, publish, publish->status);
+    free(batch);
 }
 
-static int send_event(tw_redis_node_t *node, tw_redis_publish_t *publish)
+/* Whether the topics' history has to be told again that it is in use: now and then, not each time.
+ * A place is shared by topics; who takes it renews. */
+static bool renews(tw_redis_node_t *node, const tw_event_t *event, uint64_t now_ms)
 {
-    const tw_event_t *event = publish->event;
+    bool any = false;
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        uint64_t hash = event->topics[i].hash;
+        tw_redis_renewed_t *place = &node->renewed[hash % TW_REDIS_RENEWED_PLACES];
+        if (place->hash == hash && now_ms - place->at_ms < TW_REDIS_RENEW_EVERY_MS)
+            continue;
+        *place = (tw_redis_renewed_t){.hash = hash, .at_ms = now_ms};
+        any = true;
+    }
+    return any;
+}
+
+static tw_redis_batch_t *take_batch(tw_redis_node_t *node)
+{
+    tw_redis_batch_t *batch = tw_alloc(sizeof(*batch));
+    tw_redis_publish_t *publish;
+    size_t bytes = 0;
+
+    batch->node = node;
+    while (batch->count < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX &&
+           (publish = TAILQ_FIRST(&node->to_publish)) != NULL) {
+        TAILQ_REMOVE(&node->to_publish, publish, link);
+        batch->publishes[batch->count++] = publish;
+        batch->topic_count += publish->event->topic_count;
+        bytes += publish->body_len;
+    }
+    return batch;
+}
+
+static void send_batch(tw_redis_node_t *node)
+{
+    tw_redis_batch_t *batch = take_batch(node);
+    uint64_t now_ms = uv_now(node->loop);
     tw_redis_args_t args;
 
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_PUBLISH);
-    tw_redis_args_add(&args, publish->body, publish->body_len);
     tw_redis_args_number(&args, node->keep);
-    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS + TW_REDIS_LEASE_MS * 4);
+    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS + 2 * TW_REDIS_RENEW_EVERY_MS);
     tw_redis_args_number(&args, node->super.hub->config.resume_window_ms > 0 ? 1 : 0);
-    for (uint32_t i = 0; i < event->topic_count; ++i)
-        tw_redis_args_add(&args, event->topics[i].base, event->topics[i].len);
-    return tw_redis_args_send(&args, node->commands, on_reply, publish);
+    tw_redis_args_number(&args, batch->count);
+    for (size_t i = 0; i < batch->count; ++i) {
+        const tw_redis_publish_t *publish = batch->publishes[i];
+        const tw_event_t *event = publish->event;
+        tw_redis_args_add(&args, publish->body, publish->body_len);
+        tw_redis_args_add(&args, renews(node, event, now_ms) ? "1" : "0", 1);
+        tw_redis_args_number(&args, event->topic_count);
+        for (uint32_t t = 0; t < event->topic_count; ++t)
+            tw_redis_args_add(&args, event->topics[t].base, event->topics[t].len);
+    }
+    if (tw_redis_args_send(&args, node->commands, on_reply, batch) != 0) {
+        on_reply(NULL, batch);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; ++i) {
+        free(batch->publishes[i]->body);
+        batch->publishes[i]->body = NULL;
+    }
 }
 
-static bool is_leaving(tw_redis_node_t *node, const tw_topic_name_t *topic)
+/* --- requests --- */
+
+/* Finds the routes by which the event comes back; false when one of them is being left, whose
+ * subscription may or may not still count. */
+static bool find_routes(tw_redis_node_t *node, tw_redis_publish_t *publish)
 {
-    const tw_redis_route_t *route = tw_redis_route_find(node, topic);
-    return route != NULL && route->leaving;
+    const tw_event_t *event = publish->event;
+
+    publish->routes = tw_alloc(event->topic_count * sizeof(tw_redis_route_t *));
+    for (uint32_t i = 0; i < event->topic_count; ++i) {
+        tw_redis_route_t *route = tw_redis_route_find(node, &event->topics[i]);
+        if (route != NULL && route->leaving) {
+            free(publish->routes);
+            publish->routes = NULL;
+            return false;
+        }
+        publish->routes[i] = route != NULL && route->subscribed ? route : NULL;
+    }
+    return true;
 }
 
 void tw_redis_on_publish_request(void *control, void *data)
@@ -242,37 +332,26 @@ void tw_redis_on_publish_request(void *control, void *data)
         conclude(node, publish, TW_UNAVAILABLE);
         return;
     }
-    for (uint32_t i = 0; i < event->topic_count; ++i) {
-        if (is_leaving(node, &event->topics[i])) {
-            TAILQ_INSERT_TAIL(&node->parked, publish, link);
-            return;
-        }
+    if (!find_routes(node, publish)) {
+        TAILQ_INSERT_TAIL(&node->parked, publish, link);
+        return;
     }
     publish->token = ++node->next_token;
     publish->body =
         tw_redis_body_write(event, node->epoch, node->origin, publish->token, &publish->body_len);
-    publish->routes = tw_alloc(event->topic_count * sizeof(tw_redis_route_t *));
     for (uint32_t i = 0; i < event->topic_count; ++i) {
-        tw_redis_route_t *route = tw_redis_route_find(node, &event->topics[i]);
         /* A channel that is confirmed stays ours until the event has come back by it. */
-        if (route != NULL && route->subscribed) {
-            publish->routes[i] = route;
-            ++route->publishes;
+        if (publish->routes[i] != NULL) {
+            ++publish->routes[i]->publishes;
             publish->returns = true;
         }
         refresh_count(node, &event->topics[i], now_ms);
     }
-    if (send_event(node, publish) != 0) {
-        publish->returns = false;
-        conclude(node, publish, TW_UNAVAILABLE);
-        return;
-    }
-    free(publish->body);
-    publish->body = NULL;
     if (publish->returns) {
         publish->by_token.hash = publish->token * UINT64_C(0x9e3779b97f4a7c15);
         tw_table_insert(&node->publishes, &publish->by_token);
     }
+    TAILQ_INSERT_TAIL(&node->to_publish, publish, link);
 }
 
 static tw_redis_publish_t *find_publish(tw_redis_node_t *node, const tw_redis_body_t *body)
@@ -405,6 +484,12 @@ static void put_question(tw_redis_node_t *node, tw_redis_ask_t *asks, size_t top
     free(keys);
 }
 
+static bool is_leaving(tw_redis_node_t *node, const tw_topic_name_t *topic)
+{
+    const tw_redis_route_t *route = tw_redis_route_find(node, topic);
+    return route != NULL && route->leaving;
+}
+
 void tw_redis_on_ask_request(void *control, void *data)
 {
     tw_redis_node_t *node = tw_redis_node_of_control(control);
@@ -442,6 +527,8 @@ void tw_redis_publishing_unpark(tw_redis_node_t *node)
 
 void tw_redis_publishing_turn(tw_redis_node_t *node)
 {
+    while (!TAILQ_EMPTY(&node->to_publish))
+        send_batch(node);
     while (node->asks != NULL) {
         tw_redis_ask_t *asks = node->asks, *last = NULL;
         size_t topics = 0;
@@ -460,6 +547,7 @@ void tw_redis_publishing_dispose(tw_redis_node_t *node)
 {
     tw_table_node_t *entry;
     assert(node->publishes.count == 0 && node->asks == NULL);
+    assert(TAILQ_EMPTY(&node->to_publish));
     while ((entry = tw_table_any(&node->counts)) != NULL) {
         tw_table_remove(&node->counts, entry);
         free(COUNT_OF(entry));

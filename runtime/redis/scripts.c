@@ -74,26 +74,38 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "return {redis.call('HGET', 'tw:epoch', 'id'), seq, redis.call('HGET', 'tw:epoch', 'start'),\n"
     "  floor(ARGV[3])}\n",
 
-    /* The number of a data set that was emptied under us starts at 1: nothing may be given out
-       then. */
+    /*
+     * Several events in one call, which share what a call costs. The number of a data set that was
+     * emptied under us starts at 1: nothing may be given out then. A topic's history is cut by
+     * whole nodes of its stream, so it is a little longer than asked for.
+     */
     [TW_REDIS_SCRIPT_PUBLISH] = PROLOGUE LINGERS
-    "local seq = redis.call('INCR', 'tw:seq')\n"
+    "local call, keep, ttl, windows = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'\n"
+    "local seq = call('INCRBY', 'tw:seq', ARGV[4])\n"
     "if seq < 1000000000 then\n"
-    "  redis.call('DEL', 'tw:seq')\n"
+    "  call('DEL', 'tw:seq')\n"
     "  return redis.error_reply('LOADING the data set was emptied')\n"
     "end\n"
-    "seq = n(seq)\n"
-    "local message, keep, answer = seq .. ' ' .. ARGV[1], tonumber(ARGV[2]), {seq}\n"
-    "for i = 5, #ARGV do\n"
-    "  local key = topic(ARGV[i])\n"
-    "  local receivers = redis.call('PUBLISH', key, message)\n"
-    "  if receivers == 0 and not (ARGV[4] == '1' and lingers(ARGV[i])) then\n"
-    "    receivers = -1\n"
-    "  else\n"
-    "    redis.call('XADD', key, 'MAXLEN', '=', keep, seq .. '-0', 'e', ARGV[1])\n"
-    "    redis.call('PEXPIRE', key, ARGV[3])\n"
+    "seq = seq - ARGV[4]\n"
+    "local answer, at = {n(seq + 1)}, 5\n"
+    "while at < #ARGV do\n"
+    "  seq = seq + 1\n"
+    "  local number, body, last = n(seq), ARGV[at], at + 2 + ARGV[at + 2]\n"
+    "  local message, id = number .. ' ' .. body, number .. '-0'\n"
+    "  for i = at + 3, last do\n"
+    "    local key = topic(ARGV[i])\n"
+    "    local receivers = call('PUBLISH', key, message)\n"
+    "    if receivers == 0 and not (windows and lingers(ARGV[i])) then\n"
+    "      receivers = -1\n"
+    "    elseif not call('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', keep, id, 'e', body) then\n"
+    "      call('XADD', key, id, 'e', body)\n"
+    "      call('PEXPIRE', key, ttl)\n"
+    "    elseif ARGV[at + 1] == '1' then\n"
+    "      call('PEXPIRE', key, ttl)\n"
+    "    end\n"
+    "    answer[#answer + 1] = receivers\n"
     "  end\n"
-    "  answer[#answer + 1] = receivers\n"
+    "  at = last + 1\n"
     "end\n"
     "return answer\n",
 
@@ -134,9 +146,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
 
     [TW_REDIS_SCRIPT_PRIME] = PROLOGUE
     "local key = topic(ARGV[1])\n"
-    "local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)\n"
-    "return {redis.call('XLEN', key), oldest[1] and oldest[1][1] or '',\n"
-    "  redis.call('XREVRANGE', key, '+', '-', 'COUNT', ARGV[2])}\n",
+    "return {redis.call('XLEN', key), redis.call('XREVRANGE', key, '+', '-', 'COUNT', ARGV[2])}\n",
 
     /*
      * The floor is a number that was the newest one longer ago than a topic without events is kept:

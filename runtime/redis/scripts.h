@@ -25,23 +25,24 @@
 #include <stddef.h>
 
 /* name, arguments → answer */
-#define TW_REDIS_SCRIPT_TABLE(X)                                                                   \
-    X(JOIN, "run id, fresh epoch, ttl ms → {epoch, newest number, its first number, floor}")       \
-    X(PUBLISH,                                                                                     \
-      "body, keep, ttl ms, 1 if windows count, topic… → {number, receivers (-1: dropped)…}")       \
-    X(FOLLOWED, "topic… → {1 or 0…}")                                                              \
-    X(MARK, "node, token → newest number; the node's channel gets 'M token number'")               \
-    X(FILL, "after, keep, topic… → {{index, lost, id, body…}…} of those with newer events")        \
-    X(PRIME, "topic, count → {length, oldest or '', {id, body…} newest first}")                    \
-    X(LEASE, "node, lease ms, ttl ms, field, value… → {existed, floor, node…}")                    \
-    X(LEAVE,                                                                                       \
-      "node or '', at most, window ms → 0 nothing is left, 1 topics, 2 maybe more dead nodes")     \
-    X(STREAMS, "node, how many are added, {0, member}…, id of those that go… → ok")                \
-    X(TOPICS, "node, how many are followed, {topic, count}…, topic without followers… → ok")       \
-    X(FOLLOWERS, "topic → {node, streams…}")                                                       \
-    X(CALL_OWNER, "instance, message, token → {receivers, token}")                                 \
-    X(LIST_NODES, "→ {{node, streams, field, value…}…}")                                           \
-    X(LIST_TOPICS, "from, count, prefix → {total, topic, {node, count…}…}")                        \
+#define TW_REDIS_SCRIPT_TABLE(X)                                                                       \
+    X(JOIN, "run id, fresh epoch, ttl ms → {epoch, newest number, its first number, floor}")           \
+    X(PUBLISH,                                                                                         \
+      "keep, ttl ms, 1 if windows count, events, {body, 1 to renew the ttl, topics, topic…}… → " \
+      "{first number, receivers (-1: dropped) by each topic…}")                                        \
+    X(FOLLOWED, "topic… → {1 or 0…}")                                                                  \
+    X(MARK, "node, token → newest number; the node's channel gets 'M token number'")                   \
+    X(FILL, "after, keep, topic… → {{index, lost, id, body…}…} of those with newer events")            \
+    X(PRIME, "topic, count → {length, {id, body…} newest first}")                                      \
+    X(LEASE, "node, lease ms, ttl ms, field, value… → {existed, floor, node…}")                        \
+    X(LEAVE,                                                                                           \
+      "node or '', at most, window ms → 0 nothing is left, 1 topics, 2 maybe more dead nodes")         \
+    X(STREAMS, "node, how many are added, {0, member}…, id of those that go… → ok")                    \
+    X(TOPICS, "node, how many are followed, {topic, count}…, topic without followers… → ok")           \
+    X(FOLLOWERS, "topic → {node, streams…}")                                                           \
+    X(CALL_OWNER, "instance, message, token → {receivers, token}")                                     \
+    X(LIST_NODES, "→ {{node, streams, field, value…}…}")                                               \
+    X(LIST_TOPICS, "from, count, prefix → {total, topic, {node, count…}…}")                            \
     X(LIST_STREAMS, "from, count, prefix → {total, node, member…}")
 
 typedef enum tw_redis_script {

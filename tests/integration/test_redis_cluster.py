@@ -98,7 +98,7 @@ def test_listings_are_those_of_the_whole_cluster_on_every_node(gateways):
         wait_until(lambda: gateway.admin("/connections")["total"] == 2, "the connections")
 
 
-def test_the_tail_is_the_clusters(gateways):
+def test_the_tail_is_the_clusters(gateways, redis):
     gateways[0].h2().subscribe("kept")
     for number in range(30):
         gateways[number % 3].deliver("kept", f"payload {number}", id=str(number))
@@ -106,6 +106,8 @@ def test_the_tail_is_the_clusters(gateways):
         events = gateway.admin("/topics/kept/tail?limit=10")["events"]
         assert [event["id"] for event in events] == [str(number) for number in range(20, 30)]
         assert events[-1]["payload"] == "payload 29"
+    kept_ms = int(redis.cli("PTTL", "tw:{t:kept}"))
+    assert 3600_000 < kept_ms <= 3660_000, "the history stays an hour after its last event"
 
 
 def test_a_stream_resumes_on_another_node(gateways):
