@@ -106,7 +106,6 @@ static void on_gone(tw_redis_node_t *node)
     uv_timer_stop(&node->registering);
     uv_timer_stop(&node->pulse);
     uv_prepare_stop(&node->turn);
-    tw_redis_publishing_turn(node); /* what this turn has gathered still gets its answer */
     tw_redis_session_end(node);
     tw_redis_publishing_unpark(node);
     tw_redis_openings_expire(node, 0, true);
