@@ -24,6 +24,7 @@
 #include "server/node.h"
 #include "server/ops.h"
 #include "server/options.h"
+#include "server/privileges.h"
 #include "server/worker.h"
 #include "tideway_version.h"
 #include "tls/reload.h"
@@ -429,6 +430,7 @@ int main(int argc, char *argv[])
         break;
     }
     signal(SIGPIPE, SIG_IGN);
+    tw_privileges_drop();
     hold_signals();
     keep_buffer_memory();
     tw_hash_seed();
