@@ -52,6 +52,8 @@ class Process:
             raise
         finally:
             self.reader.join(DEADLINE_S)
+        assert "gateway" not in self.block.argument or self.process.returncode == 0, \
+            f"{self.block.place}: ended with {self.process.returncode}:\n{self.output}"
 
 
 class Session:
@@ -127,9 +129,10 @@ class Session:
         tideway.wait_until(there, f"{block.until!r} of {block.place}", DEADLINE_S)
 
     def end(self):
-        for process in reversed(list(self.background.values())):
-            if isinstance(process, Process):
-                process.end()
+        # The gateways first, as a reader would: clients see them go.
+        for process in sorted(filter(lambda each: isinstance(each, Process), self.background.values()),
+                              key=lambda each: "gateway" not in each.block.argument):
+            process.end()
         for service in self.services:
             if isinstance(service, Redis):
                 service.close()
