@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -40,6 +42,7 @@ enum {
     OPT_CONCURRENT,
     OPT_HTTP2_IDLE_MS,
     OPT_HTTP1_REQUEST_MS,
+    OPT_NO_ROOM_FOR_ALERTS,
 #define PATCHED(series, name, label, field, value) OPT_##name,
 #include "patched_options.h"
 #undef PATCHED
@@ -53,6 +56,8 @@ static option_t options[OPT_COUNT] = {
     [OPT_CONCURRENT] = {"concurrent", 100000},  // requests in process per connection
     [OPT_HTTP2_IDLE_MS] = {"http2_idle_ms", 10000},
     [OPT_HTTP1_REQUEST_MS] = {"http1_request_ms", 10000},
+    [OPT_NO_ROOM_FOR_ALERTS] = {"no_room_for_alerts",
+                                0}, // see writev(); TLS 1.2, which shows what an alert is
 #define PATCHED(series, name, label, field, value) [OPT_##name] = {label, value},
 #include "patched_options.h"
 #undef PATCHED
@@ -424,7 +429,9 @@ static SSL_CTX *create_ssl_ctx(void)
 
     if (cert == NULL || key == NULL ||
         SSL_CTX_use_certificate_file(ssl_ctx, cert, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_use_PrivateKey_file(ssl_ctx, key, SSL_FILETYPE_PEM) != 1) {
+        SSL_CTX_use_PrivateKey_file(ssl_ctx, key, SSL_FILETYPE_PEM) != 1 ||
+        (options[OPT_NO_ROOM_FOR_ALERTS].value != 0 &&
+         SSL_CTX_set_max_proto_version(ssl_ctx, TLS1_2_VERSION) != 1)) {
         fprintf(stderr, "server: SERVER_CERT and SERVER_KEY must name a pair\n");
         exit(1);
     }
@@ -439,6 +446,30 @@ static void on_signal(uv_signal_t *handle, int number)
         h2o_context_request_shutdown(&context);
     else
         uv_stop(&loop);
+}
+
+#define TLS_ALERT 21
+
+// A kernel whose buffer is full in the moment in which a TLS alert comes, and stays so.
+static int has_room(const void *bytes, size_t len)
+{
+    if (options[OPT_NO_ROOM_FOR_ALERTS].value == 0 || len == 0 ||
+        *(const uint8_t *)bytes != TLS_ALERT)
+        return 1;
+    errno = EAGAIN;
+    return 0;
+}
+
+// These two are what libuv calls.
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+    return has_room(bytes, len) ? syscall(SYS_write, fd, bytes, len) : -1;
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    return has_room(parts[0].iov_base, parts[0].iov_len) ? syscall(SYS_writev, fd, parts, count)
+                                                         : -1;
 }
 
 static void parse_options(char **argv)
