@@ -10,27 +10,29 @@ silence_s=60
 backoff_max_ms=30000
 curl=(curl --http2 --silent --show-error --fail-with-body --connect-timeout 10)
 [ -z "${TIDEWAY_CA:-}" ] || curl+=(--cacert "$TIDEWAY_CA")
-trap 'trap - EXIT; [ -z "${stream:-}" ] || kill "$stream" 2>/dev/null; exit 0' INT TERM
+child=
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null' EXIT
+trap 'exit 0' INT TERM
 
 # A JSON object with `data`, and perhaps `id` and `event`, is taken apart; any other line is a payload.
-# Prints "id event", and behind a line end the payload. (jq --raw-input reads the line as a string.)
-# shellcheck disable=SC2016 # $line and $id are jq's
-take_apart='. as $line | (try (fromjson | select(.data | type == "string")) catch null) // {data: $line}
-    | "\(.id // $id) \(.event // "")\n\(.data)"'
+# Prints id, event and payload in base64 for each. (jq --raw-input reads a line as a string.)
+separator=$'\x1f'
+# shellcheck disable=SC2016 # $line is jq's
+take_apart='select(. != "") | . as $line
+    | (try (fromjson | select(.data | type == "string")) catch null) // {data: $line}
+    | [.id // "\(now)-\(input_line_number)", .event // "", (.data | @base64)] | join("\u001f")'
 
 publish() {
-    local topics=$1 line id event
-    while IFS= read -r line; do
-        [ -n "$line" ] || continue
-        jq --raw-input --join-output --arg id "$EPOCHREALTIME-$RANDOM" "$take_apart" <<<"$line" | {
-            IFS=' ' read -r id event
-            # --retry covers 429, 500, 502, 503 and 504, and heeds Retry-After. A repeat has the same id.
-            "${curl[@]}" --max-time 30 --retry 5 --retry-connrefused "$url/v1/publish" \
-                --header "Authorization: Bearer ${TIDEWAY_API_KEY:-}" \
-                --header 'Content-Type: text/plain; charset=utf-8' \
-                --header "X-SSE-Topic: $topics" --header "X-SSE-Id: $id" \
-                ${event:+--header "X-SSE-Event: $event"} --data-binary @-
-        } || exit
+    local topics=$1 id event data jq
+    exec {jq}< <(exec jq --raw-input --raw-output --unbuffered "$take_apart")
+    child=$!
+    while IFS=$separator read -r id event data <&"$jq"; do
+        # --retry covers 429, 500, 502, 503 and 504, and heeds Retry-After. A repeat has the same id.
+        base64 --decode <<<"$data" | "${curl[@]}" --max-time 30 --retry 5 --retry-connrefused "$url/v1/publish" \
+            --header "Authorization: Bearer ${TIDEWAY_API_KEY:-}" \
+            --header 'Content-Type: text/plain; charset=utf-8' \
+            --header "X-SSE-Topic: $topics" --header "X-SSE-Id: $id" \
+            ${event:+--header "X-SSE-Event: $event"} --data-binary @- || exit
         echo
     done
 }
@@ -61,10 +63,10 @@ subscribe() {
         exec {output}< <(exec "${curl[@]}" --no-buffer --speed-time $silence_s --speed-limit 1 "$url/v1/stream" \
             --header "X-SSE-Topic: $topics" --header 'X-SSE-Id: example-curl' \
             ${last_event_id:+--header "Last-Event-ID: $last_event_id"})
-        stream=$!
+        child=$!
         read_stream <&"$output"
         exec {output}<&-
-        wait "$stream"
+        wait "$child"
         reason=$?
         delay_ms=$((retry_ms << (failures < 10 ? failures : 10)))
         [ "$delay_ms" -le "$backoff_max_ms" ] || delay_ms=$((retry_ms > backoff_max_ms ? retry_ms : backoff_max_ms))
@@ -72,8 +74,8 @@ subscribe() {
         echo "trying again in $delay_ms ms: curl ended with $reason ${line:-}" >&2
         failures=$((failures + 1))
         sleep "$((delay_ms / 1000)).$(printf %03d $((delay_ms % 1000)))" &
-        stream=$!
-        wait "$stream"
+        child=$!
+        wait "$child"
     done
 }
 
