@@ -1,0 +1,199 @@
+/* Streams join the hub, with what they missed, and leave it. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "runtime/clock.h"
+#include "runtime/hash.h"
+#include "runtime/hub.h"
+#include "runtime/memory.h"
+
+/* A join on its way through the mailbox. */
+typedef struct tw_join {
+    tw_subscriber_t *subscriber;
+    tw_opened_fn on_open;
+    void *data;
+    tw_opening_t opening;
+    tw_topic_name_t *gap_topics; /* owned; borrows the bytes of subscriber->joining */
+    tw_event_t **events;         /* owned, with references: what it missed, oldest first */
+    size_t event_count, event_capacity;
+} tw_join_t;
+
+static void free_join(tw_join_t *join)
+{
+    for (size_t i = 0; i < join->event_count; ++i)
+        tw_event_unref(join->events[i]);
+    free(join->events);
+    free(join->gap_topics);
+    free(join);
+}
+
+static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
+{
+    int64_t now_ms = tw_clock_ms();
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
+        tw_topic_index_unfollow(&hub->index, &name, subscriber->connection->fanout->index, now_ms);
+    }
+    atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+}
+
+static void on_join(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_join_t *join = data;
+    tw_subscriber_t *subscriber = join->subscriber;
+
+    if (subscriber->state == TW_SUBSCRIBER_LEFT) {
+        free(subscriber->joining);
+        free(subscriber);
+    } else {
+        tw_topic_name_t *names = subscriber->joining;
+        subscriber->joining = NULL;
+        tw_fanout_join(fanout, subscriber, names);
+        tw_subscriber_replay(subscriber, join->events, join->event_count);
+        join->on_open(join->data, TW_OK, &join->opening);
+        free(names); /* the opening's gap topics point into it */
+    }
+    free_join(join);
+}
+
+static int compare_events(const void *a, const void *b)
+{
+    uint64_t x = (*(tw_event_t *const *)a)->position.seq,
+             y = (*(tw_event_t *const *)b)->position.seq;
+    return x < y ? -1 : x > y;
+}
+
+static void collect(tw_join_t *join, const tw_tail_t *tail, uint64_t after_seq)
+{
+    for (uint32_t i = tw_tail_after(tail, after_seq); i < tail->count; ++i) {
+        if (join->event_count == join->event_capacity) {
+            join->event_capacity = join->event_capacity == 0 ? 16 : join->event_capacity * 2;
+            join->events = tw_realloc(join->events, join->event_capacity * sizeof(*join->events));
+        }
+        join->events[join->event_count++] = tw_event_ref(tw_tail_at(tail, i));
+    }
+}
+
+/* Into order; an event that several of the topics kept stays once (restored, each has its own
+ * copy). */
+static void sort_events(tw_join_t *join)
+{
+    size_t kept = 0;
+
+    if (join->event_count == 0)
+        return;
+    qsort(join->events, join->event_count, sizeof(*join->events), compare_events);
+    for (size_t i = 0; i < join->event_count; ++i) {
+        if (kept > 0 && join->events[kept - 1]->position.seq == join->events[i]->position.seq)
+            tw_event_unref(join->events[i]);
+        else
+            join->events[kept++] = join->events[i];
+    }
+    join->event_count = kept;
+}
+
+/* The sequence number that the client has seen last, or the reason why that is not known. */
+static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber,
+                              const tw_resume_t *resume, uint64_t *seq)
+{
+    const char *id = resume->last_event_id;
+    size_t len = resume->last_event_id_len;
+    uint64_t hash = tw_hash(id, len);
+    tw_position_t position;
+
+    *seq = 0;
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &subscriber->joining[i]);
+        const tw_topic_t *topic = tw_topic_index_find(stripe, &subscriber->joining[i]);
+        const tw_event_t *event =
+            topic != NULL ? tw_tail_find_id(&topic->tail, id, len, hash) : NULL;
+        if (event != NULL && event->position.seq > *seq)
+            *seq = event->position.seq;
+        tw_topic_index_unlock(stripe);
+    }
+    if (*seq != 0)
+        return TW_GAP_NONE;
+    if (!tw_position_parse(id, len, &position))
+        return TW_GAP_UNKNOWN_ID;
+    if (position.epoch != hub->last.epoch)
+        return TW_GAP_OTHER_EPOCH;
+    if (position.seq > hub->last.seq)
+        return TW_GAP_UNKNOWN_ID;
+    *seq = position.seq;
+    return TW_GAP_NONE;
+}
+
+/* Follows every topic; with a resume, gathers what was missed and whether anything of it is lost.
+ * Under the order lock. */
+static void follow_all(tw_hub_t *hub, tw_join_t *join, const tw_resume_t *resume)
+{
+    tw_subscriber_t *subscriber = join->subscriber;
+    bool resumes = resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0;
+    uint64_t seen = hub->last.seq;
+    tw_opening_t *opening = &join->opening;
+
+    if (resumes) {
+        opening->gap = find_position(hub, subscriber, resume, &seen);
+        join->gap_topics = tw_alloc(subscriber->topic_count * sizeof(*join->gap_topics));
+    }
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        const tw_topic_name_t *name = &subscriber->joining[i];
+        tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+        tw_topic_t *topic =
+            tw_topic_index_follow(&hub->index, stripe, name, subscriber->connection->fanout->index);
+        if (resumes) {
+            bool lost = topic->tail.lost_seq > seen;
+            if (lost && opening->gap == TW_GAP_NONE)
+                opening->gap = TW_GAP_EVICTED;
+            if (lost || opening->gap == TW_GAP_UNKNOWN_ID || opening->gap == TW_GAP_OTHER_EPOCH)
+                join->gap_topics[opening->topic_count++] = *name;
+            collect(join, &topic->tail, seen);
+        }
+        tw_topic_index_unlock(stripe);
+    }
+    sort_events(join);
+    opening->topics = join->gap_topics;
+    opening->position = hub->last;
+    if (join->event_count > 0)
+        opening->position.seq = join->events[0]->position.seq - 1;
+    if (resumes) {
+        tw_counters_t *counters = &subscriber->connection->fanout->counters;
+        tw_count(opening->gap == TW_GAP_NONE ? &counters->resumes_exact : &counters->resumes_gap,
+                 1);
+    }
+}
+
+tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
+                        tw_opened_fn on_open, void *data)
+{
+    tw_fanout_t *fanout = subscriber->connection->fanout;
+
+    assert(subscriber->state == TW_SUBSCRIBER_NEW);
+    if (atomic_fetch_add_explicit(&hub->streams, 1, memory_order_relaxed) >=
+        hub->config.streams_max) {
+        atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+        return TW_OVER_CAPACITY;
+    }
+    tw_join_t *join = tw_alloc(sizeof(*join));
+    *join = (tw_join_t){.subscriber = subscriber, .on_open = on_open, .data = data};
+    subscriber->state = TW_SUBSCRIBER_JOINING;
+
+    pthread_mutex_lock(&hub->order);
+    follow_all(hub, join, resume);
+    tw_mailbox_post(&fanout->mailbox, on_join, join);
+    pthread_mutex_unlock(&hub->order);
+    return TW_OK;
+}
+
+void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber)
+{
+    unfollow_all(hub, subscriber);
+    if (subscriber->state == TW_SUBSCRIBER_LIVE) {
+        tw_fanout_leave(subscriber->connection->fanout, subscriber);
+        tw_subscriber_destroy(subscriber);
+    } else {
+        assert(subscriber->state == TW_SUBSCRIBER_JOINING);
+        tw_subscriber_abandon(subscriber);
+    }
+}
