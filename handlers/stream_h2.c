@@ -25,6 +25,7 @@ typedef struct tw_h2_connection {
     /* Streams that are behind for want of room in the connection, in the order in which their turns
      * come. */
     TAILQ_HEAD(tw_waiting_list, tw_subscriber) waiting;
+    tw_slice_t later; /* waits: their turns come when the loop has time */
 } tw_h2_connection_t;
 
 static tw_h2_connection_t *self_of(tw_connection_t *connection)
@@ -44,12 +45,22 @@ static tw_stream_t *stream_of(h2o_http2_lean_stream_t *lean)
 
 /* --- streams that are behind --- */
 
+static tw_turn_t *turn_of(tw_h2_connection_t *self)
+{
+    return &self->super.fanout->turn;
+}
+
+static void wait_for_turn(tw_h2_connection_t *self, tw_subscriber_t *subscriber)
+{
+    if (subscriber->waits)
+        return;
+    subscriber->waits = true;
+    TAILQ_INSERT_TAIL(&self->waiting, subscriber, waiting);
+}
+
 static void wait_for_room(tw_h2_connection_t *self, tw_subscriber_t *subscriber)
 {
-    if (!subscriber->waits) {
-        subscriber->waits = true;
-        TAILQ_INSERT_TAIL(&self->waiting, subscriber, waiting);
-    }
+    wait_for_turn(self, subscriber);
     h2o_http2_lean_want_room(self->conn);
 }
 
@@ -76,7 +87,7 @@ static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size
     h2o_http2_lean_stream_t *lean = lean_of(subscriber->stream);
     h2o_http2_lean_writer_t writer;
     const char *bytes;
-    size_t len;
+    size_t len, may_write = budget;
     bool done = false;
 
     if (lean->window <= 0)
@@ -100,12 +111,20 @@ static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size
     }
     done = bytes == NULL || lean->window <= 0;
     h2o_http2_lean_commit(self->conn, &writer);
+    tw_turn_spend(turn_of(self), TW_TURN_WRITE_NS(may_write - budget));
     subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
     return done;
 }
 
+static void on_time_to_serve(tw_slice_t *slice);
+
 static void pump(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size_t budget)
 {
+    if (!tw_turn_has_time(turn_of(self))) {
+        wait_for_turn(self, subscriber);
+        tw_turn_defer(turn_of(self), &self->later, on_time_to_serve);
+        return;
+    }
     if (catch_up(self, subscriber, budget))
         stop_waiting(self, subscriber);
     else
@@ -120,22 +139,35 @@ static void on_window(h2o_http2_conn_t *conn, h2o_http2_lean_stream_t *lean)
         pump(h2o_http2_lean_data(conn), stream->subscriber, TURN_BYTES);
 }
 
-static void on_room(h2o_http2_conn_t *conn)
+/* One turn each, until the connection has no more room or the loop no more time: who is not done
+ * goes to the end of the list. */
+static void serve_waiting(tw_h2_connection_t *self)
 {
-    tw_h2_connection_t *self = h2o_http2_lean_data(conn);
-    tw_subscriber_t *subscriber;
+    tw_subscriber_t *subscriber, *last = TAILQ_LAST(&self->waiting, tw_waiting_list);
 
-    /* One turn each, until the connection has no more room: who is not done goes to the end of the
-     * list. */
-    tw_subscriber_t *last = TAILQ_LAST(&self->waiting, tw_waiting_list);
     while ((subscriber = TAILQ_FIRST(&self->waiting)) != NULL) {
+        if (!tw_turn_has_time(turn_of(self))) {
+            tw_turn_defer(turn_of(self), &self->later, on_time_to_serve);
+            return;
+        }
         stop_waiting(self, subscriber);
         pump(self, subscriber, TURN_BYTES);
         if (subscriber == last)
             break;
     }
     if (!TAILQ_EMPTY(&self->waiting))
-        h2o_http2_lean_want_room(conn);
+        h2o_http2_lean_want_room(self->conn);
+}
+
+static void on_time_to_serve(tw_slice_t *slice)
+{
+    serve_waiting(
+        (tw_h2_connection_t *)(void *)((char *)slice - offsetof(tw_h2_connection_t, later)));
+}
+
+static void on_room(h2o_http2_conn_t *conn)
+{
+    serve_waiting(h2o_http2_lean_data(conn));
 }
 
 /* --- the end of streams --- */
@@ -165,6 +197,7 @@ static void on_conn_close(h2o_http2_conn_t *conn)
     tw_h2_connection_t *self = h2o_http2_lean_data(conn);
 
     self->conn = NULL;
+    tw_turn_cancel(turn_of(self), &self->later);
     tw_connection_close_streams(&self->super, SIZE_MAX, TW_CLOSE_CLIENT_CLOSED);
     free_unused(self);
 }

@@ -19,6 +19,7 @@ typedef struct tw_pull_stream {
     tw_gateway_t *gateway;       /* borrowed */
     tw_subscriber_t *subscriber; /* owned while the stream is open */
     char *buffer;                /* owned; what is being sent */
+    tw_slice_t later;            /* waits: what is next is sent when the loop has time */
     bool sending;                /* until h2o proceeds */
     bool ended;                  /* the response ends when what is being sent is sent */
     size_t farewell_len;
@@ -40,6 +41,7 @@ static void send_bytes(tw_pull_stream_t *self, const char *bytes, size_t len,
 {
     h2o_iovec_t buf = h2o_iovec_init(bytes, len);
     self->sending = true;
+    tw_turn_spend(&self->super.fanout->turn, TW_TURN_WRITE_NS(len));
     if (self->subscriber != NULL)
         self->subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
     h2o_send(self->req, &buf, len > 0,
@@ -75,18 +77,40 @@ static void pump(tw_pull_stream_t *self)
     }
 }
 
+static void on_time_to_send(tw_slice_t *slice)
+{
+    pump((tw_pull_stream_t *)(void *)((char *)slice - offsetof(tw_pull_stream_t, later)));
+}
+
+static bool is_behind(const tw_pull_stream_t *self)
+{
+    return (self->subscriber->stream->flags & TW_STREAM_BEHIND) != 0;
+}
+
+/* As pump(), but what waits can wait longer: for the loop to have time. */
+static void pump_in_time(tw_pull_stream_t *self)
+{
+    tw_turn_t *turn = &self->super.fanout->turn;
+
+    if (!self->ended && is_behind(self) && !tw_turn_has_time(turn))
+        tw_turn_defer(turn, &self->later, on_time_to_send);
+    else
+        pump(self);
+}
+
 static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
     tw_pull_stream_t *self = self_of_generator(generator);
     (void)req;
     self->sending = false;
-    pump(self);
+    pump_in_time(self);
 }
 
 static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
 {
     tw_subscriber_t *subscriber = self->subscriber;
     self->subscriber = NULL;
+    tw_turn_cancel(&self->super.fanout->turn, &self->later);
     if (subscriber != NULL)
         tw_stream_closed(self->gateway, subscriber, reason);
 }
@@ -119,7 +143,9 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
         ++streams[i]->delivered;
         tw_subscriber_queue(streams[i]->subscriber, event);
     }
-    if (delivered > 0 && (streams[0]->flags & (TW_STREAM_HELD | TW_STREAM_DOOMED)) == 0)
+    /* Who waits for the loop's time to send what it missed is not served before its turn. */
+    if (delivered > 0 && (streams[0]->flags & (TW_STREAM_HELD | TW_STREAM_DOOMED)) == 0 &&
+        self->later.run == NULL)
         pump(self);
     return delivered;
 }
@@ -183,10 +209,14 @@ static void begin(tw_stream_opening_t *opening, const char *block, size_t len)
     opening->subscriber = NULL;
     self->subscriber->transport_data = NULL;
     self->subscriber->stream->flags &= (uint8_t)~TW_STREAM_HELD;
+    bool resumes = is_behind(self);
     tw_subscriber_queue_first(self->subscriber, text);
     tw_event_unref(text);
     h2o_start_response(self->req, &self->generator);
-    pump(self);
+    if (resumes)
+        pump_in_time(self);
+    else
+        pump(self);
 }
 
 const tw_transport_t tw_transport_pull = {

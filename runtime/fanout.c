@@ -42,6 +42,7 @@ void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_
 {
     *fanout = (tw_fanout_t){.hub = hub, .index = index, .jitter = hub->instance + index};
     tw_mailbox_init(&fanout->mailbox, loop, fanout, on_batch);
+    tw_turn_init(&fanout->turn, loop);
     tw_table_init(&fanout->topics);
     tw_table_init(&fanout->groups);
     tw_ranked_tree_init(&fanout->listing, compare_number);
@@ -50,6 +51,7 @@ void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_
 void tw_fanout_close(tw_fanout_t *fanout)
 {
     tw_mailbox_close(&fanout->mailbox);
+    tw_turn_close(&fanout->turn);
 }
 
 void tw_fanout_dispose(tw_fanout_t *fanout)

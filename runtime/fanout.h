@@ -17,6 +17,7 @@
 #include "runtime/ranked_tree.h"
 #include "runtime/subscriber.h"
 #include "runtime/table.h"
+#include "runtime/turn.h"
 
 typedef struct tw_hub tw_hub_t;
 typedef struct tw_local_topic tw_local_topic_t;
@@ -47,6 +48,7 @@ struct tw_fanout {
     uint32_t index;
     uint16_t tick; /* heartbeat clock: tw_fanout_advance() */
     tw_mailbox_t mailbox;
+    tw_turn_t turn;
     tw_table_t topics;        /* tw_local_topic_t by name */
     tw_table_t groups;        /* tw_group_t by topic and connection */
     tw_ranked_tree_t listing; /* live subscribers by number */

@@ -199,20 +199,24 @@ void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event)
     push(subscriber, event);
 }
 
-void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events, size_t n)
+void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size_t n)
 {
-    tw_queue_t live = subscriber->queue;
+    tw_queue_t live = subscriber->queue, *queue = &subscriber->queue;
 
     if (n == 0)
         return;
     uncount_bytes(subscriber, live.bytes, live_bytes(&live));
     count_events(subscriber, 0, live.count);
-    subscriber->queue = (tw_queue_t){0};
-    reserve(&subscriber->queue, (uint32_t)n + live.count);
-    for (size_t i = 0; i < n; ++i)
-        push(subscriber, events[i]);
-    subscriber->queue.replay_left = subscriber->queue.bytes;
-    subscriber->connection->queued_bytes -= subscriber->queue.bytes;
+    *queue = (tw_queue_t){0};
+    reserve(queue, (uint32_t)n + live.count);
+    for (; queue->count < n; ++queue->count) {
+        queue->ring[queue->count] = events[queue->count];
+        queue->bytes += events[queue->count]->frame_len;
+    }
+    queue->replay_left = queue->bytes;
+    count_bytes(subscriber, queue->bytes, 0);
+    count_events(subscriber, n, 0);
+    subscriber->stream->flags |= TW_STREAM_BEHIND;
     for (uint32_t i = 0; i < live.count; ++i) {
         tw_event_t *event = live.ring[(live.first + i) & (live.capacity - 1)];
         if (event->position.seq > events[n - 1]->position.seq)

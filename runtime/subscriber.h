@@ -24,7 +24,8 @@ typedef struct tw_group tw_group_t;
 
 typedef enum tw_subscriber_state {
     TW_SUBSCRIBER_NEW,     /* in no list */
-    TW_SUBSCRIBER_JOINING, /* counted in the topic index, join under way in the mailbox */
+    TW_SUBSCRIBER_JOINING, /* waits for its loop's time to resume, or counted in the topic index
+                              and join under way in the mailbox */
     TW_SUBSCRIBER_LIVE,    /* in its worker's tables: gets every event */
     TW_SUBSCRIBER_LEFT,    /* let go while the join was under way: freed when that arrives */
 } tw_subscriber_state_t;
@@ -53,15 +54,16 @@ struct tw_subscriber {
     void *client;         /* the HTTP side's: whose limits it counts against */
     char *remote_address; /* owned; when it is not the connection's, or NULL */
     TAILQ_ENTRY(tw_subscriber)
-    waiting; /* the transport's: in its list of streams that wait for room */
-    bool waits;
+    waiting;              /* the transport's: in its list of streams that wait for room */
     int64_t opened_at_ms; /* wall clock */
     char *client_id;      /* owned; the client's own hint, or NULL */
     tw_queue_t queue;
     LIST_ENTRY(tw_subscriber) doomed; /* in its worker's list; le_prev NULL: not in it */
-    void *opening;       /* the adapter's while NEW; NULL again before it becomes anything else */
-    uint8_t state;       /* tw_subscriber_state_t */
-    uint8_t doom_reason; /* tw_close_reason_t */
+    void *opening;        /* the adapter's while NEW; NULL again before it becomes anything else */
+    struct tw_join *join; /* the hub's: while JOINING and not under way in the mailbox yet */
+    bool waits;           /* in the transport's list */
+    uint8_t state;        /* tw_subscriber_state_t */
+    uint8_t doom_reason;  /* tw_close_reason_t */
     uint16_t topic_count;
     tw_topic_name_t *joining; /* owned: names while NEW or JOINING, NULL when LIVE */
     tw_membership_t topics[]; /* topic_count; valid while LIVE */
@@ -92,11 +94,11 @@ void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_
 void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event);
 
 /**
- * Puts n older events (references taken, ascending order) in front of what waits; those of what
- * waits that are not newer than the last of them are dropped: they are the same. Does not count
- * against the limit.
+ * Puts n older events (references are the subscriber's from now on, ascending order) in front of
+ * what waits; those of what waits that are not newer than the last of them are dropped: they are
+ * the same. Does not count against the limit.
  */
-void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t *const *events, size_t n);
+void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size_t n);
 
 /** Puts an event (reference taken) in front of all that waits, of which nothing is written yet; not
  * counted against the limit. */

@@ -44,6 +44,7 @@ struct tw_worker {
     uv_timer_t drain;
     uv_timer_t age;
     tw_loop_watch_t watch;
+    tw_slice_t input; /* waits: requests that have been read are handled when the loop has time */
     _Atomic uint64_t connections;
     uint64_t drain_steps; /* left */
     bool stopping;
@@ -74,6 +75,28 @@ static void on_age(uv_timer_t *timer)
     tw_fanout_age(&worker->fanout, tw_clock_ms(), spread_ms, AGE_STEP_MS);
 }
 
+static tw_worker_t *worker_of(h2o_context_t *http)
+{
+    return (tw_worker_t *)(void *)((char *)http - offsetof(tw_worker_t, http));
+}
+
+static void on_time_for_input(tw_slice_t *slice)
+{
+    tw_worker_t *worker = (tw_worker_t *)(void *)((char *)slice - offsetof(tw_worker_t, input));
+    h2o_http2_resume_input(&worker->http.super);
+}
+
+/* A client that comes back opens its streams by the thousand, all in what is read at once. */
+static int has_time(h2o_context_t *http)
+{
+    tw_worker_t *worker = worker_of(http);
+
+    if (tw_turn_has_time(&worker->fanout.turn))
+        return 1;
+    tw_turn_defer(&worker->fanout.turn, &worker->input, on_time_for_input);
+    return 0;
+}
+
 tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
 {
     tw_worker_t *worker = tw_alloc(sizeof(*worker));
@@ -91,6 +114,7 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
     tw_hub_attach(config->gateway->hub, &worker->fanout);
     h2o_context_init(&worker->http.super, &worker->loop, config->http);
+    worker->http.super.http2.has_time = has_time;
     worker->http.gateway = config->gateway;
     worker->http.fanout = &worker->fanout;
     worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
@@ -245,6 +269,7 @@ static void end_loop(tw_worker_t *worker)
     uv_timer_stop(&worker->drain);
     uv_timer_stop(&worker->heartbeat);
     uv_timer_stop(&worker->age);
+    tw_turn_cancel(&worker->fanout.turn, &worker->input);
     uv_stop(&worker->loop);
 }
 

@@ -38,7 +38,8 @@ void tw_test_workers_start(tw_test_workers_t *workers)
 static bool has_posts(tw_test_workers_t *workers)
 {
     for (uint32_t i = 0; i < workers->count; ++i)
-        if (workers->items[i].fanout.mailbox.posted.count > 0)
+        if (workers->items[i].fanout.mailbox.posted.count > 0 ||
+            !TAILQ_EMPTY(&workers->items[i].fanout.turn.waiting))
             return true;
     return false;
 }
@@ -46,8 +47,10 @@ static bool has_posts(tw_test_workers_t *workers)
 void tw_test_workers_pump(tw_test_workers_t *workers)
 {
     while (has_posts(workers))
-        for (uint32_t i = 0; i < workers->count; ++i)
+        for (uint32_t i = 0; i < workers->count; ++i) {
+            tw_turn_begin(&workers->items[i].fanout.turn);
             tw_mailbox_run(&workers->items[i].fanout.mailbox);
+        }
 }
 
 void tw_test_workers_pause(tw_test_workers_t *workers)

@@ -319,6 +319,58 @@ static void test_hub__refuses_streams_beyond_its_maximum(void **state)
     teardown(&s);
 }
 
+static void use_up_the_turn(tw_setup_t *s, uint32_t worker)
+{
+    tw_turn_spend(&s->workers.items[worker].fanout.turn, TW_TURN_NS);
+}
+
+/* When many resume at once their loop takes them in slices; each is as exact as if it were alone.
+ */
+static void test_hub__resumes_wait_for_their_loop_to_have_time(void **state)
+{
+    const tw_hub_config_t config = tw_test_config();
+    tw_setup_t s;
+    tw_answer_t answers[3];
+
+    setup(&s, &config);
+    tw_client_t *keeper = open_client(&s, 0, "t", NULL);
+    publish_range(&s, "t", 1, 2);
+    use_up_the_turn(&s, 0);
+    tw_client_t *fresh = begin(&s, 0, "t", NULL), *late = begin(&s, 0, "t", "1");
+    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    assert_true(fresh->opened);
+    assert_false(late->opened);
+    dispatch(&s, "t", "3", NULL, &answers[0]);
+    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    assert_int_equal(answers[0].delivered, 2);
+    tw_test_workers_pump(&s.workers);
+    assert_true(late->opened);
+    expect_ids(late, "2 3");
+    assert_int_equal(late->gap, TW_GAP_NONE);
+    publish_range(&s, "t", 4, 4);
+    expect_ids(late, "2 3 4");
+    free_client(late);
+    free_client(fresh);
+    free_client(keeper);
+    teardown(&s);
+}
+
+static void test_hub__who_leaves_while_its_resume_waits_never_opens(void **state)
+{
+    const tw_hub_config_t config = tw_test_config();
+    tw_setup_t s;
+
+    setup(&s, &config);
+    use_up_the_turn(&s, 0);
+    tw_client_t *client = begin(&s, 0, "t", "1");
+    assert_int_equal(s.hub->streams, 1);
+    free_client(client);
+    assert_int_equal(s.hub->streams, 0);
+    tw_test_workers_pump(&s.workers);
+    assert_int_equal(s.workers.items[0].fanout.counters.streams_opened, 0);
+    teardown(&s);
+}
+
 /* --- tails --- */
 
 static void test_hub__evicts_the_oldest_events_of_all_topics_at_its_limit(void **state)
@@ -579,6 +631,8 @@ int main(void)
         cmocka_unit_test(test_hub__a_join_has_its_place_among_the_events),
         cmocka_unit_test(test_hub__who_leaves_while_joining_never_opens),
         cmocka_unit_test(test_hub__refuses_streams_beyond_its_maximum),
+        cmocka_unit_test(test_hub__resumes_wait_for_their_loop_to_have_time),
+        cmocka_unit_test(test_hub__who_leaves_while_its_resume_waits_never_opens),
         cmocka_unit_test(test_hub__evicts_the_oldest_events_of_all_topics_at_its_limit),
         cmocka_unit_test(test_hub__an_event_too_large_for_the_tails_is_delivered_and_lost),
         cmocka_unit_test(test_hub__keeps_an_event_of_several_topics_once),

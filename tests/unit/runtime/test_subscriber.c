@@ -90,8 +90,6 @@ static void replay(tw_fake_stream_t *stream, uint64_t from, uint64_t to)
     for (uint64_t seq = from; seq <= to; ++seq)
         events[n++] = make_event(seq);
     tw_subscriber_replay(stream->subscriber, events, n);
-    while (n > 0)
-        tw_event_unref(events[--n]);
 }
 
 static bool is_doomed(const tw_fake_stream_t *stream)
