@@ -31,6 +31,17 @@ def _latency(which, name):
     return get
 
 
+def _resume(name):
+    def get(report):
+        return report["resume"]["catch_up_us"][name] / 1000 if "resume" in report else None
+    return get
+
+
+def _turn(name):
+    """Of the gateway's loops: while streams are registered, or in the whole run."""
+    return lambda report: (report.get("registration") or report.get("loops") or {}).get(name)
+
+
 def _event_cpu(report):
     sent = report["publish"]["sent_measured"]
     return report["cpu"]["server_seconds"] / sent * 1e6 if sent else None
@@ -80,6 +91,8 @@ FIGURES = {
     "churn-cpu": Figure("server CPU each", "ns", _path("churn", "server_cpu_ns")),
     "slow": Figure("slow streams closed", "", _path("verification", "slow_streams_closed"), False,
                    1),
+    "catch-up-p50": Figure("caught up p50", "ms", _resume("p50"), True, 0.25),
+    "catch-up": Figure("all caught up after", "ms", _resume("max"), True, 0.25),
     "redis-cpu": Figure("Redis' share of the CPU", "%", _redis_cpu),
     "registered": Figure("all registered after", "s", _path("registration", "registered_seconds"),
                          True, 0.25),
@@ -87,9 +100,8 @@ FIGURES = {
                         True, 0.5),
     "probe-p99": Figure("publish p99", "ms", _path("registration", "publish", "p99_ms"), True, 0.5),
     "probe-max": Figure("publish max", "ms", _path("registration", "publish", "max_ms"), True, 1),
-    "turn": Figure("longest turn of a loop", "ms", _path("registration", "longest_turn_ms"), True,
-                   1),
-    "turn-cpu": Figure("by CPU time", "ms", _path("registration", "longest_turn_cpu_ms"), True, 0.5),
+    "turn": Figure("longest turn of a loop", "ms", _turn("longest_turn_ms"), True, 1),
+    "turn-cpu": Figure("by CPU time", "ms", _turn("longest_turn_cpu_ms"), True, 0.5),
     "stalls": Figure("turns over 20 ms", "", _path("registration", "stalls"), True, 1),
     "benchmark-events": Figure("redis-benchmark's", "/s",
                                _path("redis", "benchmark", "events_per_second"), False, 0.15),
@@ -167,6 +179,12 @@ GOALS = [
          lambda get: get("redis-registration", "tideway", "probe-p99")),
     Goal("redis-publish: three nodes' events against redis-benchmark's", 0.8, "×",
          lambda get: get("redis-publish", "tideway", "share"), False),
+    *(Goal(f"{name}: the longest turn of a loop, by CPU time", 20, "ms",
+           lambda get, name=name: get(name, "tideway", "turn-cpu"))
+      for name in ("resume", "resume-connections")),
+    *(Goal(f"{name}: p99 of live events meanwhile", 100, "ms",
+           lambda get, name=name: get(name, "tideway", "p99"))
+      for name in ("resume", "resume-connections")),
     # Linear growth keeps the cost of each delivery and event the same: 1, and 0.2 for the noise.
     Goal("CPU a delivery, 1,000,000 streams against 1,000", 1.2, "×",
          lambda get: _ratio(get("streams-1000000", "tideway", "cpu"),

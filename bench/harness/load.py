@@ -54,5 +54,7 @@ def run(scenario, name, build, peer_paths, changes):
         if not result.stdout.strip():
             raise LoadError(result.stderr.strip() or f"tw-load ended with {result.returncode}")
         lines = result.stderr.strip().splitlines()
-        return make_result(scenario, name, server, command, lines[-1] if lines else "",
-                           json.loads(result.stdout))
+        report = json.loads(result.stdout)
+        if scenario.ops:
+            report["loops"] = servers.loops(server.gateway)
+        return make_result(scenario, name, server, command, lines[-1] if lines else "", report)

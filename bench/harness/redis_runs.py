@@ -12,7 +12,6 @@ import ssl
 import subprocess
 import threading
 import time
-import urllib.request
 
 from . import load, servers
 
@@ -124,13 +123,6 @@ class Probe:
                 "p99_ms": share(0.99), "max_ms": taken[-1]}
 
 
-def metrics(gateway):
-    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.ops_port}/metrics", timeout=30) as answer:
-        text = answer.read().decode()
-    return {name: float(value) for name, value in
-            (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
-
-
 def wait_registered(server, wanted, begun):
     """Seconds until all streams are open, and until Redis knows all of them and their topics."""
     gateway, redis = server.gateway, server.redis
@@ -140,7 +132,7 @@ def wait_registered(server, wanted, begun):
             ask = Resp(redis.port)
             stack.callback(ask.close)
         while time.monotonic() - begun < REGISTER_SECONDS:
-            if opened is None and metrics(gateway)["tideway_streams"] >= wanted:
+            if opened is None and servers.metrics(gateway)["tideway_streams"] >= wanted:
                 opened = time.monotonic() - begun
             if opened is not None and (not redis or (
                     ask("ZCARD", "tw:{n:bench}:c") >= wanted and
@@ -148,17 +140,6 @@ def wait_registered(server, wanted, begun):
                 return opened, time.monotonic() - begun
             time.sleep(0.01)
     raise load.LoadError(f"not all streams were registered within {REGISTER_SECONDS} s")
-
-
-def loops(gateway):
-    """The longest turn of any loop, ms, by wall and by CPU time, and how many exceeded 20 ms."""
-    samples = metrics(gateway)
-
-    def of(name):
-        return [value for sample, value in samples.items() if sample.startswith(name + "{")]
-    return {"longest_turn_ms": max(of("tideway_loop_turn_longest_seconds")) * 1000,
-            "longest_turn_cpu_ms": max(of("tideway_loop_turn_longest_cpu_seconds")) * 1000,
-            "stalls": sum(of("tideway_loop_stalls_total"))}
 
 
 def registration(scenario, name, build, peer_paths, changes):
@@ -172,7 +153,7 @@ def registration(scenario, name, build, peer_paths, changes):
                               text=True) as process:
             try:
                 opened, registered = wait_registered(server, scenario.streams + 1, begun)
-                turns = loops(server.gateway)
+                turns = servers.loops(server.gateway)
             finally:
                 probe.stop()
                 if "registered" not in locals():

@@ -47,6 +47,16 @@ def fan_out(name, connections, streams, about, others, **load):
                     peer_load={"in-flight": 1, "duration-ms": 3000, "warmup-ms": 300})
 
 
+def resume(name, connections, streams, live_connections, about, **load):
+    """200 events of each topic are missed four seconds after the cut."""
+    return Scenario(name, about,
+                    {"connections": connections, "streams": streams,
+                     "live-connections": live_connections, "resume-events": 200,
+                     "open-window": 1000, "connect-window": 1000, "duration-ms": 8000, **load},
+                    gateway={"TAIL_EVENTS": 1000}, ops=True,
+                    figures=("catch-up-p50", "catch-up", "turn", "turn-cpu", "p50", "p99", "max", "cpu"))
+
+
 MAIN = [
     fan_out("fan-out-10k", 10, 1000, "one topic, 10 connections × 1,000 streams",
             ("floor", *ALL_PEERS)),
@@ -94,6 +104,13 @@ MAIN = [
               "payload-bytes": 1000, "duration-ms": 8000, "warmup-ms": 2000},
              gateway={"STREAM_BUFFER_BYTES": 262144},
              figures=("rate", "p50", "p99", "max", "cpu", "slow", "after")),
+    resume("resume", 11, 1000, 1,
+           "10,000 streams on 10 connections are cut and resume at once, 200 missed events each, "
+           "500 events/s to ten topics; latency is that of 1,000 streams which stay",
+           topics=10, rate=500),
+    resume("resume-connections", 55, 200, 5,
+           "the same with 50 connections of 200 streams each, 100 events/s to two topics",
+           topics=2, rate=100),
     Scenario("redis", "three nodes on one Redis, 9 connections × 1,000 streams, 100 topics",
              {"connections": 9, "streams": 1000, "topics": 100, "publishers": 3, "in-flight": 64},
              nodes=3, redis=True,

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 START_SECONDS = 15
 STOP_SECONDS = 15
@@ -137,7 +138,8 @@ class Gateway(Server):
 
     def environment(self):
         return {**self.settings, "SSE_PUBLISHER_API_KEYS": KEY,
-                "TIDEWAY_LISTEN": f"127.0.0.1:{self.port}", "TIDEWAY_OPS_LISTEN": f"127.0.0.1:{self.ops_port}" if self.ops_port else "off"}
+                "TIDEWAY_LISTEN": f"127.0.0.1:{self.port}",
+                "TIDEWAY_OPS_LISTEN": f"127.0.0.1:{self.ops_port}" if self.ops_port else "off"}
 
     @property
     def gateway(self):
@@ -145,6 +147,24 @@ class Gateway(Server):
 
     def version(self):
         return version_of(str(self.binary), "--version")
+
+
+def metrics(gateway):
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.ops_port}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+
+
+def loops(gateway):
+    """The longest turn of any loop, ms, by wall and by CPU time, and how many exceeded 20 ms."""
+    samples = metrics(gateway)
+
+    def of(name):
+        return [value for sample, value in samples.items() if sample.startswith(name + "{")]
+    return {"longest_turn_ms": max(of("tideway_loop_turn_longest_seconds")) * 1000,
+            "longest_turn_cpu_ms": max(of("tideway_loop_turn_longest_cpu_seconds")) * 1000,
+            "stalls": sum(of("tideway_loop_stalls_total"))}
 
 
 class Floor(Server):

@@ -31,6 +31,13 @@ static void verify(tw_subscriber_thread_t *thread, tw_stream_t *stream, tw_check
     tw_checker_observe(&slots[nth * options->lanes + payload->lane], payload->sequence,
                        &thread->counts.checks);
     stream->tally = options->churn ? stream->tally + 1 : tally_order(stream->tally, payload);
+    if (stream->resumed) {
+        if (payload->sequence == thread->resume_sequence) {
+            thread->counts.caught_up++;
+            tw_histogram_record(&thread->catch_up, now_ns - thread->resume_ns);
+        }
+        return; /* live latency is that of the streams which were not cut */
+    }
     if (payload->time_ns <
         atomic_load_explicit(&thread->run->measure_from_ns, memory_order_relaxed))
         return;

@@ -102,6 +102,21 @@ static void tideway_subscribe(tw_request_t *request, const tw_dialect_server_t *
     add_text(request, "x-sse-topic", 0);
 }
 
+/* A header that is an event's id. */
+static void add_event_id(tw_request_t *request, const char *name, uint32_t lane, uint32_t sequence)
+{
+    size_t from = request->text_bytes;
+    put_hex(request, lane, 2);
+    put(request, "-", 1);
+    put_hex(request, sequence, 8);
+    add_text(request, name, from);
+}
+
+static void tideway_resume(tw_request_t *request, uint32_t lane, uint32_t sequence)
+{
+    add_event_id(request, "last-event-id", lane, sequence);
+}
+
 static void tideway_publish(tw_request_t *request, const tw_dialect_server_t *server,
                             const tw_event_t *event)
 {
@@ -111,11 +126,7 @@ static void tideway_publish(tw_request_t *request, const tw_dialect_server_t *se
     add_constant(request, "authorization", server->authorization);
     put_topic(request, event->topic);
     add_text(request, "x-sse-topic", 0);
-    size_t from = request->text_bytes;
-    put_hex(request, event->lane, 2);
-    put(request, "-", 1);
-    put_hex(request, event->sequence, 8);
-    add_text(request, "x-sse-id", from);
+    add_event_id(request, "x-sse-id", event->lane, event->sequence);
     request->body = event->payload;
     request->body_bytes = event->payload_bytes;
 }
@@ -258,10 +269,10 @@ static tw_answer_t centrifugo_answer(int status, const char *body, size_t bytes)
 }
 
 static const tw_dialect_t dialects[] = {
-    {"tideway", tideway_subscribe, tideway_publish, tideway_answer},
-    {"nchan", nchan_subscribe, nchan_publish, nchan_answer},
-    {"mercure", mercure_subscribe, mercure_publish, any_200_answer},
-    {"centrifugo", centrifugo_subscribe, centrifugo_publish, centrifugo_answer},
+    {"tideway", tideway_subscribe, tideway_resume, tideway_publish, tideway_answer},
+    {"nchan", nchan_subscribe, NULL, nchan_publish, nchan_answer},
+    {"mercure", mercure_subscribe, NULL, mercure_publish, any_200_answer},
+    {"centrifugo", centrifugo_subscribe, NULL, centrifugo_publish, centrifugo_answer},
 };
 
 const tw_dialect_t *tw_dialect_find(const char *name)

@@ -52,6 +52,9 @@ typedef struct st_tw_dialect_t {
     /* A stream that follows `count` topics from `first` on, modulo `topics`. */
     void (*subscribe)(tw_request_t *request, const tw_dialect_server_t *server, uint32_t first,
                       uint32_t count, uint32_t topics);
+    /* Adds to a subscription that the event of this lane and sequence number was the last one seen;
+     * NULL: this kind of server is not asked to resume. */
+    void (*resume)(tw_request_t *request, uint32_t lane, uint32_t sequence);
     void (*publish)(tw_request_t *request, const tw_dialect_server_t *server,
                     const tw_event_t *event);
     tw_answer_t (*answer)(int status, const char *body, size_t bytes);

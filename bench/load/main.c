@@ -166,6 +166,8 @@ static void add_counts(tw_subscriber_counts_t *to, const tw_subscriber_counts_t 
     to->closed += from->closed;
     to->slow_closed += from->slow_closed;
     to->churned += from->churned;
+    to->resumed += from->resumed;
+    to->caught_up += from->caught_up;
     to->connections_lost += from->connections_lost;
     if (from->refused_status != 0)
         to->refused_status = from->refused_status;
@@ -183,12 +185,14 @@ static void finish(session_t *session, uint32_t threads_started, bool publisher_
     if (publisher_started)
         tw_publisher_join(&session->publisher);
     tw_histogram_init(&session->results.latency);
+    tw_histogram_init(&session->results.catch_up);
     for (uint32_t i = 0; i < threads_started; i++) {
         tw_subscriber_thread_t *thread = &session->run.threads[i];
         tw_subscriber_thread_join(thread);
         session->results.disagreeing_streams += tw_subscriber_thread_finish(thread, digests);
         add_counts(&session->results.counts, &thread->counts);
         tw_histogram_merge(&session->results.latency, &thread->latency);
+        tw_histogram_merge(&session->results.catch_up, &thread->catch_up);
         session->results.receiver_cpu_ns += thread->cpu_ns;
     }
     free(digests);

@@ -161,8 +161,16 @@ static int check_together(const tw_load_options_t *options)
         wrong = "--slow-connections is more than --connections";
     else if ((uint64_t)options->connections * options->streams > 4000000)
         wrong = "more than 4000000 streams";
-    else if (options->churn && options->topics_per_stream * options->lanes > 1)
-        wrong = "--churn goes with one topic a stream and one lane";
+    else if ((options->churn || options->resume_events > 0) &&
+             options->topics_per_stream * options->lanes > 1)
+        wrong = "--churn and --resume-events go with one topic a stream and one lane";
+    else if (options->resume_events > 0 && (options->churn || options->slow_connections > 0))
+        wrong = "--resume-events goes with neither --churn nor --slow-connections";
+    else if (options->resume_events > 0 && options->live_connections >= options->connections)
+        wrong = "--live-connections leaves none to cut";
+    else if (options->resume_events > 0 &&
+             (uint64_t)options->live_connections * options->streams < options->topics)
+        wrong = "--live-connections leaves topics that nobody follows meanwhile";
     if (wrong == NULL)
         return 0;
     fprintf(stderr, "tw-load: %s\n", wrong);

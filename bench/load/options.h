@@ -31,6 +31,10 @@
     X(slow_connections, "slow-connections", 0, 0, 60000, "connections that stop reading")          \
     X(churn, "churn", 0, 0, 1, "1: close each stream again and open another")                      \
     X(churn_events, "churn-events", 0, 0, 1000000, "events that a stream waits for before that")   \
+    X(resume_events, "resume-events", 0, 0, 100000,                                                \
+      "cut connections when measuring begins, resume so many events later")                        \
+    X(live_connections, "live-connections", 1, 1, 60000,                                           \
+      "connections that are not cut; only their latency counts then")                              \
     X(open_window, "open-window", 200, 1, 100000, "streams being opened at once, a connection")    \
     X(connect_window, "connect-window", 64, 1, 10000, "connections being opened at once")          \
     X(stream_window, "stream-window", 16777216, 65535, 2147483647, "HTTP/2 window of a stream")    \

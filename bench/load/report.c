@@ -178,6 +178,15 @@ static json_t *churn_json(const tw_results_t *results)
     return json;
 }
 
+static json_t *resume_json(const tw_results_t *results)
+{
+    json_t *json = json_object();
+    set_count(json, "streams", results->counts.resumed);
+    set_count(json, "caught_up", results->counts.caught_up);
+    json_object_set_new(json, "catch_up_us", latency_json(&results->catch_up));
+    return json;
+}
+
 static json_t *verification_json(const tw_run_t *run, const tw_publisher_t *publisher,
                                  const tw_results_t *results)
 {
@@ -212,7 +221,8 @@ bool tw_report_is_clean(const tw_run_t *run, const tw_publisher_t *publisher,
            counts->checks.duplicates == 0 && counts->checks.out_of_order == 0 &&
            results->disagreeing_streams == 0 && counts->foreign == 0 && counts->corrupt == 0 &&
            counts->refused == 0 && counts->closed == 0 && counts->connections_lost == 0 &&
-           sent->failed == 0 && sent->dropped_wrongly == 0 && sent->lost_why == NULL;
+           counts->caught_up == counts->resumed && sent->failed == 0 &&
+           sent->dropped_wrongly == 0 && sent->lost_why == NULL;
 }
 
 static void print_line(const tw_run_t *run, const tw_publisher_t *publisher,
@@ -250,6 +260,8 @@ void tw_report_print(const tw_run_t *run, const tw_publisher_t *publisher,
     json_object_set_new(json, "delivery", delivery_json(results));
     if (run->options->churn)
         json_object_set_new(json, "churn", churn_json(results));
+    if (run->options->resume_events > 0)
+        json_object_set_new(json, "resume", resume_json(results));
     json_object_set_new(json, "cpu", cpu_json(&results->measure_start, &results->measure_end));
     set(json_object_get(json, "cpu"), "receiver_seconds_in_all", seconds(results->receiver_cpu_ns));
     json_object_set_new(json, "verification", verification_json(run, publisher, results));

@@ -32,6 +32,7 @@ typedef struct st_tw_results_t {
     uint64_t disagreeing_streams;  /* saw their topic's events in another order than others */
     tw_subscriber_counts_t counts; /* summed over threads */
     tw_histogram_t latency;        /* merged */
+    tw_histogram_t catch_up;       /* merged */
     uint64_t receiver_cpu_ns;      /* of all subscriber threads, the whole run */
 } tw_results_t;
 

@@ -47,6 +47,10 @@ int tw_run_init(tw_run_t *run, const tw_load_options_t *options)
         fprintf(stderr, "tw-load: --dialect: '%s' is not known; see --help\n", options->dialect);
         return -1;
     }
+    if (options->resume_events > 0 && run->dialect->resume == NULL) {
+        fprintf(stderr, "tw-load: --resume-events: not with --dialect %s\n", options->dialect);
+        return -1;
+    }
     run->followers = calloc(options->topics, sizeof(*run->followers));
     run->sent = calloc((size_t)options->topics * options->lanes, sizeof(*run->sent));
     run->threads = calloc(options->threads, sizeof(*run->threads));

@@ -9,6 +9,13 @@
 #include "bench/load/delivery.h"
 #include "bench/load/h2_frame.h"
 
+/* A stream to open again. */
+typedef struct st_waiting_t {
+    uint32_t topic;
+    bool resumes; /* from where its sequence has come to: */
+    tw_checker_slot_t slot;
+} waiting_t;
+
 /* One connection and its streams. */
 typedef struct st_tw_subscriber_t {
     tw_h2_t h2;
@@ -17,7 +24,7 @@ typedef struct st_tw_subscriber_t {
     uint32_t mask;            /* of `streams` */
     tw_stream_t *streams;     /* owned; stream `id` is at (id >> 1) & mask */
     tw_checker_slot_t *slots; /* owned; NULL when a stream needs only one */
-    uint32_t *waiting;        /* owned; with churn: topics of streams to open again */
+    waiting_t *waiting;       /* owned; with churn or resume: streams to open again */
     uint32_t waiting_count;
     uint32_t started; /* streams asked for, those opened again left out */
     uint32_t opening;
@@ -47,8 +54,10 @@ static tw_checker_slot_t *slots_of(tw_subscriber_t *self, tw_stream_t *stream)
 
 /* ---- opening streams ---- */
 
-/* Asks for one stream. False when it is not possible now. */
-static bool open_stream(tw_subscriber_t *self, uint32_t topic)
+/* Asks for one stream; `slot`: of a stream that resumes, or NULL. False when it is not possible
+ * now.
+ */
+static bool open_stream(tw_subscriber_t *self, uint32_t topic, const tw_checker_slot_t *slot)
 {
     tw_subscriber_thread_t *thread = self->thread;
     const tw_run_t *run = thread->run;
@@ -58,11 +67,18 @@ static bool open_stream(tw_subscriber_t *self, uint32_t topic)
     size_t server = self->index % run->options->address_count;
     run->dialect->subscribe(&thread->request, &run->servers[server], topic,
                             run->options->topics_per_stream, run->options->topics);
+    if (slot != NULL)
+        run->dialect->resume(&thread->request, 0, slot->next - 1);
     uint32_t id =
         tw_h2_request(&self->h2, thread->request.headers, thread->request.header_count, NULL, 0);
     if (id == 0)
         return false;
-    *stream = (tw_stream_t){.id = id, .topic = topic & 0xffffff, .state = TW_STREAM_OPENING};
+    *stream = (tw_stream_t){
+        .id = id, .topic = topic & 0xffffff, .state = TW_STREAM_OPENING, .resumed = slot != NULL};
+    if (slot != NULL) {
+        stream->slot = *slot;
+        thread->counts.resumed++;
+    }
     self->opening++;
     return true;
 }
@@ -73,11 +89,12 @@ static void open_more(tw_subscriber_t *self)
     while (self->opening < options->open_window) {
         if (self->started < options->streams) {
             uint32_t index = self->index * options->streams + self->started;
-            if (!open_stream(self, tw_run_topic(self->thread->run, index, 0)))
+            if (!open_stream(self, tw_run_topic(self->thread->run, index, 0), NULL))
                 return;
             self->started++;
         } else if (self->waiting_count > 0) {
-            if (!open_stream(self, self->waiting[self->waiting_count - 1]))
+            const waiting_t *next = &self->waiting[self->waiting_count - 1];
+            if (!open_stream(self, next->topic, next->resumes ? &next->slot : NULL))
                 return;
             self->waiting_count--;
         } else {
@@ -121,7 +138,7 @@ static void on_stream_open(tw_subscriber_t *self, tw_stream_t *stream)
     const tw_load_options_t *options = run->options;
     tw_checker_slot_t *slots = slots_of(self, stream);
     /* What the publisher sends from now on must come; what it has sent already may. */
-    for (uint32_t i = 0; i < slots_per_stream(options); i++) {
+    for (uint32_t i = 0; i < slots_per_stream(options) && !stream->resumed; i++) {
         size_t topic = (stream->topic + i / options->lanes) % options->topics;
         size_t sequence = topic * options->lanes + i % options->lanes;
         uint32_t sent = atomic_load_explicit(&run->sent[sequence], memory_order_acquire);
@@ -139,7 +156,7 @@ static void churn_if_due(tw_subscriber_t *self, tw_stream_t *stream)
     if (!options->churn || stream->tally < options->churn_events ||
         tw_run_phase(self->thread->run) < TW_PHASE_WARM_UP)
         return;
-    self->waiting[self->waiting_count++] = stream->topic;
+    self->waiting[self->waiting_count++] = (waiting_t){.topic = stream->topic};
     self->thread->counts.churned++;
     bump(&self->thread->churned, 1);
     tw_h2_reset(&self->h2, stream->id, TW_H2_CANCEL);
@@ -249,6 +266,8 @@ static void on_close(tw_h2_t *h2, const char *why)
 {
     tw_subscriber_t *self = (tw_subscriber_t *)h2;
     tw_subscriber_thread_t *thread = self->thread;
+    if (thread->cut && self->index >= thread->run->options->live_connections)
+        return;
     if (!self->ready)
         thread->connecting--;
     for (uint32_t i = 0; i <= self->mask; i++) {
@@ -268,23 +287,77 @@ static const tw_h2_callbacks_t callbacks = {on_ready, on_headers, on_data,
 
 /* ---- the thread ---- */
 
-static void connect_more(tw_subscriber_thread_t *self)
+static void connect_one(tw_subscriber_thread_t *self, tw_subscriber_t *connection)
 {
     const tw_run_t *run = self->run;
     const tw_load_options_t *options = run->options;
-    while (self->connecting < options->connect_window &&
-           self->connect_next < self->connection_count) {
-        tw_subscriber_t *connection = &self->connections[self->connect_next++];
-        const struct sockaddr_in *address =
-            &options->addresses[connection->index % options->address_count];
-        if (tw_h2_connect(&connection->h2, &self->loop, address, run->tls, options->stream_window,
-                          options->receive_window, &callbacks) != 0) {
-            self->counts.connections_lost++;
-            self->counts.lost_why = "cannot connect";
-            bump(&self->failures, 1);
+    const struct sockaddr_in *address =
+        &options->addresses[connection->index % options->address_count];
+    if (tw_h2_connect(&connection->h2, &self->loop, address, run->tls, options->stream_window,
+                      options->receive_window, &callbacks) != 0) {
+        self->counts.connections_lost++;
+        self->counts.lost_why = "cannot connect";
+        bump(&self->failures, 1);
+        return;
+    }
+    self->connecting++;
+}
+
+static void connect_more(tw_subscriber_thread_t *self)
+{
+    while (self->connecting < self->run->options->connect_window &&
+           self->connect_next < self->connection_count)
+        connect_one(self, &self->connections[self->connect_next++]);
+}
+
+/* ---- cut and resume ---- */
+
+/* Topics have their turns one after the other: the last one is the last to have seen a number. */
+static uint32_t sequence_of_last_topic(const tw_subscriber_thread_t *self)
+{
+    const tw_run_t *run = self->run;
+    return atomic_load_explicit(&run->sent[run->options->topics - 1], memory_order_acquire);
+}
+
+static void cut_connection(tw_subscriber_t *connection)
+{
+    for (uint32_t i = 0; i <= connection->mask; i++) {
+        tw_stream_t *stream = &connection->streams[i];
+        if (stream->state != TW_STREAM_OPEN)
             continue;
-        }
-        self->connecting++;
+        connection->waiting[connection->waiting_count++] =
+            (waiting_t){.topic = stream->topic, .resumes = true, .slot = stream->slot};
+        free_stream(connection, stream);
+    }
+    connection->ready = false;
+    tw_transport_close(&connection->h2.transport, "cut");
+}
+
+/* As a network does it: without a word, and in the middle of what is being sent. */
+static void cut_connections(tw_subscriber_thread_t *self)
+{
+    const tw_load_options_t *options = self->run->options;
+    self->cut = true;
+    self->resume_at = sequence_of_last_topic(self) + options->resume_events;
+    for (uint32_t i = 0; i < self->connection_count; i++)
+        if (self->connections[i].index >= options->live_connections)
+            cut_connection(&self->connections[i]);
+}
+
+static void resume_if_due(tw_subscriber_thread_t *self)
+{
+    uint32_t sequence = sequence_of_last_topic(self);
+    if (!self->cut || sequence < self->resume_at)
+        return;
+    self->cut = false;
+    self->resume_sequence = sequence;
+    self->resume_ns = tw_now_ns();
+    for (uint32_t i = 0; i < self->connection_count; i++) {
+        tw_subscriber_t *connection = &self->connections[i];
+        if (connection->index < self->run->options->live_connections)
+            continue;
+        tw_h2_dispose(&connection->h2);
+        connect_one(self, connection);
     }
 }
 
@@ -292,6 +365,8 @@ static void enter_phase(tw_subscriber_thread_t *self, tw_phase_t phase)
 {
     const tw_load_options_t *options = self->run->options;
     self->phase_seen = phase;
+    if (options->resume_events > 0 && phase == TW_PHASE_MEASURE)
+        cut_connections(self);
     for (uint32_t i = 0; i < self->connect_next; i++) {
         tw_subscriber_t *connection = &self->connections[i];
         if (connection->slow)
@@ -314,6 +389,7 @@ static void *run_thread(void *data)
     while ((phase = tw_run_phase(self->run)) != TW_PHASE_STOP) {
         if (phase != self->phase_seen)
             enter_phase(self, phase);
+        resume_if_due(self);
         tw_loop_turn(&self->loop, 10 * TW_NS_PER_MS);
     }
     self->cpu_ns = tw_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -335,12 +411,13 @@ static void init_connection(tw_subscriber_thread_t *self, tw_subscriber_t *conne
     if (slots_per_stream(options) > 1)
         connection->slots =
             calloc((size_t)size * slots_per_stream(options), sizeof(*connection->slots));
-    if (options->churn)
+    bool reopens = options->churn || options->resume_events > 0;
+    if (reopens)
         connection->waiting = calloc(options->streams, sizeof(*connection->waiting));
     connection->slow = index < options->slow_connections;
     connection->h2.transport.fd = -1;
     if (connection->streams == NULL || (slots_per_stream(options) > 1 && !connection->slots) ||
-        (options->churn && !connection->waiting))
+        (reopens && !connection->waiting))
         abort();
 }
 
@@ -354,6 +431,7 @@ int tw_subscriber_thread_start(tw_subscriber_thread_t *self, tw_run_t *run, uint
     self->connection_count = share + (index < more ? 1 : 0);
     self->connection_first = index * share + (index < more ? index : more);
     tw_histogram_init(&self->latency);
+    tw_histogram_init(&self->catch_up);
     tw_loop_init(&self->loop);
     self->connections = calloc(self->connection_count + 1, sizeof(*self->connections));
     if (self->connections == NULL)

@@ -25,7 +25,8 @@ enum { TW_STREAM_FREE, TW_STREAM_OPENING, TW_STREAM_OPEN };
 typedef struct st_tw_stream_t {
     uint32_t id;         /* HTTP/2's, odd; the table is indexed with its lower bits */
     uint32_t topic : 24; /* the first that it follows */
-    uint32_t state : 8;
+    uint32_t state : 7;
+    uint32_t resumed : 1;   /* was cut and came back */
     tw_checker_slot_t slot; /* when it needs only one */
     tw_bytes_t *carry;      /* owned; the beginning of an event that is not whole yet */
     uint32_t window_used;
@@ -43,6 +44,8 @@ typedef struct st_tw_subscriber_counts_t {
     uint64_t closed;      /* streams ended by the server */
     uint64_t slow_closed; /* of those on slow connections */
     uint64_t churned;     /* streams closed here to open others */
+    uint64_t resumed;     /* streams cut that have asked to go on */
+    uint64_t caught_up;   /* of those: that have got all they had missed */
     uint64_t connections_lost;
     int refused_status;   /* the last one; 0: reset */
     const char *lost_why; /* static text of the last connection lost, or NULL */
@@ -60,7 +63,13 @@ typedef struct st_tw_subscriber_thread_t {
     tw_phase_t phase_seen;
     tw_subscriber_counts_t counts;
     tw_histogram_t latency;
+    tw_histogram_t catch_up; /* of streams that resume: until all they had missed is there */
     tw_request_t request;
+
+    bool cut;                 /* connections are cut and have not been made again yet */
+    uint32_t resume_at;       /* sequence number of the last topic at which they are */
+    uint32_t resume_sequence; /* and to which they have missed events: 0 before that */
+    uint64_t resume_ns;
     uint64_t cpu_ns; /* this thread's, set when it ends */
 
     /* The last DATA frame that was one whole event: most are the same in a fan-out. */

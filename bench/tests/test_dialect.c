@@ -60,6 +60,8 @@ static void test_dialect__tideway(void **state)
     subscribe("tideway", 3, 2);
     assert_header(":path", "/v1/stream");
     assert_header("x-sse-topic", "bench-000003,bench-000000");
+    tw_dialect_find("tideway")->resume(&request, 2, 0x1f);
+    assert_header("last-event-id", "02-0000001f");
     publish("tideway");
     assert_header("authorization", "Bearer secret");
     assert_header("x-sse-topic", "bench-0000ab");

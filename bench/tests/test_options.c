@@ -58,6 +58,8 @@ static void test_options__what_does_not_go_together_is_refused(void **state)
     assert_int_equal(PARSE("--connect=127.0.0.1:80", "--lanes=2"), -1);
     assert_int_equal(PARSE("--connect=127.0.0.1:80", "--topics-per-stream=2"), -1);
     assert_int_equal(PARSE("--connect=127.0.0.1:80", "--connections=60000", "--streams=1000"), -1);
+    assert_int_equal(PARSE("--connect=127.0.0.1:80", "--resume-events=5"), -1);
+    assert_int_equal(PARSE("--connect=127.0.0.1:80", "--connections=2", "--resume-events=5"), 0);
     assert_int_equal(PARSE("--connect=127.0.0.1:80", "stray"), -1);
 }
 
