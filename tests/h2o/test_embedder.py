@@ -45,6 +45,35 @@ def test_on_error__answers_broken_chunks(server):
         assert client.read_response().body == b'{"error":400}'
 
 
+UNPARSED = {
+    "a header without a colon": b"GET / HTTP/1.1\r\nhost\r\n\r\n",
+    "a control character in a name": b"GET / HTTP/1.1\r\nho\x01st: x\r\n\r\n",
+    "no version": b"GET /\r\nhost: x\r\n\r\n",
+    "another protocol": b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    "headers that are too long": b"GET / HTTP/1.1\r\nx: " + b"v" * 430000,
+}
+
+
+@pytest.mark.patch(26)
+@pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
+@pytest.mark.parametrize("request_", UNPARSED.values(), ids=UNPARSED.keys())
+def test_on_error__answers_what_cannot_be_parsed(server, request_, tls):
+    with Http1(server.tls_port if tls else server.port, tls=tls) as client:
+        client.send(request_)
+        response = client.read_response()
+        assert (response.status, response.body) == (400, b'{"error":400}')
+        assert client.wait_for_end() == b""
+
+
+@pytest.mark.patch(26)
+def test_on_error__answers_the_unparsable_after_a_request_on_the_same_connection(server):
+    with Http1(server.tls_port, tls=True) as client:
+        client.send(b"HEAD /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert client.read_response(has_body=False).status == 200
+        client.send(b"HEAD /\x00 HTTP/1.1\r\n\r\n")
+        assert client.read_response().body == b'{"error":400}'
+
+
 def test_handler_data__is_kept_from_on_headers_to_on_req(server):
     with Http2(server.port) as client:
         client.send(headers(1, request("/data", "POST"), end_stream=False), frame(DATA, END_STREAM, 1, b"x"))

@@ -350,6 +350,12 @@ class H1Client(_Client):
             self.send(b"%x\r\n%s\r\n" % (len(body), body) if not end else body)
         return self.exchange
 
+    def start_raw(self, data):
+        """Sends what may be no request at all, and expects a response to it."""
+        self.exchange, self.method, self._in_body = Exchange(self), "", False
+        self.send(data)
+        return self.exchange
+
     def send_body(self, exchange, body, end=True):
         """One chunk of a request that was left open, and the last one if `end`."""
         body = body.encode() if isinstance(body, str) else body

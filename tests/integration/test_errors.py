@@ -169,3 +169,22 @@ def test_errors__broken_http2_ends_that_connection_only(gateway):
         client.wait_closed()
     assert gateway.deliver("a", "alive") == 1
     assert stream.wait_events(1)
+
+
+NO_REQUESTS = {
+    "nonsense": b"NONSENSE\r\n\r\n",
+    "header without a colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+    "control character": b"GET / HTTP/1.1\r\nHo\x01st: a\r\n\r\n",
+    "no version": b"GET /\r\nHost: a\r\n\r\n",
+    "zeros": b"\0\0\0\0\0\0\0\0",
+    "too long": b"GET /v1/stream HTTP/1.1\r\nHost: a\r\nx: " + b"y" * 430000,
+}
+
+
+@pytest.mark.parametrize("request_bytes", NO_REQUESTS.values(), ids=NO_REQUESTS.keys())
+def test_errors__what_is_no_request_gets_the_same_kind_of_answer(gateway, request_bytes):
+    client = gateway.h1()
+    client.start("GET", "/healthz").wait_end()
+    exchange = client.start_raw(request_bytes)
+    check(exchange.wait_end(), 400, "bad_request")
+    client.wait_closed()
