@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -13,6 +14,10 @@ from programs import LANGUAGES, ROOT, Program
 from redis_server import Redis
 from tideway import Gateway
 
+# A shell starts its background jobs with SIGINT ignored, which programs inherit: undone for those of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+KEPT = 5  # events of a topic, by the gateway that loses events
 RESULTS = pathlib.Path(os.environ.get("TIDEWAY_TEST_RESULTS", ROOT / "test-results" / "e2e"))
 
 _missing = {name: why for name, language in LANGUAGES.items() if (why := language.missing())}
@@ -70,6 +75,12 @@ def start_gateways(tls):
                 stack.callback(gateway.stop)
             return [gateway.wait_ready() for gateway in started]
         yield start
+
+
+@pytest.fixture(scope="session")
+def gateway(start_gateways):
+    """One that soon forgets."""
+    return start_gateways(tail_events=KEPT)[0]
 
 
 @pytest.fixture(scope="session")

@@ -75,11 +75,6 @@ LANGUAGES = {language.name: language for language in (
 )}
 
 
-def _as_in_a_terminal():
-    # A shell starts its background jobs with SIGINT ignored, and what they start inherits that.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Program:
     """A running example."""
 
@@ -92,7 +87,7 @@ class Program:
                      if not name.startswith(("TIDEWAY_", "SSE_"))}
         self.process = subprocess.Popen(
             language.argv(verb, topics), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_as_in_a_terminal,
+            stderr=subprocess.PIPE, start_new_session=True,
             env={**inherited, "TIDEWAY_URL": url, "TIDEWAY_CA": authority, "TIDEWAY_API_KEY": key,
                  "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "EVENT_TYPE": EVENT_TYPE})
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in

@@ -30,7 +30,7 @@ def markdown(runs, missing):
              "subscriber in the middle.", ""]
     for run in runs:
         lines += [*table(run), "", *(f"- problem: {problem}" for problem in run.problems), ""]
-    lines += [f"Skipped: **{name}**: {why}" for name, why in missing.items()]
+    lines += [f"- skipped: **{name}**: {why}" for name, why in missing.items()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -4,15 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import available, language
+from conftest import KEPT, available, language
 from programs import LANGUAGES
 from relay import Relay
 from tideway import wait_until
 
 EVERY_LANGUAGE = pytest.mark.parametrize("name", LANGUAGES)
 MODES = pytest.mark.parametrize("mode", ["memory", "redis"])
-KEPT = 5  # events of a topic, where events are to be lost
-MISSED = 20
+MISSED = 20  # events, of which only some are kept
 
 
 @MODES
@@ -30,11 +29,6 @@ def test_run__ends_clean_and_every_subscriber_reconnected_twice_over_h2(run, mod
     assert done.problems == []
     assert done.protocols == {name: {"h2"} for name in done.languages}
     assert done.reconnects == {name: 2 for name in done.languages}
-
-
-@pytest.fixture(scope="session")
-def gateway(start_gateways):
-    return start_gateways(tail_events=KEPT)[0]
 
 
 @pytest.fixture(scope="session")
