@@ -35,13 +35,17 @@ static bool idle_and_fat(const tw_trim_t *trim, const tw_load_t *load)
 
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load)
 {
-    bool due = crowd_has_left(trim, load) || idle_and_fat(trim, load);
+    bool idle = idle_and_fat(trim, load);
+    bool due = crowd_has_left(trim, load) || idle;
+    size_t left_bytes = load->resident_bytes;
 
     trim->last = *load;
     if (!due)
         return false;
     malloc_trim(0);
-    if (uv_resident_set_memory(&trim->trimmed_bytes) != 0)
-        trim->trimmed_bytes = load->resident_bytes;
+    uv_resident_set_memory(&left_bytes);
+    /* What a busy gateway still uses after a trim is no measure for when it is idle. */
+    if (idle || left_bytes < trim->trimmed_bytes)
+        trim->trimmed_bytes = left_bytes;
     return true;
 }

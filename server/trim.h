@@ -23,7 +23,7 @@ typedef struct tw_load {
 typedef struct tw_trim {
     tw_load_t last;          /* at the last look */
     uint64_t held_bytes_max; /* since the last trim, by estimate */
-    size_t trimmed_bytes;    /* resident after the last trim; 0: none yet */
+    size_t trimmed_bytes;    /* resident after the last trim of an idle gateway; 0: none yet */
 } tw_trim_t;
 
 /** Looks, about once a second, and trims if it is time. Whether it has. */

@@ -57,6 +57,21 @@ static void test_trim__comes_once_when_an_idle_gateway_is_fat(void **state)
     assert_false(tw_trim_look(&trim, &load));
 }
 
+static void test_trim__while_busy_is_no_measure_for_idle_times(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = 1}; /* less than any process has */
+    tw_load_t load = {.connections = 10000, .resident_bytes = 20 * MB};
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load));
+    load.connections = 0;
+    ++load.deliveries;
+    assert_true(tw_trim_look(&trim, &load));
+    assert_int_equal(trim.trimmed_bytes, 1);
+    assert_true(tw_trim_look(&trim, &load));
+    assert_true(trim.trimmed_bytes > 1);
+}
+
 static void test_trim__leaves_a_busy_gateway_its_buffers(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = 10 * MB};
@@ -76,6 +91,7 @@ int main(void)
         cmocka_unit_test(test_trim__does_not_come_for_a_few),
         cmocka_unit_test(test_trim__counts_streams_and_events),
         cmocka_unit_test(test_trim__comes_once_when_an_idle_gateway_is_fat),
+        cmocka_unit_test(test_trim__while_busy_is_no_measure_for_idle_times),
         cmocka_unit_test(test_trim__leaves_a_busy_gateway_its_buffers),
     };
     return cmocka_run_group_tests_name("trim", tests, NULL, NULL);
