@@ -19,7 +19,8 @@ from test_running import Pod
 CLIENTS = 1000
 PER_CONNECTION = 250
 BATCH = 100  # so many that come back share a connection
-PUBLISHES_PER_S = 10
+TOPICS = [f"news-{n}" for n in range(10)]
+EVENTS_PER_S = 500
 
 
 class Endpoints:
@@ -34,34 +35,55 @@ class Endpoints:
 
 
 class Publisher(threading.Thread):
-    """Publishes 0, 1, 2 … at a steady rate, each over a connection of its own; all must be accepted."""
+    """Publishes 0, 1, 2 … to every topic at a steady rate, each round to some ready gateway; all must be accepted."""
 
     def __init__(self, endpoints):
         super().__init__(daemon=True)
         self.endpoints, self.count, self.failure = endpoints, 0, None
         self.over = threading.Event()
+        self.clients = {}  # gateway → its client
+
+    def client_of(self, gateway):
+        for gone in [other for other in self.clients if other not in self.endpoints.ready]:
+            self.clients.pop(gone).close()
+        if gateway not in self.clients:
+            self.clients[gateway] = clients.H2Client(gateway.address)
+        return self.clients[gateway]
+
+    def publish_round(self):
+        gateway = self.endpoints.any()
+        client = self.client_of(gateway)
+        exchanges = [client.start("POST", "/v1/publish",
+                                  [gateway.auth(), ("x-sse-topic", topic), ("x-sse-id", f"e{self.count}")],
+                                  str(self.count)) for topic in TOPICS]
+        for exchange in exchanges:
+            exchange.wait_end()
+            assert (exchange.status, exchange.json()["status"]) == (202, "accepted"), exchange.body
+            del client.exchanges[exchange.stream_id]
 
     def run(self):
-        while not self.over.wait(1 / PUBLISHES_PER_S):
+        begun = time.monotonic()
+        while not self.over.wait(max(0, begun + self.count * len(TOPICS) / EVENTS_PER_S - time.monotonic())):
             try:
-                gateway = self.endpoints.any()
-                with clients.H1Client(gateway.address) as client:
-                    answer = gateway.publish("news", str(self.count), id=f"e{self.count}", client=client)
-                    assert (answer.status, answer.json()["status"]) == (202, "accepted"), answer.body
+                self.publish_round()
             except Exception as failure:
                 self.failure = failure
                 return
             self.count += 1
+        self.seconds = time.monotonic() - begun
 
     def finish(self):
+        """How many events each topic has got."""
         self.over.set()
         self.join(clients.DEADLINE_S)
+        for client in self.clients.values():
+            client.close()
         assert self.failure is None, self.failure
         return self.count
 
 
 class Crowd:
-    """Clients that follow one topic, many to a connection, and resume with the last id that each has seen."""
+    """Clients that follow a topic each, many to a connection, and resume with the last id that each has seen."""
 
     def __init__(self, endpoints):
         self.endpoints = endpoints
@@ -81,7 +103,7 @@ class Crowd:
         for number in numbers:
             last_id = self.last_ids[number]
             fields = [("last-event-id", last_id)] if last_id else []
-            stream_id, = connection.open(1, "news", headers=fields, wait=False)
+            stream_id, = connection.open(1, TOPICS[number % len(TOPICS)], headers=fields, wait=False)
             self.open[connection, stream_id] = number
 
     def wait_open(self):
@@ -185,7 +207,8 @@ def test_rolling_update_loses_nothing(redis):
         pump_until(complete, f"{count} events for everybody")
         assert all(events == list(range(count)) for events in crowd.events), "lost, repeated or out of order"
         assert crowd.resumed >= CLIENTS and count > 20
-        print(f"{CLIENTS} clients, {count} events, {crowd.resumed} resumes, nothing lost or repeated")
+        print(f"{CLIENTS} clients, {count * len(TOPICS)} events, {count * len(TOPICS) / publisher.seconds:.0f}/s, "
+              f"{crowd.resumed} resumes, nothing lost or repeated")
     finally:
         publisher.over.set()
         if crowd:
