@@ -4,6 +4,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,10 +95,36 @@ export async function startGateway({ keys = "test-key", options = {} } = {}) {
     child.kill("SIGKILL");
     throw error;
   }
+  function admin(method, path) {
+    return new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${keys.split(",")[0]}` };
+      const options = { method, headers, rejectUnauthorized: false };
+      const sent = request(`${url}/v1/admin${path}`, options, (answer) => {
+        const chunks = [];
+        answer.on("data", (chunk) => chunks.push(chunk));
+        answer.on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(chunks) }));
+      });
+      sent.on("error", reject).end();
+    });
+  }
+
   return {
     url,
     port,
     key: keys.split(",")[0],
+    /** The ids of the open streams that follow so many topics. */
+    streamsOf: async (topicCount) => {
+      const { data } = JSON.parse((await admin("GET", "/connections")).body);
+      const ids = data
+        .filter(({ topics }) => topics.length === topicCount)
+        .map(({ connectionId }) => connectionId);
+      return ids.length > 0 && ids;
+    },
+    /** As an operator. */
+    closeStream: async (id) => {
+      const { status } = await admin("DELETE", `/connections/${id}`);
+      if (status >= 300) throw new Error(`closing ${id}: ${status}`);
+    },
     log: () => log,
     /** Ends it and starts it again at the same address with other keys. */
     restart: async (withKeys, whileDown = async () => {}) => {
