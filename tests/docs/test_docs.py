@@ -25,6 +25,11 @@ ADDRESSES = {"127.0.0.1:8443": "TIDEWAY_LISTEN", "127.0.0.1:9090": "TIDEWAY_OPS_
              "127.0.0.1:8444": None, "127.0.0.1:9091": None, "127.0.0.1:6379": None, "127.0.0.1:8000": None}
 
 
+def heed_interrupts():
+    """What a script starts in the background ignores Ctrl-C, and so would everything here."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A block that runs in the background until the page's end."""
 
@@ -33,7 +38,8 @@ class Process:
         self.output = ""
         self.process = subprocess.Popen(["bash", "-ec", session.script(block.text)], start_new_session=True,
                                         cwd=session.directory, env=session.environment, text=True,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        preexec_fn=heed_interrupts)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
