@@ -224,21 +224,24 @@ static void confirm(tw_fake_redis_client_t *client, const redisReply *command, c
     send_text(client, &out);
 }
 
-/* EVALSHA sha 0 body keep ttl lingers topic… */
+/* EVALSHA sha 0 keep ttl windows events {body renew topics topic…}… */
 static void answer_publish(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
 {
-    char channel[512], *message = NULL;
+    size_t events = strtoul(argument(command, 6), NULL, 10), at = 7;
 
-    ++redis->seq;
-    put_head(out, '*', command->elements - 6);
-    put_number(out, redis->seq);
-    tw_check(asprintf(&message, "%" PRIu64 " %s", redis->seq, argument(command, 3)) > 0);
-    for (size_t i = 7; i < command->elements; ++i) {
-        snprintf(channel, sizeof(channel), "tw:{t:%s}", argument(command, i));
-        publish(redis, "message", channel, message);
-        put_head(out, ':', 1);
+    put_head(out, '*', command->elements - 6 - 3 * events);
+    put_number(out, redis->seq + 1);
+    for (; at + 3 < command->elements; ++redis->seq) {
+        char channel[512], *message = NULL;
+        size_t last = at + 2 + strtoul(argument(command, at + 2), NULL, 10);
+        tw_check(asprintf(&message, "%" PRIu64 " %s", redis->seq + 1, argument(command, at)) > 0);
+        for (at += 3; at <= last; ++at) {
+            snprintf(channel, sizeof(channel), "tw:{t:%s}", argument(command, at));
+            publish(redis, "message", channel, message);
+            put_head(out, ':', 1);
+        }
+        free(message);
     }
-    free(message);
 }
 
 static void answer_mark(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
@@ -281,7 +284,7 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
             put(out, ":1\r\n");
         break;
     case TW_REDIS_SCRIPT_PRIME:
-        put(out, "*3\r\n:0\r\n$0\r\n\r\n*0\r\n");
+        put(out, "*2\r\n:0\r\n*0\r\n");
         break;
     case TW_REDIS_SCRIPT_LEAVE:
         put(out, ":0\r\n");
