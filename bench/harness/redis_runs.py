@@ -16,6 +16,7 @@ import time
 from . import load, servers
 
 PROBE_RATE = 200  # events a second
+PROBE_LANES = 20
 PROBE_TOPIC = "probe"
 REGISTER_SECONDS = 60
 
@@ -68,18 +69,21 @@ def calls(info, command):
 
 class Probe:
     """Publishes in open loop to a topic of its own, from start() to stop(), and keeps how long each
-    answer took from the time at which its event was due."""
+    answer took from the time at which its event was due. Several connections take turns, so that a
+    slow answer does not delay the next event."""
 
     def __init__(self, server):
         self.server = server
         self.latencies = []  # (due, seconds)
         self.failed = 0
-        self.connections = [self.connect() for _ in range(2)]
-        self.connections[0].request("GET", "/v1/stream", headers={"x-sse-topic": PROBE_TOPIC})
-        if self.connections[0].getresponse().status != 200:
+        self.stream = self.connect()
+        self.stream.request("GET", "/v1/stream", headers={"x-sse-topic": PROBE_TOPIC})
+        if self.stream.getresponse().status != 200:
             raise load.LoadError("the probe's stream was refused")
         self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.publish, daemon=True)
+        self.lanes = [self.connect() for _ in range(PROBE_LANES)]
+        self.threads = [threading.Thread(target=self.publish, args=(lane,), daemon=True)
+                        for lane in range(PROBE_LANES)]
 
     def connect(self):
         context = ssl.create_default_context()
@@ -91,25 +95,28 @@ class Probe:
         return connection
 
     def start(self):
-        self.thread.start()
+        self.begun = time.monotonic()
+        for thread in self.threads:
+            thread.start()
         time.sleep(0.5)
 
-    def publish(self):
+    def publish(self, lane):
         headers = {"authorization": f"Bearer {servers.KEY}", "x-sse-topic": PROBE_TOPIC,
                    "x-sse-id": "probe"}
-        due = time.monotonic()
+        due = self.begun + lane / PROBE_RATE
         while not self.stopping.wait(max(0, due - time.monotonic())):
-            self.connections[1].request("POST", "/v1/publish", b"x" * 100, headers)
-            response = self.connections[1].getresponse()
+            self.lanes[lane].request("POST", "/v1/publish", b"x" * 100, headers)
+            response = self.lanes[lane].getresponse()
             response.read()
             self.failed += response.status != 202
             self.latencies.append((due, time.monotonic() - due))
-            due += 1 / PROBE_RATE
+            due += PROBE_LANES / PROBE_RATE
 
     def stop(self):
         self.stopping.set()
-        self.thread.join()
-        for connection in self.connections:
+        for thread in self.threads:
+            thread.join()
+        for connection in (self.stream, *self.lanes):
             connection.close()
 
     def between(self, begun, ended):
@@ -182,10 +189,11 @@ def publish_command(redis):
     while time.monotonic() < deadline:
         line = monitor.file.readline()
         words = [codecs.escape_decode(word)[0] for word in re.findall(rb'"((?:[^"\\]|\\.)*)"', line)]
-        # EVALSHA sha 0 keep ttl windows {body refresh topics topic}…
-        if len(words) >= 10 and words[0] == b"EVALSHA" and words[9].startswith(b"bench-"):
+        # EVALSHA sha 0 keep ttl windows events {body renew topics topic}…
+        if (len(words) >= 11 and words[0] == b"EVALSHA" and words[8:10] == [b"0", b"1"] and
+                words[10].startswith(b"bench-")):
             monitor.close()
-            return words[1:6], words[6:9]
+            return words[1:6], words[7:10]
     raise load.LoadError("no publish reached Redis")
 
 
@@ -221,7 +229,7 @@ def redis_benchmark(redis, nodes, topics, command, batch, depth, count):
     head, event = command
     ask = Resp(redis.port)
     arguments = ["redis-benchmark", "-p", str(redis.port), "-c", str(nodes), "-P", str(depth),
-                 "-n", str(count), "-r", str(topics), "--csv", "EVALSHA", *head]
+                 "-n", str(count), "-r", str(topics), "--csv", "EVALSHA", *head, str(batch)]
     for _ in range(batch):
         arguments += [*event, "bench-__rand_int__"]
     with subscribers(redis, nodes, topics):

@@ -476,5 +476,7 @@ def started(name, scenario, build, peer_paths):
             server = Nchan(folder, scenario)
         else:
             server = PEERS[name](folder, peer_paths[name])
+        if name == "memory":
+            server.name = name
         with server:
             yield server
