@@ -53,6 +53,14 @@ def test_what_nobody_follows_is_dropped_by_every_node(gateways):
         assert answer.json()["droppedTopics"] == ["nobody"]
 
 
+def test_what_nobody_follows_is_dropped_while_its_body_is_open(gateways):
+    for gateway in gateways:
+        exchange = gateway.h2().start("POST", "/v1/publish", [
+            gateway.auth(), ("x-sse-topic", "nobody"), ("x-sse-id", "d")], end=False)
+        exchange.wait_body()
+        assert (exchange.status, exchange.json()["status"]) == (202, "dropped")
+
+
 def test_topics_are_dropped_one_by_one(gateways):
     stream = gateways[0].h2().subscribe("here")
     answer = gateways[1].publish("here,there", "x", id="p")
@@ -161,6 +169,22 @@ def test_a_gateway_that_stops_leaves_nothing_behind(gateways, redis):
     assert nodes_of(gateways[0]) == {"n0": 0, "n2": 0}
     assert topic_rows(gateways[0]) == {}
     assert redis.cli("EXISTS", "tw:{n:n1}", "tw:{n:n1}:c", "tw:{n:n1}:t") == "0"
+
+
+@pytest.mark.volume
+def test_many_streams_that_wait_for_redis_all_open_and_are_registered(gateways, redis):
+    count = 20000
+    with Swarm(gateways[0].address) as swarm:
+        redis.pause()
+        swarm.open(count, lambda number: f"topic-{number}", wait=False)
+        wait_until(lambda: gateways[0].metrics()["tideway_redis_routes"] == count, "all openings")
+        redis.resume()
+        swarm.wait(lambda: len(swarm.statuses) == count, "all responses")
+        assert set(swarm.statuses.values()) == {200}
+        wait_until(lambda: redis.cli("ZCARD", "tw:{n:n0}:c") == redis.cli("HLEN", "tw:{n:n0}:t") ==
+                   str(count), "all streams and topics to be registered")
+        assert gateways[1].admin("/topics")["total"] == count
+        assert gateways[1].deliver("topic-7", "x") == 1
 
 
 @pytest.mark.volume

@@ -255,6 +255,8 @@ def test_a_replica(servers, start_gateway):
     servers.append(redis)
     gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
     assert "this Redis is a replica; Tideway needs the master" in refusal_of(gateway)
+    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
+    assert len(lines_of(gateway)) == 1
     redis.cli("REPLICAOF", "NO", "ONE")
     gateway.wait_ready()
 
@@ -264,6 +266,8 @@ def test_a_redis_too_old(servers, start_gateway):
     servers.append(redis)
     gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
     assert "older than 6.2" in refusal_of(gateway)
+    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
+    assert len(lines_of(gateway)) == 1
 
 
 def make_authority(directory):
@@ -300,6 +304,8 @@ def test_redis_over_tls(tls_redis, start_gateway):
 def test_a_wrong_authority(tls_redis, start_gateway):
     gateway = start_gateway(ready=False, runtime="redis", redis_url=tls_redis.tls_url)
     assert "its certificate is refused: " in refusal_of(gateway)
+    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
+    assert len(lines_of(gateway)) == 1
 
 
 def test_an_authority_file_that_is_not_there_stops_the_start(start_gateway):
