@@ -24,6 +24,7 @@ static void on_turn(uv_prepare_t *turn)
 {
     tw_redis_node_t *node = turn->data;
     tw_redis_publishing_turn(node);
+    tw_redis_asks_turn(node);
     tw_redis_chores_turn(node);
     tw_redis_routing_turn(node);
     tw_redis_session_turn(node);
@@ -88,6 +89,7 @@ static void end_when_idle(tw_redis_node_t *node)
     tw_mailbox_run(&node->control.mailbox);
     tw_redis_chores_finish(node);
     tw_redis_publishing_turn(node); /* no turn will do it: what was asked last is answered, too */
+    tw_redis_asks_turn(node);
     if (node->walking || node->publishes_open > 0 || node->openings_open > 0 ||
         node->peer_reads > 0) {
         uv_timer_start(&node->pulse, on_ending, 1, 0);

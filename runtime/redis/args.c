@@ -1,3 +1,5 @@
+#include "runtime/redis/args.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +48,8 @@ void tw_redis_args_number(tw_redis_args_t *args, uint64_t number)
         (size_t)snprintf(text, sizeof(args->numbers[0]), "%llu", (unsigned long long)number));
 }
 
-void tw_redis_args_script(tw_redis_args_t *args, tw_redis_node_t *node, tw_redis_script_t script)
+void tw_redis_args_script(tw_redis_args_t *args, const tw_redis_node_t *node,
+                          tw_redis_script_t script)
 {
     tw_redis_args_init(args);
     tw_redis_args_add(args, "EVALSHA", 7);

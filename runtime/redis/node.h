@@ -6,7 +6,8 @@
  *     chores.c      work in slices
  *     session.c     connecting, catching up, losing Redis; marks and the probe
  *     routing.c     which topics this node gets, and the streams that wait for them
- *     publishing.c  publishing, the early drop, what other nodes count
+ *     publishing.c  publishing, what other nodes count
+ *     early_drop.c  whether anyone follows, before the body is read
  *     history.c     what was missed, and what a resuming stream needs
  *     registry.c    topics and streams of this node
  *     lease.c       its lease, its coming and going; the burial of dead ones
@@ -22,6 +23,7 @@
 #include <jansson.h>
 
 #include "runtime/redis/adapter.h"
+#include "runtime/redis/args.h"
 #include "runtime/redis/client.h"
 #include "runtime/redis/codec.h"
 #include "runtime/redis/scripts.h"
@@ -324,29 +326,6 @@ void tw_redis_session_end(tw_redis_node_t *node);
 /** Frees what the session owns, after the loop has ended. */
 void tw_redis_session_dispose(tw_redis_node_t *node);
 
-#define TW_REDIS_ARGS_NUMBERS_MAX 40
-
-/** Arguments of a command: borrowed bytes. */
-typedef struct tw_redis_args {
-    const char **argv;
-    size_t *lens;
-    int count, capacity;
-    char numbers[TW_REDIS_ARGS_NUMBERS_MAX][24];
-    int number_count;
-} tw_redis_args_t;
-
-void tw_redis_args_init(tw_redis_args_t *args);
-void tw_redis_args_dispose(tw_redis_args_t *args);
-void tw_redis_args_add(tw_redis_args_t *args, const char *bytes, size_t len);
-void tw_redis_args_text(tw_redis_args_t *args, const char *text);
-/** Up to TW_REDIS_ARGS_NUMBERS_MAX of them. */
-void tw_redis_args_number(tw_redis_args_t *args, uint64_t number);
-/** Begins with EVALSHA of the script. */
-void tw_redis_args_script(tw_redis_args_t *args, tw_redis_node_t *node, tw_redis_script_t script);
-/** Sends and disposes; see tw_redis_client_send(). */
-int tw_redis_args_send(tw_redis_args_t *args, tw_redis_client_t *client, tw_redis_reply_cb on_reply,
-                       void *data);
-
 /* --- routing.c --- */
 
 /** The topic's channel and stream; returns its length. */
@@ -400,13 +379,13 @@ void tw_redis_routing_dispose(tw_redis_node_t *node);
 
 /* --- publishing.c --- */
 
-/** Mailbox calls: a tw_redis_publish_t, a tw_redis_ask_t. */
+/** Mailbox call: a tw_redis_publish_t. */
 void tw_redis_on_publish_request(void *control, void *data);
-void tw_redis_on_ask_request(void *control, void *data);
 
 /** An event came, newer than all before: brings it to the hub. */
 void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *body, size_t len);
 
+/** Sends what the turn gathered. */
 void tw_redis_publishing_turn(tw_redis_node_t *node);
 
 /** Channels were left, or the session is lost: who waited for that goes on. */
@@ -418,7 +397,9 @@ void tw_redis_publishes_expire(tw_redis_node_t *node, uint64_t now_ms, bool caug
 
 void tw_redis_publishing_dispose(tw_redis_node_t *node);
 
-/* The early drop: a question on its way. */
+/* --- early_drop.c --- */
+
+/** A question on its way. */
 typedef struct tw_redis_ask {
     tw_redis_node_t *node;
     struct tw_redis_ask *next;
@@ -430,6 +411,12 @@ typedef struct tw_redis_ask {
     size_t topic_count;
     tw_topic_name_t topics[]; /* bytes behind */
 } tw_redis_ask_t;
+
+/** Mailbox call: a tw_redis_ask_t. */
+void tw_redis_on_ask_request(void *control, void *data);
+
+/** Sends what the turn gathered. */
+void tw_redis_asks_turn(tw_redis_node_t *node);
 
 /* --- history.c --- */
 

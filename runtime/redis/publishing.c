@@ -1,4 +1,4 @@
-/* Publishing, the early drop, and what other nodes count. */
+/* Publishing, and what other nodes count. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 
 #define COUNT_FRESH_MS 1000
 #define COUNTS_MAX 10000 /* topics whose count is remembered */
-#define ASK_TOPICS_MAX 1000
 /* Of one call: Redis does nothing else meanwhile, and all of them share its fate. */
 #define BATCH_EVENTS_MAX 32
 #define BATCH_BYTES_MAX ((size_t)64 * 1024)
@@ -398,115 +397,6 @@ void tw_redis_publishes_expire(tw_redis_node_t *node, uint64_t now_ms, bool caug
     }
 }
 
-/* --- the early drop --- */
-
-/* Worker's thread. */
-static void on_answered(void *owner, void *data)
-{
-    tw_redis_ask_t *ask = data;
-    ask->on_answer(ask->data, ask->status, ask->followed);
-    free(ask->followed);
-    free(ask);
-}
-
-static void answer(tw_redis_ask_t *ask, tw_status_t status)
-{
-    ask->status = status;
-    tw_mailbox_post(&ask->worker->mailbox, on_answered, ask);
-}
-
-/* The asks of one turn, in one question. */
-typedef struct tw_redis_question {
-    tw_redis_ask_t *asks;
-    size_t topic_count;
-    bool windows; /* the script was asked: flags; else PUBSUB NUMSUB: channels and numbers */
-} tw_redis_question_t;
-
-/* The answers to an ask's open questions, in order; the next one is at *at. */
-static void read_followed(tw_redis_ask_t *ask, const redisReply *reply, size_t *at, size_t stride)
-{
-    for (size_t i = 0; i < ask->topic_count; ++i) {
-        if (ask->followed[i] != 0)
-            continue;
-        ask->followed[i] = reply->element[*at]->integer > 0;
-        *at += stride;
-    }
-}
-
-static void on_followed(const redisReply *reply, void *data)
-{
-    tw_redis_question_t question = *(tw_redis_question_t *)data;
-    size_t stride = question.windows ? 1 : 2, at = question.windows ? 0 : 1;
-    tw_redis_ask_t *next;
-
-    free(data);
-    if (reply != NULL &&
-        (reply->type != REDIS_REPLY_ARRAY || reply->elements != question.topic_count * stride))
-        reply = NULL;
-    for (tw_redis_ask_t *ask = question.asks; ask != NULL; ask = next) {
-        next = ask->next;
-        if (reply != NULL)
-            read_followed(ask, reply, &at, stride);
-        answer(ask, reply != NULL ? TW_OK : TW_UNAVAILABLE);
-    }
-}
-
-static void put_question(tw_redis_node_t *node, tw_redis_ask_t *asks, size_t topic_count)
-{
-    char(*keys)[TW_REDIS_KEY_MAX] = tw_alloc(topic_count * sizeof(*keys));
-    tw_redis_question_t *question = tw_alloc(sizeof(*question));
-    tw_redis_args_t args;
-    size_t n = 0;
-
-    *question =
-        (tw_redis_question_t){asks, topic_count, node->super.hub->config.resume_window_ms > 0};
-    if (question->windows) {
-        tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_FOLLOWED);
-    } else {
-        tw_redis_args_init(&args);
-        tw_redis_args_add(&args, "PUBSUB", 6);
-        tw_redis_args_add(&args, "NUMSUB", 6);
-    }
-    for (const tw_redis_ask_t *ask = asks; ask != NULL; ask = ask->next) {
-        for (size_t i = 0; i < ask->topic_count; ++i) {
-            if (ask->followed[i] != 0)
-                continue;
-            if (question->windows)
-                tw_redis_args_add(&args, ask->topics[i].base, ask->topics[i].len);
-            else
-                tw_redis_args_add(&args, keys[n], tw_redis_topic_key(&ask->topics[i], keys[n]));
-            ++n;
-        }
-    }
-    assert(n == topic_count);
-    if (tw_redis_args_send(&args, node->commands, on_followed, question) != 0)
-        on_followed(NULL, question);
-    free(keys);
-}
-
-static bool is_leaving(tw_redis_node_t *node, const tw_topic_name_t *topic)
-{
-    const tw_redis_route_t *route = tw_redis_route_find(node, topic);
-    return route != NULL && route->leaving;
-}
-
-void tw_redis_on_ask_request(void *control, void *data)
-{
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
-    tw_redis_ask_t *ask = data;
-
-    if (!tw_redis_node_up(node)) {
-        answer(ask, TW_UNAVAILABLE);
-        return;
-    }
-    tw_redis_ask_t **list = &node->asks;
-    for (size_t i = 0; i < ask->topic_count; ++i)
-        if (ask->followed[i] == 0 && is_leaving(node, &ask->topics[i]))
-            list = &node->parked_asks;
-    ask->next = *list;
-    *list = ask;
-}
-
 void tw_redis_publishing_unpark(tw_redis_node_t *node)
 {
     tw_redis_ask_t *asks = node->parked_asks, *next;
@@ -529,25 +419,12 @@ void tw_redis_publishing_turn(tw_redis_node_t *node)
 {
     while (!TAILQ_EMPTY(&node->to_publish))
         send_batch(node);
-    while (node->asks != NULL) {
-        tw_redis_ask_t *asks = node->asks, *last = NULL;
-        size_t topics = 0;
-        while (node->asks != NULL && topics < ASK_TOPICS_MAX) {
-            last = node->asks;
-            for (size_t i = 0; i < last->topic_count; ++i)
-                topics += last->followed[i] == 0;
-            node->asks = last->next;
-        }
-        last->next = NULL;
-        put_question(node, asks, topics);
-    }
 }
 
 void tw_redis_publishing_dispose(tw_redis_node_t *node)
 {
     tw_table_node_t *entry;
-    assert(node->publishes.count == 0 && node->asks == NULL);
-    assert(TAILQ_EMPTY(&node->to_publish));
+    assert(node->publishes.count == 0 && TAILQ_EMPTY(&node->to_publish) && node->asks == NULL);
     while ((entry = tw_table_any(&node->counts)) != NULL) {
         tw_table_remove(&node->counts, entry);
         free(COUNT_OF(entry));
