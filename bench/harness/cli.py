@@ -9,6 +9,7 @@ from . import figures, load, machine, redis_runs, report, scenarios, servers
 
 GROUPS = {"all": scenarios.MAIN + scenarios.SCALING, "scaling": scenarios.SCALING,
           "quick": scenarios.QUICK,
+          "on-redis": [scenario for scenario in scenarios.MAIN if scenario.redis],
           "peers": [scenario for scenario in scenarios.MAIN
                     if any(other in servers.PEERS for other in scenario.others)]}
 EXIT_NOT_CLEAN, EXIT_NOT_RUN = 1, 2
@@ -19,7 +20,7 @@ RUNNERS = {"load": load.run, "registration": redis_runs.registration,
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench/run", description="Benchmarks of the gateway.")
     parser.add_argument("what", nargs="*", default=["all"],
-                        help="all (default), quick, peers, scaling, or names of scenarios")
+                        help="all (default), quick, peers, on-redis, scaling, or names of scenarios")
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
                         help="compare with mercure or centrifugo too, whose binary is at PATH")

@@ -19,6 +19,7 @@ PROBE_RATE = 200  # events a second
 PROBE_LANES = 20
 PROBE_TOPIC = "probe"
 REGISTER_SECONDS = 60
+PUBLISH_KEY = "tw:{t:bench-000000}"
 
 
 class Resp:
@@ -149,6 +150,22 @@ def wait_registered(server, wanted, begun):
     raise load.LoadError(f"not all streams were registered within {REGISTER_SECONDS} s")
 
 
+def registry_in_redis(redis, scenario):
+    """Bytes that a stream, a followed topic, and that topic's entry for the node take; CPU in all."""
+    ask = Resp(redis.port)
+
+    def size(key):
+        return ask("MEMORY", "USAGE", key, "SAMPLES", 0)
+    info = ask.info()
+    found = {"stream_bytes": size("tw:{n:bench}:c") / scenario.streams,
+             "topic_bytes": size("tw:topics") / scenario.load["topics"],
+             "topic_on_node_bytes": size("tw:{n:bench}:t") / scenario.load["topics"],
+             "used_memory": int(info["used_memory"]), "cpu_us": cpu_seconds(info) /
+             scenario.streams * 1e6}
+    ask.close()
+    return found
+
+
 def registration(scenario, name, build, peer_paths, changes):
     """Opens streams with a topic each while a probe publishes; until the registry has them all."""
     with servers.started(name, scenario, build, peer_paths) as server:
@@ -161,6 +178,7 @@ def registration(scenario, name, build, peer_paths, changes):
             try:
                 opened, registered = wait_registered(server, scenario.streams + 1, begun)
                 turns = servers.loops(server.gateway)
+                in_redis = registry_in_redis(server.redis, scenario) if server.redis else None
             finally:
                 probe.stop()
                 if "registered" not in locals():
@@ -168,6 +186,8 @@ def registration(scenario, name, build, peer_paths, changes):
             out, err = process.communicate(timeout=load.DEADLINE_MS / 1000)
         measured = {"open_seconds": opened, "registered_seconds": registered, **turns,
                     "publish": probe.between(begun, begun + registered)}
+        if in_redis:
+            measured["redis"] = in_redis
         published = measured["publish"]
         line = (f"{scenario.streams:,} streams open after {opened:.2f} s, registered after "
                 f"{registered:.2f} s; longest turn {turns['longest_turn_ms']:.1f} ms "
@@ -258,6 +278,7 @@ def throughput(scenario, name, build, peer_paths, changes):
         events = calls(after, "xadd") - calls(before, "xadd")
         commands = calls(after, "evalsha") - calls(before, "evalsha")
         reads = int(after["total_reads_processed"]) - int(before["total_reads_processed"])
+        history = ask("MEMORY", "USAGE", PUBLISH_KEY, "SAMPLES", 0) / ask("XLEN", PUBLISH_KEY)
         server.stop_nodes()
         batch, depth = max(1, round(events / commands)), max(1, round(commands / reads))
         bench = redis_benchmark(server.redis, scenario.nodes, scenario.load["topics"], published,
@@ -265,7 +286,8 @@ def throughput(scenario, name, build, peer_paths, changes):
         ask.close()
         used = cpu_seconds(after) - cpu_seconds(before)
         report["redis"] = {"redis_us": used / events * 1e6, "events_per_command": events / commands,
-                           "commands_per_read": commands / reads, "benchmark": bench,
+                           "commands_per_read": commands / reads, "kept_event_bytes": history,
+                           "benchmark": bench,
                            "share": report["publish"]["events_per_second"] /
                            bench["events_per_second"]}
         line = (f"{report['publish']['events_per_second']:,.0f} events/s, {used / events * 1e6:.1f} µs "

@@ -124,14 +124,15 @@ MAIN = [
              others=("memory",), gateway={"NODE_ID": "bench"}, redis=True,
              kind="registration", ops=True,
              figures=("open", "registered", "probe-p50", "probe-p99", "probe-max", "turn",
-                      "turn-cpu", "stalls")),
+                      "turn-cpu", "stalls", "register-us", "registered-bytes", "topic-bytes",
+                      "share-bytes")),
     Scenario("redis-publish", "three nodes on one Redis, 100 topics with a stream on each node; "
              "then redis-benchmark with the same commands on the same Redis",
              {"connections": 3, "streams": 100, "topics": 100, "publishers": 3, "in-flight": 384,
               "duration-ms": 6000, "warmup-ms": 2000},
              nodes=3, redis=True, kind="throughput",
              figures=("events", "benchmark-events", "share", "redis-us", "benchmark-redis-us",
-                      "batch", "depth", "event-cpu", "redis-cpu", "p50", "p99")),
+                      "batch", "depth", "kept-bytes", "event-cpu", "redis-cpu", "p50", "p99")),
 ]
 
 
