@@ -1,4 +1,4 @@
-"""Patches 07 to 11: HTTP/2 states that a peer can lead h2o into."""
+"""Patches 07 to 11, and 25: HTTP/2 states that a peer can lead h2o into."""
 
 import time
 
@@ -197,3 +197,25 @@ def test_unknown_frames__are_ignored_in_silence(server):
         client.send(*(frame(0x40 + n, 0xFF, n, b"x" * n) for n in range(100)), headers(1, request("/hello")))
         assert client.response(1)[1] == b"hello"
     assert server.log() == ""
+
+
+@pytest.mark.patch(25)
+def test_request__with_an_empty_path_is_malformed(server):
+    with Http2(server.port) as client:
+        client.send(headers(1, request("")), headers(3, request("/hello")))
+        reset = client.frames_until(lambda f: f.type == RST_STREAM)[-1]
+        assert (reset.stream, error_of(reset)) == (1, PROTOCOL_ERROR)
+        assert client.response(3)[1] == b"hello"
+
+
+@pytest.mark.patch(25)
+@pytest.mark.parametrize("path", ["/drop", "/drop-late", "/hold-drop", "/drop-never"])
+@pytest.mark.parametrize("bodies", [[b"abc"], [b"abcde"], [b"ab", b""], [b"abcd", b"e"], [b""]])
+def test_body__that_is_dropped_has_the_announced_length(server, path, bodies):
+    with Http2(server.port) as client:
+        client.send(headers(1, request(path, "POST", content_length=4), end_stream=False))
+        client.send(*(frame(DATA, 0, 1, body) for body in bodies[:-1]), frame(DATA, END_STREAM, 1, bodies[-1]))
+        reset = client.frames_until(lambda f: f.type == RST_STREAM)[-1]
+        assert (reset.stream, error_of(reset)) == (1, PROTOCOL_ERROR)
+        client.send(headers(3, request("/hello")))
+        assert client.response(3)[1] == b"hello"

@@ -11,6 +11,23 @@ from h2 import Client, Control
 EVENT_SIZE = 32
 
 
+def pytest_addoption(parser):
+    parser.addoption("--patch", type=int, help="run the tests of this patch of the series only")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "patch(number): the patch of the series that the test fails without")
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("--patch")
+    if wanted is None:
+        return
+    chosen = [item for item in items if any(m.args[0] == wanted for m in item.iter_markers("patch"))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
 def event(number, size=EVENT_SIZE):
     """What the server sends as its event of that number."""
     return (b"%010d" % number).ljust(size - 1, b".") + b"\n"
@@ -50,9 +67,13 @@ class Server:
     def stats(self):
         return self.control.stats()
 
-    def resident_bytes(self):
+    def resident_bytes(self, field="VmRSS"):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+        return int(status.split(f"{field}:")[1].split()[0]) * 1024
+
+    def forget_peak(self):
+        """From now on VmHWM is the most that was resident since."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def stop(self):
         for client in self.clients:

@@ -144,3 +144,21 @@ def test_streams_that_the_server_is_made_to_reset_draw_on_the_budget(start):
     stats = server.control.until(lambda stats: stats["on_conn_close"] == 1, "connection closed")
     assert 900 < stats["on_close"] < 3000
     assert stats["streams"] == 0
+
+
+@pytest.mark.patch(22)
+def test_streams_that_come_and_go_are_no_flood(start):
+    """Five times the budget for resets; those of streams that were answered take a twentieth each."""
+    server = start(max_streams=100)  # the budget is 1,000, and 100 a second
+    client = server.connect()
+    begin = time.monotonic()
+
+    for _ in range(50):
+        streams = client.requests("/stream", 100)
+        client.until(lambda: all(stream in client.headers for stream in streams), "responses")
+        for stream in streams:
+            client.rst_stream(stream)
+
+    server.control.until(lambda stats: stats["on_close"] == 5000, "streams closed")
+    assert client.goaway is None
+    assert time.monotonic() - begin < 10  # at the price of other resets it takes 40 s, or the connection

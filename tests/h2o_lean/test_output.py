@@ -1,6 +1,9 @@
 """The limit of pending output, and being told of room."""
 
+import os
 import time
+
+import pytest
 
 from conftest import events
 
@@ -72,6 +75,7 @@ def test_peer_that_stops_reading_is_given_up(start, tls):
     witness.until(lambda: len(witness.body[stream]) >= 65000, "events for the other connection")
 
 
+@pytest.mark.patch(23)
 def test_peer_that_reads_slowly_is_not_given_up(start, tls):
     write_s = 1
     server = start(output_max=1000000, sndbuf=16384, write_ms=write_s * 1000)
@@ -89,3 +93,21 @@ def test_peer_that_reads_slowly_is_not_given_up(start, tls):
 
     assert meanwhile < 1000000, "the write was over too early to tell"
     assert all(client.body[stream] == events(1, 100, 1000) for stream in streams)
+
+
+@pytest.mark.patch(21)
+@pytest.mark.skipif(os.environ.get("LEAN_SERVER_SANITIZED") == "1", reason="a sanitizer keeps freed memory")
+def test_broadcast_takes_the_memory_of_a_few_connections(start, tls):
+    count, size = 60, 16000
+    server = start(output_max=1 << 20)
+    clients = [server.connect_streams(10, tls=tls, settings=[(4, 1 << 24)], connection_window=1 << 30)
+               for _ in range(count)]
+    server.forget_peak()
+    before = server.resident_bytes("VmHWM")
+
+    server.broadcast(size=size)
+
+    for client, streams in clients:
+        client.until(lambda: all(len(client.body[stream]) == size for stream in streams), "the event")
+    # 10 MB of frames in all, and as much again in records; a connection has 160 KB of them.
+    assert server.resident_bytes("VmHWM") - before < 4 << 20
