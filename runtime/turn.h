@@ -4,9 +4,9 @@
  *
  * A turn has a budget of nominal time. Who has work that many may want at once (a resume, what a
  * stream has missed, requests that were read together) asks tw_turn_has_time(), does it and says
- * what it has cost; or defers a slice, which runs in a later turn, in the order in which slices were
- * deferred. Live events never ask. Costs are estimates, so that what a turn does depends on the work
- * alone and not on the machine.
+ * what it has cost; or defers a slice, which runs in a later turn, in the order in which slices
+ * were deferred. Live events never ask. Costs are estimates, so that what a turn does depends on
+ * the work alone and not on the machine.
  *
  * Belongs to its loop's thread.
  */

@@ -34,8 +34,8 @@ void tw_worker_start(tw_worker_t *worker);
 
 /**
  * Gives it an accepted socket, which is its own from now on, and the client whose limit it counts
- * against (NULL: none's), which it lets go with the connection. With TLS, a handshake has been begun
- * at the limits. Any thread.
+ * against (NULL: none's), which it lets go with the connection. With TLS, a handshake has been
+ * begun at the limits. Any thread.
  */
 void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client);
 

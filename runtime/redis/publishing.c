@@ -211,27 +211,38 @@ static void unknown(tw_redis_publish_t *publish)
         conclude(publish->node, publish, TW_UNAVAILABLE);
 }
 
+static bool has_answers(const redisReply *reply, const tw_redis_batch_t *batch)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 + batch->topic_count &&
+           reply->element[0]->type == REDIS_REPLY_STRING;
+}
+
+static void take_answers(const tw_redis_batch_t *batch, const redisReply *reply)
+{
+    uint64_t seq = strtoull(reply->element[0]->str, NULL, 10);
+    redisReply **receivers = reply->element + 1;
+
+    for (size_t i = 0; i < batch->count; ++i) {
+        tw_redis_publish_t *publish = batch->publishes[i];
+        uint32_t topic_count = publish->event->topic_count;
+        publish->position = (tw_position_t){.epoch = batch->node->epoch, .seq = seq + i};
+        read_receivers(publish, receivers);
+        receivers += topic_count;
+        sent(publish);
+    }
+}
+
 static void on_reply(const redisReply *reply, void *data)
 {
     tw_redis_batch_t *batch = data;
-    bool known = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
-                 reply->elements == 1 + batch->topic_count &&
-                 reply->element[0]->type == REDIS_REPLY_STRING;
-    uint64_t seq = known ? strtoull(reply->element[0]->str, NULL, 10) : 0;
-    size_t at = 1;
 
     if (reply != NULL)
         tw_redis_refused(batch->node, "events", reply);
-    for (size_t i = 0; i < batch->count; ++i) {
-        tw_redis_publish_t *publish = batch->publishes[i];
-        if (!known) {
-            unknown(publish);
-            continue;
-        }
-        publish->position = (tw_position_t){.epoch = batch->node->epoch, .seq = seq + i};
-        read_receivers(publish, reply->element + at);
-        at += publish->event->topic_count;
-        sent(publish);
+    if (reply != NULL && has_answers(reply, batch)) {
+        take_answers(batch, reply);
+    } else {
+        for (size_t i = 0; i < batch->count; ++i)
+            unknown(batch->publishes[i]);
     }
     free(batch);
 }

@@ -14,7 +14,6 @@ from clients import (
     frame,
     headers,
     request,
-    rst_stream,
     window_update,
 )
 from conftest import wait_until
