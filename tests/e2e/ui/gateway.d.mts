@@ -11,6 +11,7 @@ export interface Gateway {
 export interface Peer {
   open: (count: number, topics: string[], clientId?: string | null) => Promise<{ opened: number }>;
   publish: (topic: string, id: string, payload: string, event?: string | null) => Promise<unknown>;
+  burst: (topic: string, count: number) => Promise<unknown>;
   ended: () => Promise<number>;
   stop: () => Promise<void>;
 }

@@ -165,6 +165,8 @@ export function startPeer(gateway) {
     open: (count, topics, clientId = null) => ask({ do: "open", count, topics, clientId }),
     publish: (topic, id, payload, event = null) =>
       ask({ do: "publish", topic, id, payload, event }),
+    /** Many events at once, none of which waits for another's answer. */
+    burst: (topic, count) => ask({ do: "burst", topic, count }),
     /** How many of its streams the gateway has ended. */
     ended: async () => (await ask({ do: "ended" })).ended,
     stop: () => {

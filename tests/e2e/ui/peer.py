@@ -2,7 +2,7 @@
 
 Reads one JSON command a line and answers each with one JSON line; ends, and its streams with it, at
 the end of its input. Commands: open {count, topics, clientId}, publish {topic, id, payload, event},
-ended {}.
+burst {topic, count}, ended {}.
 """
 
 import json
@@ -48,6 +48,17 @@ class Peer:
         if event:
             headers.append(("x-sse-event", event))
         return self.publisher.request("POST", "/v1/publish", headers, payload).json()
+
+    def burst(self, topic, count):
+        """As fast as it goes: no publish waits for another's answer."""
+        with clients.H2Client(self.address) as client:
+            answers = [client.start("POST", "/v1/publish", [("authorization", f"Bearer {self.key}"),
+                                                            ("x-sse-topic", topic),
+                                                            ("x-sse-id", f"burst-{number}")], "x")
+                       for number in range(count)]
+            for answer in answers:
+                answer.wait_end()
+        return {"published": count}
 
     def ended(self):
         return {"ended": sum(len(one.ended) + len(one.reset) for one in self.swarms)}

@@ -251,6 +251,17 @@ describe("the admin UI of a running gateway", () => {
   );
 
   test(
+    "a tail says where events came too fast for it",
+    signedIn("/tail?topic=load.24", async (page) => {
+      await page.getByText("Live", { exact: true }).waitFor();
+      await until("a gap", async () => {
+        await peer.burst("load.24", 500);
+        return (await page.getByText("Some events are missing here (too fast).").count()) > 0;
+      });
+    }),
+  );
+
+  test(
     "a test event goes out from the browser, and a drop is told",
     signedIn("/tail?topic=load.22", async (page) => {
       await page.getByText("Live", { exact: true }).waitFor();
