@@ -21,9 +21,13 @@
 #define POLL_MS 250
 #define HEARTBEAT_POLLS 40
 
+/* NULL: no memory. */
 static json_t *event_json(const tw_event_t *event)
 {
-    char *payload = tw_alloc(event->frame_len), position[TW_POSITION_ID_SIZE];
+    char *payload = tw_try_alloc(event->frame_len), position[TW_POSITION_ID_SIZE];
+
+    if (payload == NULL)
+        return NULL;
     size_t len = tw_sse_payload(event->frame, event->frame_len, payload);
 
     tw_position_id(event->position, position);
@@ -57,6 +61,19 @@ typedef struct tw_tail_page {
     char topic[TW_TOPIC_NAME_MAX];
 } tw_tail_page_t;
 
+/* NULL: no memory. */
+static json_t *list_json(tw_event_t *const *events, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; ++i) {
+        if (json_array_append_new(list, event_json(events[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static void on_tail(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
 {
     tw_tail_page_t *page = data;
@@ -65,12 +82,13 @@ static void on_tail(void *data, tw_status_t status, tw_event_t *const *events, s
     if (req != NULL && status != TW_OK) {
         tw_reply_status(req, status);
     } else if (req != NULL) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < count; ++i)
-            json_array_append_new(list, event_json(events[i]));
-        tw_reply_json(req, 200,
-                      json_pack("{s:o,s:o}", "topic", json_stringn(page->topic, page->topic_len),
-                                "events", list));
+        json_t *list = list_json(events, count);
+        if (list == NULL)
+            tw_reply_status(req, TW_NO_MEMORY);
+        else
+            tw_reply_json(req, 200,
+                          json_pack("{s:o,s:o}", "topic",
+                                    json_stringn(page->topic, page->topic_len), "events", list));
     }
     tw_pending_unref(page->pending);
     free(page);
@@ -179,17 +197,20 @@ static void write_gap(FILE *out, const tw_tail_stream_t *self, bool other_epoch)
     json_decref(json);
 }
 
-static void write_event(FILE *out, const tw_event_t *event)
+/* False: no memory. */
+static bool write_event(FILE *out, const tw_event_t *event)
 {
     char id[TW_POSITION_ID_SIZE];
     json_t *json = event_json(event);
     char *data = json_dumps(json, JSON_COMPACT);
+    bool written = data != NULL;
 
     tw_position_id(event->position, id);
-    if (data != NULL)
+    if (written)
         fprintf(out, "id: %s\nevent: tideway.event\ndata: %s\n\n", id, data);
     free(data);
     json_decref(json);
+    return written;
 }
 
 /*
@@ -209,7 +230,7 @@ static bool has_gap(const tw_tail_stream_t *self, tw_event_t *const *events, siz
 
 static void send_news(tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
 {
-    bool gap = has_gap(self, events, count);
+    bool gap = has_gap(self, events, count), complete = true;
     size_t first = self->seen_any && !gap ? 1 : 0, len = 0;
     char *text = NULL;
 
@@ -218,9 +239,12 @@ static void send_news(tw_tail_stream_t *self, tw_event_t *const *events, size_t 
     FILE *out = open_memstream(&text, &len);
     if (gap)
         write_gap(out, self, self->seen_any && events[0]->position.epoch != self->seen.epoch);
-    for (size_t i = first; i < count; ++i)
-        write_event(out, events[i]);
-    fclose(out);
+    for (size_t i = first; i < count && complete; ++i)
+        complete = write_event(out, events[i]);
+    if (fclose(out) != 0 || !complete) { /* no memory: the next poll asks for them again */
+        free(text);
+        return;
+    }
     self->seen = events[count - 1]->position;
     self->seen_any = true;
     send_text(self, text);

@@ -40,7 +40,9 @@ void *tw_try_alloc(size_t bytes)
     return malloc(bytes);
 }
 
-void tw_alloc_fail_after(unsigned n)
+unsigned tw_alloc_fail_after(unsigned n)
 {
+    unsigned left = fail_after;
     fail_after = n;
+    return left;
 }

@@ -25,7 +25,7 @@ char *tw_strndup(const char *s, size_t len);
 void *tw_try_alloc(size_t bytes);
 
 /** For tests: the n-th following tw_try_alloc() of this thread fails (1 = the next one; 0 = none
- * does). */
-void tw_alloc_fail_after(unsigned n);
+ * does). Returns how many were still to come until the one that was to fail before; 0: it has. */
+unsigned tw_alloc_fail_after(unsigned n);
 
 #endif

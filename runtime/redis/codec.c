@@ -60,7 +60,9 @@ char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t orig
     size_t topics_len = event->topic_count - 1;
     for (uint32_t i = 0; i < event->topic_count; ++i)
         topics_len += event->topics[i].len;
-    char *body = tw_realloc(NULL, HEAD_MAX + topics_len + event->frame_len), *to = body;
+    char *body = tw_try_alloc(HEAD_MAX + topics_len + event->frame_len), *to = body;
+    if (body == NULL)
+        return NULL;
     to = put_number(to, epoch, 16, ' ');
     to = put_number(to, origin, 16, ' ');
     to = put_number(to, token, 16, ' ');

@@ -27,7 +27,7 @@ typedef struct tw_redis_body {
     size_t id_len, type_len;
 } tw_redis_body_t;
 
-/** The event's body; free() it. *len is set. */
+/** The event's body; free() it. *len is set. NULL: no memory. */
 char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
                           size_t *len);
 

@@ -16,7 +16,10 @@ void tw_redis_hold_event(tw_redis_node_t *node, uint64_t seq, const char *body, 
 {
     tw_redis_held_list_t *held = &node->held;
 
-    if (held->bytes + len > node->super.hub->config.tail_bytes + ((size_t)64 << 20)) {
+    char *copy = held->bytes + len <= node->super.hub->config.tail_bytes + ((size_t)64 << 20)
+                     ? tw_try_alloc(len + 1)
+                     : NULL;
+    if (copy == NULL) {
         tw_redis_session_reset(node, "more events came than can be held while catching up");
         return;
     }
@@ -24,7 +27,6 @@ void tw_redis_hold_event(tw_redis_node_t *node, uint64_t seq, const char *body, 
         held->capacity = held->capacity * 2 + 64;
         held->items = tw_realloc(held->items, held->capacity * sizeof(*held->items));
     }
-    char *copy = tw_realloc(NULL, len + 1);
     memcpy(copy, body, len);
     held->items[held->count++] = (tw_redis_held_t){.seq = seq, .body = copy, .len = len};
     held->bytes += len;

@@ -349,6 +349,12 @@ void tw_redis_on_publish_request(void *control, void *data)
     publish->token = ++node->next_token;
     publish->body =
         tw_redis_body_write(event, node->epoch, node->origin, publish->token, &publish->body_len);
+    if (publish->body == NULL) {
+        free(publish->routes); /* nothing is pinned yet */
+        publish->routes = NULL;
+        conclude(node, publish, TW_NO_MEMORY);
+        return;
+    }
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         /* A channel that is confirmed stays ours until the event has come back by it. */
         if (publish->routes[i] != NULL) {

@@ -159,14 +159,19 @@ void tw_fuzz_send(tw_fuzz_peer_t *peer, const void *bytes, size_t len)
     }
 }
 
-void tw_fuzz_disconnect(tw_fuzz_peer_t *peer)
+void tw_fuzz_leave(tw_fuzz_peer_t *peer)
 {
-    int64_t by_ms = tw_clock_ms() + GONE_WITHIN_MS;
-
     close(peer->fd);
     peer->closed = true;
     free(peer->output);
     peer->output = NULL;
+}
+
+void tw_fuzz_disconnect(tw_fuzz_peer_t *peer)
+{
+    int64_t by_ms = tw_clock_ms() + GONE_WITHIN_MS;
+
+    tw_fuzz_leave(peer);
     while (self.connections > 1) {
         tw_check(tw_clock_ms() < by_ms);
         if (!turn(NULL))

@@ -32,8 +32,11 @@ void tw_fuzz_send(tw_fuzz_peer_t *peer, const void *bytes, size_t len);
 /** Runs the gateway until nothing moves any more. */
 void tw_fuzz_settle(tw_fuzz_peer_t *peer);
 
-/** The client goes; then the gateway has forgotten it within a few seconds, or that is a finding.
- * The follower must still be served. */
+/** The client goes. */
+void tw_fuzz_leave(tw_fuzz_peer_t *peer);
+
+/** The last client goes; then the gateway has forgotten it within a minute of its own time, or that
+ * is a finding. The follower must still be served. */
 void tw_fuzz_disconnect(tw_fuzz_peer_t *peer);
 
 #endif

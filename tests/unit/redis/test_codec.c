@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "runtime/hash.h"
+#include "runtime/memory.h"
 #include "runtime/redis/codec.h"
 #include "runtime/redis/scripts.h"
 
@@ -55,6 +56,19 @@ static void test_body__brings_an_event_over_unchanged(void **state)
     tw_event_unref(copy);
     tw_event_unref(event);
     free(bytes);
+}
+
+static void test_body__is_not_written_without_memory(void **state)
+{
+    tw_event_t *event = make_event("topic", "id", "t", "payload");
+    size_t len;
+
+    tw_alloc_fail_after(1);
+    assert_null(tw_redis_body_write(event, 1, 2, 3, &len));
+    char *bytes = tw_redis_body_write(event, 1, 2, 3, &len);
+    assert_non_null(bytes);
+    free(bytes);
+    tw_event_unref(event);
 }
 
 /* Every shorter one is refused, or is an event of the bytes that there are. */
@@ -155,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_body__brings_an_event_over_unchanged),
+        cmocka_unit_test(test_body__is_not_written_without_memory),
         cmocka_unit_test(test_body__cut_short_is_never_read_beyond_its_end),
         cmocka_unit_test(test_body__refuses_what_is_none),
         cmocka_unit_test(test_body__refuses_a_frame_that_does_not_say_what_its_head_says),
