@@ -23,10 +23,12 @@ async function startNetwork(gateway) {
     }
     const far = connect(gateway.port, "127.0.0.1");
     sockets.add(far);
-    far.on("error", () => {}).on("close", () => {
-      sockets.delete(far);
-      near.destroy();
-    });
+    far
+      .on("error", () => {})
+      .on("close", () => {
+        sockets.delete(far);
+        near.destroy();
+      });
     near.on("close", () => far.destroy());
     near.pipe(far).pipe(near);
   });
@@ -158,7 +160,10 @@ describe("EventSource", () => {
       return seen.data.at(-1) === count - 1 && seen;
     });
     assert.deepEqual(gaps, []);
-    assert.deepEqual(data, Array.from({ length: count }, (_, n) => n));
+    assert.deepEqual(
+      data,
+      Array.from({ length: count }, (_, n) => n),
+    );
     return opened;
   }
 
