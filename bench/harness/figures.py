@@ -108,6 +108,8 @@ FIGURES = {
     "topic-bytes": Figure("a topic", "B", _path("registration", "redis", "topic_bytes"), True, 0.03),
     "share-bytes": Figure("a topic's entry for a node", "B",
                           _path("registration", "redis", "topic_on_node_bytes"), True, 0.03),
+    "all-bytes": Figure("both, with the subscription", "B",
+                        _path("registration", "redis", "all_bytes"), True, 0.03),
     "register-us": Figure("Redis' CPU a stream and topic", "µs",
                           _path("registration", "redis", "cpu_us")),
     "kept-bytes": Figure("memory in Redis: a kept event", "B",

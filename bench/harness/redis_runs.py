@@ -160,8 +160,8 @@ def registry_in_redis(redis, scenario):
     found = {"stream_bytes": size("tw:{n:bench}:c") / scenario.streams,
              "topic_bytes": size("tw:topics") / scenario.load["topics"],
              "topic_on_node_bytes": size("tw:{n:bench}:t") / scenario.load["topics"],
-             "used_memory": int(info["used_memory"]), "cpu_us": cpu_seconds(info) /
-             scenario.streams * 1e6}
+             "all_bytes": int(info["used_memory"]) / scenario.streams,
+             "cpu_us": cpu_seconds(info) / scenario.streams * 1e6}
     ask.close()
     return found
 
@@ -282,7 +282,7 @@ def throughput(scenario, name, build, peer_paths, changes):
         server.stop_nodes()
         batch, depth = max(1, round(events / commands)), max(1, round(commands / reads))
         bench = redis_benchmark(server.redis, scenario.nodes, scenario.load["topics"], published,
-                                batch, depth, max(2000, commands))
+                                batch, depth, max(2000, 3 * commands))
         ask.close()
         used = cpu_seconds(after) - cpu_seconds(before)
         report["redis"] = {"redis_us": used / events * 1e6, "events_per_command": events / commands,

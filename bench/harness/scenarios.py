@@ -125,7 +125,7 @@ MAIN = [
              kind="registration", ops=True,
              figures=("open", "registered", "probe-p50", "probe-p99", "probe-max", "turn",
                       "turn-cpu", "stalls", "register-us", "registered-bytes", "topic-bytes",
-                      "share-bytes")),
+                      "share-bytes", "all-bytes")),
     Scenario("redis-publish", "three nodes on one Redis, 100 topics with a stream on each node; "
              "then redis-benchmark with the same commands on the same Redis",
              {"connections": 3, "streams": 100, "topics": 100, "publishers": 3, "in-flight": 384,
