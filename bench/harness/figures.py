@@ -120,6 +120,10 @@ FIGURES = {
     "redis-us": Figure("Redis' CPU an event", "µs", _path("redis", "redis_us")),
     "benchmark-redis-us": Figure("with redis-benchmark", "µs",
                                  _path("redis", "benchmark", "redis_us")),
+    "redis-ratio": Figure("Redis' CPU against that", "×", _path("redis", "redis_ratio"), True, 0.2),
+    "all-cpu": Figure("CPU of all processes an event", "µs", _path("redis", "all_us")),
+    "machine-events": Figure("which allows on all CPUs", "/s", _path("redis", "machine_events"),
+                             False, 0.15),
     "batch": Figure("events a command", "", _path("redis", "events_per_command"), False, 1),
     "depth": Figure("commands a read", "", _path("redis", "commands_per_read"), False, 1),
 }

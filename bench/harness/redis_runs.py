@@ -5,6 +5,7 @@ import codecs
 import contextlib
 import http.client
 import json
+import os
 import re
 import select
 import socket
@@ -285,13 +286,18 @@ def throughput(scenario, name, build, peer_paths, changes):
                                 batch, depth, max(2000, 3 * commands))
         ask.close()
         used = cpu_seconds(after) - cpu_seconds(before)
+        all_seconds = report["cpu"]["server_seconds"] + report["cpu"]["client_seconds"]
+        all_us = all_seconds / report["publish"]["sent_measured"] * 1e6
         report["redis"] = {"redis_us": used / events * 1e6, "events_per_command": events / commands,
                            "commands_per_read": commands / reads, "kept_event_bytes": history,
+                           "all_us": all_us, "machine_events": os.cpu_count() / all_us * 1e6,
+                           "redis_ratio": used / events * 1e6 / bench["redis_us"],
                            "benchmark": bench,
                            "share": report["publish"]["events_per_second"] /
                            bench["events_per_second"]}
         line = (f"{report['publish']['events_per_second']:,.0f} events/s, {used / events * 1e6:.1f} µs "
                 f"of Redis each; redis-benchmark -c {scenario.nodes} -P {depth} with {batch} events "
                 f"a command: {bench['events_per_second']:,.0f} events/s, {bench['redis_us']:.1f} µs "
-                f"each; share {report['redis']['share']:.2f}")
+                f"each; share {report['redis']['share']:.2f}; all processes take {all_us:.1f} µs an "
+                f"event, so {os.cpu_count()} CPUs allow {report['redis']['machine_events']:,.0f}/s")
         return load.make_result(scenario, name, server, command, f"{line}; {err.strip()}", report)

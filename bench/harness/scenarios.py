@@ -131,8 +131,9 @@ MAIN = [
              {"connections": 3, "streams": 100, "topics": 100, "publishers": 3, "in-flight": 384,
               "duration-ms": 6000, "warmup-ms": 2000},
              nodes=3, redis=True, kind="throughput",
-             figures=("events", "benchmark-events", "share", "redis-us", "benchmark-redis-us",
-                      "batch", "depth", "kept-bytes", "event-cpu", "redis-cpu", "p50", "p99")),
+             figures=("events", "benchmark-events", "share", "redis-us", "benchmark-redis-us", "redis-ratio",
+                      "batch", "depth", "kept-bytes", "event-cpu", "all-cpu",
+                      "machine-events", "redis-cpu", "p50", "p99")),
 ]
 
 
