@@ -261,7 +261,7 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
     pthread_mutex_lock(&hub->order);
     tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
     tw_topic_t *topic = tw_topic_index_find(stripe, name);
-    if (topic != NULL && topic->held && topic->tail.lost_seq <= since_seq) {
+    if (topic != NULL && topic->held && tw_tail_let_go(&topic->tail) <= since_seq) {
         tw_tail_t *tail = &topic->tail;
         uint64_t before = tail->count > 0 ? tw_tail_at(tail, 0)->position.seq : UINT64_MAX;
         tail->lost_seq = lost_seq;

@@ -14,6 +14,12 @@
 #define RESUME_NS 4000
 #define MISSED_EVENT_NS 50
 
+/* An event that a topic's tail has let go while another kept it. */
+typedef struct tw_doubt {
+    uint64_t seq;
+    uint16_t topic; /* the subscriber's */
+} tw_doubt_t;
+
 /* A join that waits for its loop's time, or is on its way through the mailbox. */
 typedef struct tw_join {
     tw_slice_t slice;
@@ -24,7 +30,10 @@ typedef struct tw_join {
     void *data;
     tw_opening_t opening;
     tw_topic_name_t *gap_topics; /* owned; borrows the bytes of subscriber->joining */
-    tw_event_t **events;         /* owned, with references: what it missed, oldest first */
+    bool *lost;                  /* owned; of each topic: something that was missed is lost */
+    tw_doubt_t *doubts;          /* owned; lost for their topic unless they are among `events` */
+    size_t doubt_count;
+    tw_event_t **events; /* owned, with references: what it missed, oldest first */
     size_t event_count, event_capacity;
 } tw_join_t;
 
@@ -35,6 +44,8 @@ static void free_join(tw_join_t *join)
     free(join->last_event_id);
     free(join->events);
     free(join->gap_topics);
+    free(join->lost);
+    free(join->doubts);
     free(join);
 }
 
@@ -87,6 +98,22 @@ static void collect(tw_join_t *join, const tw_tail_t *tail, uint64_t after_seq)
     }
 }
 
+/* What is missing in the tail of the topic-th topic after a sequence number. */
+static void note_lost(tw_join_t *join, uint16_t topic, const tw_tail_t *tail, uint64_t after_seq)
+{
+    size_t n = tw_tail_elsewhere(tail, after_seq, NULL);
+
+    join->lost[topic] = tail->lost_seq > after_seq;
+    if (join->lost[topic] || n == 0)
+        return;
+    uint64_t *seqs = tw_alloc(n * sizeof(*seqs));
+    tw_tail_elsewhere(tail, after_seq, seqs);
+    join->doubts = tw_realloc(join->doubts, (join->doubt_count + n) * sizeof(*join->doubts));
+    for (size_t i = 0; i < n; ++i)
+        join->doubts[join->doubt_count++] = (tw_doubt_t){.seq = seqs[i], .topic = topic};
+    free(seqs);
+}
+
 /* Into order; an event that several of the topics kept stays once (restored, each has its own
  * copy). */
 static void sort_events(tw_join_t *join, uint16_t topic_count)
@@ -103,6 +130,35 @@ static void sort_events(tw_join_t *join, uint16_t topic_count)
             join->events[kept++] = join->events[i];
     }
     join->event_count = kept;
+}
+
+static int compare_seq(const void *key, const void *element)
+{
+    uint64_t x = *(const uint64_t *)key, y = (*(tw_event_t *const *)element)->position.seq;
+    return x < y ? -1 : x > y;
+}
+
+/* The gap's topics; without another reason, those of which something is lost. The events are in
+ * order. */
+static void settle_gap(tw_join_t *join, const tw_subscriber_t *subscriber)
+{
+    tw_opening_t *opening = &join->opening;
+    bool all = opening->gap != TW_GAP_NONE;
+
+    for (size_t i = 0; i < join->doubt_count; ++i) {
+        const tw_doubt_t *doubt = &join->doubts[i];
+        if (join->event_count == 0 || bsearch(&doubt->seq, join->events, join->event_count,
+                                              sizeof(*join->events), compare_seq) == NULL)
+            join->lost[doubt->topic] = true;
+    }
+    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
+        if (!all && !join->lost[i])
+            continue;
+        join->gap_topics[opening->topic_count++] = subscriber->joining[i];
+        if (!all)
+            opening->gap = TW_GAP_EVICTED;
+    }
+    opening->topics = join->gap_topics;
 }
 
 /* The sequence number that the client has seen last, or the reason why that is not known. */
@@ -147,6 +203,7 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
         opening->gap =
             find_position(hub, subscriber, join->last_event_id, join->last_event_id_len, &seen);
         join->gap_topics = tw_alloc(subscriber->topic_count * sizeof(*join->gap_topics));
+        join->lost = tw_alloc(subscriber->topic_count * sizeof(*join->lost));
     }
     for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
         const tw_topic_name_t *name = &subscriber->joining[i];
@@ -154,16 +211,11 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
         tw_topic_t *topic =
             tw_topic_index_follow(&hub->index, stripe, name, subscriber->connection->fanout->index);
         if (resumes) {
-            bool lost = topic->tail.lost_seq > seen;
-            if (lost && opening->gap == TW_GAP_NONE)
-                opening->gap = TW_GAP_EVICTED;
-            if (lost || opening->gap == TW_GAP_UNKNOWN_ID || opening->gap == TW_GAP_OTHER_EPOCH)
-                join->gap_topics[opening->topic_count++] = *name;
+            note_lost(join, i, &topic->tail, seen);
             collect(join, &topic->tail, seen);
         }
         tw_topic_index_unlock(stripe);
     }
-    opening->topics = join->gap_topics;
     opening->position = hub->last;
 }
 
@@ -182,6 +234,7 @@ static void start_join(tw_hub_t *hub, tw_join_t *join)
     if (join->last_event_id == NULL)
         return;
     sort_events(join, subscriber->topic_count);
+    settle_gap(join, subscriber);
     if (join->event_count > 0)
         opening->position.seq = join->events[0]->position.seq - 1;
     tw_count(opening->gap == TW_GAP_NONE ? &fanout->counters.resumes_exact

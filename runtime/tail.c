@@ -7,11 +7,19 @@
 
 #define CAPACITY_MIN 4
 
+/* Sequence numbers after lost_seq and before the oldest event in the tail, in a ring. */
+typedef struct tw_elsewhere {
+    uint32_t capacity, first, count;
+    uint64_t seqs[];
+} tw_elsewhere_t;
+
 void tw_tail_dispose(tw_tail_t *tail)
 {
     assert(tail->count == 0);
     free(tail->ring);
+    free(tail->elsewhere);
     tail->ring = NULL;
+    tail->elsewhere = NULL;
     tail->capacity = 0;
 }
 
@@ -32,20 +40,54 @@ static void grow(tw_tail_t *tail)
     tail->first = 0;
 }
 
-tw_event_t *tw_tail_shift(tw_tail_t *tail)
+static tw_event_t *take_oldest(tw_tail_t *tail)
 {
     assert(tail->count > 0);
     tw_event_t *oldest = tw_tail_at(tail, 0);
     tail->first = (tail->first + 1) & (tail->capacity - 1);
     --tail->count;
+    return oldest;
+}
+
+tw_event_t *tw_tail_shift(tw_tail_t *tail)
+{
+    tw_event_t *oldest = take_oldest(tail);
+
     tail->lost_seq = oldest->position.seq;
+    /* All of it is older than that. */
+    free(tail->elsewhere);
+    tail->elsewhere = NULL;
+    return oldest;
+}
+
+/* Like tw_tail_shift(), but the event is not lost for good. */
+static tw_event_t *shift_elsewhere(tw_tail_t *tail, uint32_t max)
+{
+    tw_event_t *oldest = take_oldest(tail);
+    tw_elsewhere_t *elsewhere = tail->elsewhere;
+
+    if (elsewhere == NULL) {
+        elsewhere = tail->elsewhere =
+            tw_alloc(sizeof(*elsewhere) + max * sizeof(elsewhere->seqs[0]));
+        elsewhere->capacity = max;
+    }
+    if (elsewhere->count == elsewhere->capacity) {
+        tail->lost_seq = elsewhere->seqs[elsewhere->first];
+        elsewhere->first = (elsewhere->first + 1) % elsewhere->capacity;
+        --elsewhere->count;
+    }
+    elsewhere->seqs[(elsewhere->first + elsewhere->count++) % elsewhere->capacity] =
+        oldest->position.seq;
     return oldest;
 }
 
 tw_event_t *tw_tail_push(tw_tail_t *tail, tw_event_t *event, uint32_t max)
 {
     assert(max > 0);
-    tw_event_t *oldest = tail->count >= max ? tw_tail_shift(tail) : NULL;
+    tw_event_t *oldest = NULL;
+
+    if (tail->count >= max)
+        oldest = tw_tail_at(tail, 0)->kept > 1 ? shift_elsewhere(tail, max) : tw_tail_shift(tail);
     if (tail->count == tail->capacity)
         grow(tail);
     tail->ring[(tail->first + tail->count) & (tail->capacity - 1)] = event;
@@ -73,6 +115,31 @@ uint32_t tw_tail_after(const tw_tail_t *tail, uint64_t seq)
             low = middle + 1;
     }
     return low;
+}
+
+size_t tw_tail_elsewhere(const tw_tail_t *tail, uint64_t seq, uint64_t *seqs)
+{
+    const tw_elsewhere_t *elsewhere = tail->elsewhere;
+    size_t n = 0;
+
+    for (uint32_t i = 0; elsewhere != NULL && i < elsewhere->count; ++i) {
+        uint64_t lost = elsewhere->seqs[(elsewhere->first + i) % elsewhere->capacity];
+        if (lost <= seq)
+            continue;
+        if (seqs != NULL)
+            seqs[n] = lost;
+        ++n;
+    }
+    return n;
+}
+
+uint64_t tw_tail_let_go(const tw_tail_t *tail)
+{
+    const tw_elsewhere_t *elsewhere = tail->elsewhere;
+
+    return elsewhere == NULL
+               ? tail->lost_seq
+               : elsewhere->seqs[(elsewhere->first + elsewhere->count - 1) % elsewhere->capacity];
 }
 
 tw_event_t *tw_tail_find_id(const tw_tail_t *tail, const char *id, size_t id_len, uint64_t id_hash)

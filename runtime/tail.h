@@ -16,16 +16,18 @@ typedef struct tw_tail {
     uint32_t capacity; /* a power of two that grows up to the limit of push */
     uint32_t first;
     uint32_t count;
-    uint64_t lost_seq; /* the newest sequence number that is no longer kept; 0: nothing was lost */
+    uint64_t lost_seq; /* the newest sequence number that is lost for good; 0: nothing was lost */
+    struct tw_elsewhere *elsewhere; /* owned; what is lost here after that; NULL until needed */
 } tw_tail_t;
 
-/** Frees the ring; the tail is empty by then. */
+/** Frees its memory; the tail is empty by then. */
 void tw_tail_dispose(tw_tail_t *tail);
 
 /**
  * Appends an event that is newer than all in the tail. With max events in it the oldest makes room
  * and is returned: its reference is then the caller's. Takes no reference of its own: it keeps the
- * caller's.
+ * caller's. An oldest event that other tails hold as well (event->kept) is not lost for good yet:
+ * who follows one of their topics too can still get it.
  */
 tw_event_t *tw_tail_push(tw_tail_t *tail, tw_event_t *event, uint32_t max);
 
@@ -36,6 +38,16 @@ void tw_tail_unshift(tw_tail_t *tail, tw_event_t *event);
 /** Takes out the oldest event, marks it as lost, and hands its reference to the caller. The tail is
  * not empty. */
 tw_event_t *tw_tail_shift(tw_tail_t *tail);
+
+/** The newest sequence number that the tail had and has no more, for good or not; 0: none. */
+uint64_t tw_tail_let_go(const tw_tail_t *tail);
+
+/**
+ * The sequence numbers above seq that the tail has let go while another tail held their events,
+ * ascending; returns how many. With seqs NULL only that. Older ones than the last `max` of
+ * tw_tail_push() count as lost for good.
+ */
+size_t tw_tail_elsewhere(const tw_tail_t *tail, uint64_t seq, uint64_t *seqs);
 
 /** The i-th oldest event (0 ≤ i < count); borrowed. */
 tw_event_t *tw_tail_at(const tw_tail_t *tail, uint32_t i);

@@ -401,6 +401,39 @@ static void test_hub__evicts_the_oldest_events_of_all_topics_at_its_limit(void *
     teardown(&s);
 }
 
+/* A gap is told where continuity is lost, and only there: what one topic's tail has let go, the
+ * tail of another of the stream's topics may still keep. */
+static void test_hub__no_gap_for_what_another_topic_keeps(void **state)
+{
+    tw_hub_config_t config = tw_test_config();
+    tw_setup_t s;
+    char before[TW_POSITION_ID_SIZE];
+
+    config.tail_events = 4;
+    setup(&s, &config);
+    tw_client_t *client = open_client(&s, 0, "a,b,c", NULL);
+    tw_position_id(client->position, before);
+    publish_range(&s, "a,b", 1, 2);
+    publish_range(&s, "a", 3, 6); /* 1 and 2 are out of the tail of a */
+    expect_resume(&s, "a,b", before, TW_GAP_NONE, "1 2 3 4 5 6");
+    expect_resume(&s, "b", before, TW_GAP_NONE, "1 2");
+    expect_resume(&s, "a", before, TW_GAP_EVICTED, "3 4 5 6");
+    expect_resume(&s, "a,c", before, TW_GAP_EVICTED, "3 4 5 6");
+    expect_resume(&s, "a", "3", TW_GAP_NONE, "4 5 6");
+    expect_resume(&s, "a,b", "1", TW_GAP_NONE, "2 3 4 5 6");
+    publish_range(&s, "b", 7, 9); /* 1 is gone for good, 2 is not */
+    expect_resume(&s, "a,b", before, TW_GAP_EVICTED, "2 3 4 5 6 7 8 9");
+    tw_client_t *told = open_client(&s, 1, "c,b,a", before);
+    assert_int_equal(told->gap_topics, 2);
+    assert_string_equal(told->gap_topic, "b");
+    free_client(told);
+    expect_resume(&s, "a,b", "2", TW_GAP_NONE, "3 4 5 6 7 8 9");
+    publish_range(&s, "a", 10, 10); /* 3 is kept nowhere: what a let go before it counts no more */
+    expect_resume(&s, "a,b", "2", TW_GAP_EVICTED, "4 5 6 7 8 9 10");
+    free_client(client);
+    teardown(&s);
+}
+
 static void test_hub__an_event_too_large_for_the_tails_is_delivered_and_lost(void **state)
 {
     tw_hub_config_t config = tw_test_config();
@@ -634,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_hub__resumes_wait_for_their_loop_to_have_time),
         cmocka_unit_test(test_hub__who_leaves_while_its_resume_waits_never_opens),
         cmocka_unit_test(test_hub__evicts_the_oldest_events_of_all_topics_at_its_limit),
+        cmocka_unit_test(test_hub__no_gap_for_what_another_topic_keeps),
         cmocka_unit_test(test_hub__an_event_too_large_for_the_tails_is_delivered_and_lost),
         cmocka_unit_test(test_hub__keeps_an_event_of_several_topics_once),
         cmocka_unit_test(test_hub__gives_the_newest_of_a_tail),
