@@ -23,6 +23,8 @@ export default defineConfig({
     // The gateway's Content-Security-Policy allows files of its own only: nothing may become a data: font or an inline script.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Far below the 1,024 files that a container may have open: Rollup reads a thousand modules at a time otherwise.
+    rollupOptions: { maxParallelFileOps: 64 },
   },
   server: { proxy: { "/v1": { target: gateway, secure: false } } },
   test: { environment: "jsdom", include: ["tests/*.test.ts"] },
