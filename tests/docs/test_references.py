@@ -52,8 +52,9 @@ def test_docs__sources_that_are_named_exist(page):
 
 def test_docs__options_that_are_named_exist():
     options = set(re.findall(r'"((?:TIDEWAY|SSE)_\w+)"', (ROOT / "server" / "options.h").read_text()))
-    # Of the build and of tests.
-    options |= {"TIDEWAY_ADMIN_UI", "TIDEWAY_BIN", "TIDEWAY_JOBS"}
+    # Those of the build and of tests are where they are read.
+    readers = [ROOT / "dev", ROOT / "CMakeLists.txt", *(ROOT / "tests").glob("*/*.py")]
+    options |= set(re.findall(r"\bTIDEWAY_\w+", "".join(reader.read_text() for reader in readers)))
     for page in documents():
         named = set(re.findall(r"`((?:TIDEWAY|SSE)_[A-Z_]+[A-Z])(?:=[^`]*)?`", page.read_text()))
         assert not named - options, page
