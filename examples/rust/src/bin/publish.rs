@@ -6,33 +6,29 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use reqwest::Client;
-use serde::Deserialize;
+use serde_json::Value;
 use tideway_example::{back_off, check, run, url, Failure};
 use tokio::io::{stdin, AsyncBufReadExt, BufReader};
 
 const RETRY: Duration = Duration::from_millis(500);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-#[derive(Deserialize)]
 struct Publication {
-    #[serde(default = "new_id")]
     id: String,
     event: Option<String>,
     data: String,
 }
 
-fn new_id() -> String {
-    format!("{:016x}", fastrand::u64(..))
-}
-
 impl Publication {
     /// A JSON object with `data`, and perhaps `id` and `event`, is taken apart; any other line is a payload.
     fn parse(line: String) -> Self {
-        serde_json::from_str(&line).unwrap_or_else(|_| Self {
-            id: new_id(),
-            event: None,
-            data: line,
-        })
+        let value: Value = serde_json::from_str(&line).unwrap_or_default();
+        let member = |name: &str| value[name].as_str().map(str::to_owned);
+        Self {
+            id: member("id").unwrap_or_else(|| format!("{:016x}", fastrand::u64(..))),
+            event: member("event"),
+            data: member("data").unwrap_or(line),
+        }
     }
 }
 
