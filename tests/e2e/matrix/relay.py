@@ -20,7 +20,8 @@ class Relay:
         self.accepted = 0
         self.refused_at = []  # seconds, by time.monotonic()
         self._refusing = False
-        self._writers = set()
+        self._deaf = False  # what clients send is no longer passed on
+        self._links = set()  # (writer to the client, writer to the gateway)
         self._certificate = certificate
         self._server = self._run(self._listen())
         self.port = self._server.sockets[0].getsockname()[1]
@@ -55,35 +56,42 @@ class Relay:
         context = client_tls() if self._certificate else None
         there_reader, there = await asyncio.open_connection(host, port, ssl=context)
         self.accepted += 1
-        self._writers |= {writer, there}
-        await asyncio.gather(self._pump(reader, there), self._pump(there_reader, writer))
-        self._writers -= {writer, there}
+        link = (writer, there)
+        self._links.add(link)
+        await asyncio.gather(self._pump(reader, there, lambda: self._deaf), self._pump(there_reader, writer))
+        self._links.discard(link)
 
     @staticmethod
-    async def _pump(reader, writer):
+    async def _pump(reader, writer, is_deaf=lambda: False):
         try:
             while data := await reader.read(1 << 16):
-                writer.write(data)
-                await writer.drain()
+                if not is_deaf():
+                    writer.write(data)
+                    await writer.drain()
         except (OSError, ssl.SSLError):
             pass
-        writer.transport.abort()
+        writer.close()
 
-    async def _cut(self):
-        for writer in self._writers:
-            writer.transport.abort()
+    async def _cut(self, gently):
+        for writer, there in self._links:
+            if gently:
+                there.write_eof()
+            else:
+                writer.transport.abort()
+                there.transport.abort()
 
-    def cut(self, refuse=False):
-        """Ends every connection at once; `refuse`: and every new one, until accept()."""
+    def cut(self, refuse=False, gently=False):
+        """Ends every connection at once; `refuse`: and every new one, until accept(); `gently`: what the
+        gateway has sent still reaches the client."""
         self.cuts += 1
-        self._refusing = refuse
-        self._run(self._cut())
+        self._refusing, self._deaf = refuse, gently
+        self._run(self._cut(gently))
 
     def accept(self):
-        self._refusing = False
+        self._refusing = self._deaf = False
 
     def close(self):
         async def close():
             self._server.close()
-            await self._cut()
+            await self._cut(gently=False)
         self._run(close())
