@@ -22,7 +22,7 @@ from tideway import wait_until
 HERE = pathlib.Path(__file__).resolve().parent
 FULL = os.environ.get("TIDEWAY_FULL") == "1"
 TIME_LIMITS = os.environ.get("TIDEWAY_TIME_LIMITS") == "1"
-SECONDS, SCALE = (20, 5) if FULL else (2, 1)
+SECONDS, SCALE = (15, 5) if FULL else (2, 1)
 STREAMS, TOPICS, RATE = 1000, 10, 100
 P99_MS_MAX = 100
 CALM_S = 20  # in which memory comes back after an attack
