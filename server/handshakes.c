@@ -9,39 +9,59 @@
 
 #include "runtime/memory.h"
 
-/* Two milliseconds of signing, at most, between two looks at the streams. */
+/* Two milliseconds of signing, at most, and one of tidying up, between two looks at the streams. */
 #define BEGUN_PER_TURN 4
+#define CLOSED_PER_TURN 16
 
 struct tw_handshake {
     tw_handshakes_t *all;
     h2o_socket_t *socket; /* owned */
     struct timeval connected_at;
     h2o_timeout_entry_t timeout;
-    bool waits; /* in the line */
-    TAILQ_ENTRY(tw_handshake) waiting;
+    tw_handshake_line_t *line; /* that it is in; NULL: under way */
+    TAILQ_ENTRY(tw_handshake) neighbours;
 };
+
+static void on_turn(uv_idle_t *idle);
+
+static void leave(tw_handshake_t *handshake)
+{
+    if (handshake->line != NULL)
+        TAILQ_REMOVE(handshake->line, handshake, neighbours);
+    handshake->line = NULL;
+}
+
+static void enter(tw_handshake_t *handshake, tw_handshake_line_t *line)
+{
+    leave(handshake);
+    handshake->line = line;
+    TAILQ_INSERT_TAIL(line, handshake, neighbours);
+    uv_idle_start(&handshake->all->turn, on_turn);
+}
 
 /* Frees the handshake; the socket is the caller's again. */
 static h2o_socket_t *end(tw_handshake_t *handshake)
 {
-    tw_handshakes_t *all = handshake->all;
     h2o_socket_t *socket = handshake->socket;
 
-    if (handshake->waits)
-        TAILQ_REMOVE(&all->waiting, handshake, waiting);
-    if (TAILQ_EMPTY(&all->waiting))
-        uv_idle_stop(&all->turn);
+    leave(handshake);
     h2o_timeout_unlink(&handshake->timeout);
-    tw_limits_end_handshake(all->limits);
+    tw_limits_end_handshake(handshake->all->limits);
     socket->data = NULL;
     free(handshake);
     return socket;
 }
 
+static void fail(tw_handshake_t *handshake)
+{
+    h2o_timeout_unlink(&handshake->timeout);
+    h2o_socket_read_stop(handshake->socket);
+    enter(handshake, &handshake->all->failed);
+}
+
 static void on_timeout(h2o_timeout_entry_t *entry)
 {
-    tw_handshake_t *handshake = H2O_STRUCT_FROM_MEMBER(tw_handshake_t, timeout, entry);
-    h2o_socket_close(end(handshake));
+    fail(H2O_STRUCT_FROM_MEMBER(tw_handshake_t, timeout, entry));
 }
 
 static bool speaks_http2(h2o_socket_t *socket)
@@ -60,27 +80,37 @@ static void on_complete(h2o_socket_t *socket, const char *error)
     h2o_accept_ctx_t *accept = handshake->all->accept;
     struct timeval connected_at = handshake->connected_at;
 
+    if (handshake->line != NULL)
+        return; /* too late: it is about to be closed */
+    if (error != NULL) {
+        fail(handshake);
+        return;
+    }
     end(handshake);
-    if (error != NULL)
-        h2o_socket_close(socket);
-    else if (speaks_http2(socket))
+    if (speaks_http2(socket))
         h2o_http2_accept(accept, socket, connected_at);
     else
         h2o_http1_accept(accept, socket, connected_at);
+}
+
+static void begin_first(tw_handshakes_t *handshakes)
+{
+    tw_handshake_t *first = TAILQ_FIRST(&handshakes->waiting);
+
+    leave(first);
+    h2o_socket_ssl_handshake(first->socket, tw_tls_store_context(handshakes->tls), NULL,
+                             on_complete);
 }
 
 static void on_turn(uv_idle_t *idle)
 {
     tw_handshakes_t *handshakes = idle->data;
 
-    for (int i = 0; i < BEGUN_PER_TURN && !TAILQ_EMPTY(&handshakes->waiting); ++i) {
-        tw_handshake_t *first = TAILQ_FIRST(&handshakes->waiting);
-        TAILQ_REMOVE(&handshakes->waiting, first, waiting);
-        first->waits = false;
-        h2o_socket_ssl_handshake(first->socket, tw_tls_store_context(handshakes->tls), NULL,
-                                 on_complete);
-    }
-    if (TAILQ_EMPTY(&handshakes->waiting))
+    for (int i = 0; i < BEGUN_PER_TURN && !TAILQ_EMPTY(&handshakes->waiting); ++i)
+        begin_first(handshakes);
+    for (int i = 0; i < CLOSED_PER_TURN && !TAILQ_EMPTY(&handshakes->failed); ++i)
+        h2o_socket_close(end(TAILQ_FIRST(&handshakes->failed)));
+    if (TAILQ_EMPTY(&handshakes->waiting) && TAILQ_EMPTY(&handshakes->failed))
         uv_idle_stop(idle);
 }
 
@@ -89,6 +119,7 @@ void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, t
 {
     *handshakes = (tw_handshakes_t){.accept = accept, .tls = tls, .limits = limits};
     TAILQ_INIT(&handshakes->waiting);
+    TAILQ_INIT(&handshakes->failed);
     uv_idle_init(accept->ctx->loop, &handshakes->turn);
     handshakes->turn.data = handshakes;
 }
@@ -109,9 +140,7 @@ void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket)
     handshake->timeout.cb = on_timeout;
     h2o_timeout_link(context->loop, &context->handshake_timeout, &handshake->timeout);
     socket->data = handshake;
-    handshake->waits = true;
-    TAILQ_INSERT_TAIL(&handshakes->waiting, handshake, waiting);
-    uv_idle_start(&handshakes->turn, on_turn);
+    enter(handshake, &handshakes->waiting);
 }
 
 void tw_handshakes_refuse(tw_handshakes_t *handshakes)
@@ -119,10 +148,12 @@ void tw_handshakes_refuse(tw_handshakes_t *handshakes)
     handshakes->closing = true;
     while (!TAILQ_EMPTY(&handshakes->waiting))
         h2o_socket_close(end(TAILQ_FIRST(&handshakes->waiting)));
+    while (!TAILQ_EMPTY(&handshakes->failed))
+        h2o_socket_close(end(TAILQ_FIRST(&handshakes->failed)));
 }
 
 void tw_handshakes_close(tw_handshakes_t *handshakes)
 {
-    assert(TAILQ_EMPTY(&handshakes->waiting));
+    assert(TAILQ_EMPTY(&handshakes->waiting) && TAILQ_EMPTY(&handshakes->failed));
     uv_close((uv_handle_t *)&handshakes->turn, NULL);
 }

@@ -2,8 +2,9 @@
  * The TLS handshakes of one worker.
  *
  * A handshake costs about a thousand deliveries, and anyone may ask for one: they wait in a line,
- * and each turn of the loop begins a few, so that a flood of them does not hold up streams. One
- * that takes longer than the context's handshake timeout, its time in the line included, is closed.
+ * and each turn of the loop begins a few, so that a flood of them does not hold up streams. Those
+ * that fail, all at once when an attacker leaves, are closed a few in a turn too. One that takes
+ * longer than the context's handshake timeout, its time in the line included, has failed.
  * Belongs to the worker's loop.
  */
 #ifndef TW_SERVER_HANDSHAKES_H
@@ -18,13 +19,16 @@
 
 typedef struct tw_handshake tw_handshake_t;
 
+typedef TAILQ_HEAD(tw_handshake_line, tw_handshake) tw_handshake_line_t;
+
 typedef struct tw_handshakes {
     h2o_accept_ctx_t *accept; /* borrowed */
     tw_tls_store_t *tls;      /* borrowed */
     tw_limits_t *limits;      /* borrowed: each handshake that ends is let go there */
-    uv_idle_t turn;           /* runs while somebody waits */
+    uv_idle_t turn;           /* runs while somebody is in a line */
     bool closing;
-    TAILQ_HEAD(tw_handshake_line, tw_handshake) waiting;
+    tw_handshake_line_t waiting; /* to begin */
+    tw_handshake_line_t failed;  /* to be closed */
 } tw_handshakes_t;
 
 void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, tw_tls_store_t *tls,
@@ -36,10 +40,10 @@ void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, t
  */
 void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket);
 
-/** Closes those that wait, and from now on every new one. */
+/** Closes those in the lines, and from now on every new one. */
 void tw_handshakes_refuse(tw_handshakes_t *handshakes);
 
-/** Closes the loop handle; nobody waits any more. */
+/** Closes the loop handle; the lines are empty. */
 void tw_handshakes_close(tw_handshakes_t *handshakes);
 
 #endif
