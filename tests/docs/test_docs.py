@@ -1,5 +1,6 @@
 """Every code block of the README and the docs works as it is shown: see blocks.py."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -60,6 +61,11 @@ class Process:
             self.reader.join(DEADLINE_S)
         assert "gateway" not in self.block.argument or self.process.returncode == 0, \
             f"{self.block.place}: ended with {self.process.returncode}:\n{self.output}"
+
+
+def stop(gateway):
+    gateway.terminate()
+    assert gateway.wait(DEADLINE_S) == 0
 
 
 class Session:
@@ -135,16 +141,17 @@ class Session:
         tideway.wait_until(there, f"{block.until!r} of {block.place}", DEADLINE_S)
 
     def end(self):
-        # The gateways first, as a reader would: clients see them go.
-        for process in sorted(filter(lambda each: isinstance(each, Process), self.background.values()),
-                              key=lambda each: "gateway" not in each.block.argument):
-            process.end()
-        for service in self.services:
-            if isinstance(service, Redis):
-                service.close()
-            else:
-                service.terminate()
-                assert service.wait(DEADLINE_S) == 0
+        """Ends all, also when one of them makes trouble."""
+        with contextlib.ExitStack() as stack:
+            for service in self.services:
+                if isinstance(service, Redis):
+                    stack.callback(service.close)
+                else:
+                    stack.callback(stop, service)
+            # The gateways first, as a reader would: clients see them go.
+            for process in sorted(filter(lambda each: isinstance(each, Process), self.background.values()),
+                                  key=lambda each: "gateway" in each.block.argument):
+                stack.callback(process.end)
 
 
 def run_console(session, block):
