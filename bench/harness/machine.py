@@ -43,6 +43,14 @@ def commit():
     return name + (" with changes" if changed else "")
 
 
+def priority():
+    """What this process, and so client and servers, have over others on the machine; empty: nothing."""
+    policy, nice = os.sched_getscheduler(0), os.nice(0)
+    if policy in (os.SCHED_RR, os.SCHED_FIFO):
+        return "real-time scheduling"
+    return f"nice {nice}" if nice else ""
+
+
 def describe(build):
     memory_kb = int(_proc_value("/proc/meminfo", "MemTotal").split()[0])
     return {
@@ -55,5 +63,6 @@ def describe(build):
         "kernel": f"{platform.system()} {platform.release()}",
         "openssl": _output("openssl", "version"),
         "compiler": _output("cc", "--version").split("\n", maxsplit=1)[0],
+        "priority": priority(),
         "load_average": [round(value, 2) for value in os.getloadavg()],
     }

@@ -114,7 +114,9 @@ def markdown(title, command, machine, runs, moved):
     yield (f"Measured {machine['date']} at commit {machine['commit']} ({machine['build']}) with "
            f"`{command}` on {machine['cpus']} × {machine['cpu']}, {machine['memory_gib']} GiB, "
            f"{machine['kernel']}, {machine['openssl']}; load average before the run "
-           f"{machine['load_average'][0]}. Client and servers share the machine; server figures are "
+           f"{machine['load_average'][0]}"
+           f"{', of which ' + machine['priority'] + ' kept the run apart' if machine.get('priority') else ''}. "
+           "Client and servers share the machine; server figures are "
            "CPU time and resident memory of the server's processes, as the kernel counts them.")
     yield ""
     yield f"![chart]({title}.svg)"
