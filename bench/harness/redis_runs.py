@@ -107,10 +107,14 @@ class Probe:
                    "x-sse-id": "probe"}
         due = self.begun + lane / PROBE_RATE
         while not self.stopping.wait(max(0, due - time.monotonic())):
-            self.lanes[lane].request("POST", "/v1/publish", b"x" * 100, headers)
-            response = self.lanes[lane].getresponse()
-            response.read()
-            self.failed += response.status != 202
+            try:
+                self.lanes[lane].request("POST", "/v1/publish", b"x" * 100, headers)
+                response = self.lanes[lane].getresponse()
+                response.read()
+                self.failed += response.status != 202
+            except (OSError, http.client.HTTPException):
+                self.failed += 1
+                self.lanes[lane] = self.connect()
             self.latencies.append((due, time.monotonic() - due))
             due += PROBE_LANES / PROBE_RATE
 
@@ -132,7 +136,7 @@ class Probe:
                 "p99_ms": share(0.99), "max_ms": taken[-1]}
 
 
-def wait_registered(server, wanted, begun):
+def wait_registered(server, process, wanted, begun):
     """Seconds until all streams are open, and until Redis knows all of them and their topics."""
     gateway, redis = server.gateway, server.redis
     opened = None
@@ -141,6 +145,8 @@ def wait_registered(server, wanted, begun):
             ask = Resp(redis.port)
             stack.callback(ask.close)
         while time.monotonic() - begun < REGISTER_SECONDS:
+            if process.poll() is not None:
+                raise load.LoadError(f"streams were lost: {process.communicate()[1].strip()}")
             if opened is None and servers.metrics(gateway)["tideway_streams"] >= wanted:
                 opened = time.monotonic() - begun
             if opened is not None and (not redis or (
@@ -177,13 +183,14 @@ def registration(scenario, name, build, peer_paths, changes):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as process:
             try:
-                opened, registered = wait_registered(server, scenario.streams + 1, begun)
+                opened, registered = wait_registered(server, process, scenario.streams + 1, begun)
                 turns = servers.loops(server.gateway)
                 in_redis = registry_in_redis(server.redis, scenario) if server.redis else None
+            except BaseException:
+                process.terminate()
+                raise
             finally:
                 probe.stop()
-                if "registered" not in locals():
-                    process.terminate()
             out, err = process.communicate(timeout=load.DEADLINE_MS / 1000)
         measured = {"open_seconds": opened, "registered_seconds": registered, **turns,
                     "publish": probe.between(begun, begun + registered)}
