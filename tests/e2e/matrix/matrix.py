@@ -10,13 +10,11 @@ import contextlib
 import dataclasses
 import time
 
-from programs import EVENT_TYPE, Program
+from programs import EVENT_TYPE, Program, wait_until
 from relay import Relay
-from tideway import wait_until
 
 EVENTS = 200
 PORTIONS = ((0, 70), (70, 140), (140, EVENTS))
-DEADLINE_S = 60
 OPTIONS = {"retry_ms": 100, "resume_window_ms": 60000, "log_level": "info"}
 
 
@@ -128,8 +126,7 @@ class Run:
             return len(rows) == len(self.languages) and rows if all(
                 row["connectionId"] not in self._connections.get(name, ())
                 for name, row in rows.items()) else None
-        rows = wait_until(connected, f"the subscribers to be connected, of which are {self._rows()}",
-                          DEADLINE_S)
+        rows = wait_until(connected, f"the subscribers to be connected, of which are {self._rows()}")
         for name, row in rows.items():
             self._connections.setdefault(name, []).append(row["connectionId"])
             self.reconnects[name] = len(self._connections[name]) - 1
@@ -142,7 +139,7 @@ class Run:
             if disturb:
                 # Some are on their way when it happens, and others are published while nobody listens.
                 for publisher in self._publishers.values():
-                    wait_until(lambda: len(publisher.records()) > first, "an answer", DEADLINE_S)
+                    wait_until(lambda: len(publisher.records()) > first, "an answer")
                 disturb()
             self._feed(middle, end)
             if disturb:
@@ -169,14 +166,14 @@ class Run:
     def _wait_events(self, count):
         for name, publisher in self._publishers.items():
             wait_until(lambda: len(publisher.records()) >= count,
-                       f"{name} to publish {count} events", DEADLINE_S)
+                       f"{name} to publish {count} events")
         last = {f"{name}-{count - 1:03}" for name in self.languages}
         for name, subscriber in self._subscribers.items():
             if name in self._late:
                 continue
             try:
                 wait_until(lambda: last <= {one.get("id") for one in subscriber.records()},
-                           f"{name} to get event {count} of all", DEADLINE_S)
+                           f"{name} to get event {count} of all")
             except AssertionError as problem:
                 self._late.add(name)  # the others go on without it
                 self.problems.append(f"{problem}: {subscriber.error_text()[-1000:]}")

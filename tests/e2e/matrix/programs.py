@@ -13,13 +13,18 @@ import subprocess
 import threading
 
 import sse
-from tideway import DEADLINE_S, wait_until
+import tideway
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILT = ROOT / "build-e2e"
 EXAMPLES = ROOT / "examples"
 DRIVER = pathlib.Path(__file__).with_name("browser.mjs")
+DEADLINE_S = 60  # a busy machine takes a third of it to start a browser
 EVENT_TYPE = "note"  # the type of the events that have one; the browser's page must know it
+
+
+def wait_until(condition, what):
+    return tideway.wait_until(condition, what, DEADLINE_S)
 
 
 class JsonLines:

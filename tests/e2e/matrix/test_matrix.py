@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from conftest import KEPT, available, language
-from programs import LANGUAGES
+from programs import LANGUAGES, wait_until
 from relay import Relay
-from tideway import wait_until
 
 EVERY_LANGUAGE = pytest.mark.parametrize("name", LANGUAGES)
 MODES = pytest.mark.parametrize("mode", ["memory", "redis"])
