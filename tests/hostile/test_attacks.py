@@ -26,7 +26,8 @@ SECONDS, WARM_UP_S, SCALE = (10, 10, 5) if FULL else (2, 1, 1)
 STREAMS, TOPICS, RATE = 1000, 10, 100
 P99_MS_MAX = 100
 CALM_S = 20  # in which memory comes back after an attack
-RSS_GROWTH_MAX, RSS_SCATTER_BYTES = 1.1, 4_000_000  # an idle gateway is so small that 10 % are a few hundred pages
+# An idle gateway is so small that 10 % are a few hundred pages: what malloc scatters counts beside them.
+RSS_GROWTH_MAX, RSS_SCATTER_BYTES = 1.1, 4_000_000 * SCALE
 TAIL_BYTES = 100_000  # small: what is kept lies scattered, and would hide what is lost
 
 ATTACKS = ["rapid reset", "made you reset", "ping flood", "settings flood", "continuation flood", "header bomb",
