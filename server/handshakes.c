@@ -93,6 +93,16 @@ static void on_complete(h2o_socket_t *socket, const char *error)
         h2o_http1_accept(accept, socket, connected_at);
 }
 
+static void close_first(tw_handshake_line_t *line, size_t max)
+{
+    tw_handshake_t *next;
+
+    for (tw_handshake_t *first = TAILQ_FIRST(line); first != NULL && max > 0; first = next, --max) {
+        next = TAILQ_NEXT(first, neighbours);
+        h2o_socket_close(end(first));
+    }
+}
+
 static void begin_first(tw_handshakes_t *handshakes)
 {
     tw_handshake_t *first = TAILQ_FIRST(&handshakes->waiting);
@@ -108,8 +118,7 @@ static void on_turn(uv_idle_t *idle)
 
     for (int i = 0; i < BEGUN_PER_TURN && !TAILQ_EMPTY(&handshakes->waiting); ++i)
         begin_first(handshakes);
-    for (int i = 0; i < CLOSED_PER_TURN && !TAILQ_EMPTY(&handshakes->failed); ++i)
-        h2o_socket_close(end(TAILQ_FIRST(&handshakes->failed)));
+    close_first(&handshakes->failed, CLOSED_PER_TURN);
     if (TAILQ_EMPTY(&handshakes->waiting) && TAILQ_EMPTY(&handshakes->failed))
         uv_idle_stop(idle);
 }
@@ -146,10 +155,8 @@ void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket)
 void tw_handshakes_refuse(tw_handshakes_t *handshakes)
 {
     handshakes->closing = true;
-    while (!TAILQ_EMPTY(&handshakes->waiting))
-        h2o_socket_close(end(TAILQ_FIRST(&handshakes->waiting)));
-    while (!TAILQ_EMPTY(&handshakes->failed))
-        h2o_socket_close(end(TAILQ_FIRST(&handshakes->failed)));
+    close_first(&handshakes->waiting, SIZE_MAX);
+    close_first(&handshakes->failed, SIZE_MAX);
 }
 
 void tw_handshakes_close(tw_handshakes_t *handshakes)
