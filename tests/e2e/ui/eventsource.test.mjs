@@ -8,7 +8,8 @@ import { startGateway, startPeer } from "./gateway.mjs";
 import { until } from "./wait.mjs";
 
 const TOPICS = ["orders", "prices", "news"];
-const OPTIONS = { RETRY_MS: 50 };
+/** The publishers do not pause, so what a fast machine publishes while a browser is away has to be kept. */
+const OPTIONS = { RETRY_MS: 50, TAIL_EVENTS: 20000 };
 
 /** Between the browser and a gateway: can be cut, without a word to either side, and made whole again. */
 async function startNetwork(gateway) {
