@@ -196,36 +196,34 @@ def test_limits__a_bad_proxy_stops_the_start(start_gateway):
 
 # Memory
 
+def publish_until_closed(gateway, reason):
+    """Publishes until streams are closed for this reason, and returns how many; another connection
+    misses nothing meanwhile."""
+    steady = gateway.h2()
+    other = steady.subscribe("news")
+    name = f'tideway_streams_closed_total{{reason="{reason}"}}'
+    closed = 0
+    for number in range(200):
+        gateway.deliver("news", "x" * 8000, id=str(number))
+        steady.pump()
+        closed = gateway.metrics()[name]
+        if closed > 0:
+            break
+    other.wait_events(number + 1)
+    return closed
+
+
 def test_limits__what_waits_for_one_connection(start_gateway):
     """Streams that are each within their limit are closed when together they are not."""
     gateway = start_gateway(stream_buffer_bytes=1 << 20, connection_buffer_bytes=1 << 16)
     slow = gateway.h2(window=65535, credit=False)
     for _ in range(8):
         slow.subscribe("news")
-    steady = gateway.h2()
-    other = steady.subscribe("news")
-    name = 'tideway_streams_closed_total{reason="slow_consumer"}'
-    for number in range(100):
-        gateway.deliver("news", "x" * 8000, id=str(number))
-        steady.pump()
-        if gateway.metrics()[name] > 0:
-            break
-    assert gateway.metrics()[name] > 0
+    assert publish_until_closed(gateway, "slow_consumer") > 0
     assert gateway.metrics()["tideway_queued_bytes"] <= (1 << 16) + 8200
-    other.wait_events(number + 1)
 
 
 def test_limits__what_waits_on_the_node(start_gateway):
     gateway = start_gateway(stream_buffer_bytes=1 << 24, node_buffer_bytes=1 << 18, tail_events=0)
-    slow = gateway.h2(window=65535, credit=False)
-    slow.subscribe("news")
-    steady = gateway.h2()
-    other = steady.subscribe("news")
-    name = 'tideway_streams_closed_total{reason="node_memory"}'
-    for number in range(200):
-        gateway.deliver("news", "x" * 8000, id=str(number))
-        steady.pump()
-        if gateway.metrics()[name] > 0:
-            break
-    assert gateway.metrics()[name] == 1
-    other.wait_events(number + 1)
+    gateway.h2(window=65535, credit=False).subscribe("news")
+    assert publish_until_closed(gateway, "node_memory") == 1
