@@ -11,7 +11,7 @@ from tideway import free_port, wait_until
 class Redis:
     """Options are configuration lines: Redis(requirepass="x") writes `requirepass x`."""
 
-    program = "redis-server"
+    arguments = ()  # after the configuration
 
     def __init__(self, port=None, **options):
         self.port = port or free_port()
@@ -35,9 +35,10 @@ class Redis:
                 for line in value if isinstance(value, list) else [value]:
                     file.write(f"{name.replace('_', '-')} {line}\n")
         with open(f"{self.directory}/output", "a") as output:
-            self.process = subprocess.Popen([self.program, path], stdout=output, stderr=output)
+            self.process = subprocess.Popen(["redis-server", path, *self.arguments],
+                                            stdout=output, stderr=output)
         wait_until(lambda: "PONG" in self.cli("PING") or "NOAUTH" in self.cli("PING"),
-                   f"{self.program} to answer")
+                   f"{type(self).__name__} to answer")
 
     def cli(self, *arguments):
         return subprocess.run(["redis-cli", "-h", "127.0.0.1", "-p", str(self.port), *arguments],
@@ -60,9 +61,9 @@ class Redis:
 
 
 class Sentinel(Redis):
-    """Watches a master under the name `main`."""
+    """Watches a master under the name `main`. The server can be one: redis-sentinel is in a package that starts a service."""
 
-    program = "redis-sentinel"
+    arguments = ("--sentinel",)
 
     def __init__(self, master, quorum=2):
         super().__init__(sentinel=[f"monitor main 127.0.0.1 {master.port} {quorum}",

@@ -179,7 +179,8 @@ void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis
             "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
             port, master->port);
     fclose(file);
-    start(sentinel, (const char *[]){"redis-sentinel", path, NULL});
+    /* redis-sentinel is the same program, but in a package that starts a service. */
+    start(sentinel, (const char *[]){"redis-server", path, "--sentinel", NULL});
 }
 
 void tw_test_redis_kill(tw_test_redis_t *redis)
