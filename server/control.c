@@ -128,8 +128,11 @@ static void trim(tw_control_t *control)
         load.deliveries +=
             atomic_load_explicit(&hub->fanouts[i]->counters.deliveries, memory_order_relaxed);
     }
-    if (uv_resident_set_memory(&load.resident_bytes) == 0)
-        tw_trim_look(&control->trim, &load);
+    if (uv_resident_set_memory(&load.resident_bytes) != 0 || !tw_trim_look(&control->trim, &load))
+        return;
+    h2o_mem_release_recycled(); /* of the ops listener */
+    for (uint32_t i = 0; i < control->worker_count; ++i)
+        tw_worker_release_memory(control->workers[i]);
 }
 
 static void on_sweep(uv_timer_t *timer)

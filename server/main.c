@@ -1,6 +1,5 @@
 /* Tideway: a Server-Sent-Events gateway. Puts the parts together, runs them, takes them apart. */
 #include <inttypes.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -369,18 +368,6 @@ static void tear_down(tw_process_t *process)
     free(process->gateway.cors.origins);
 }
 
-/*
- * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's
- * defaults each of them would be mapped and given back anew, which costs as much as all else of a
- * delivery together; so that memory stays, up to these bounds.
- */
-static void keep_buffer_memory(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    mallopt(M_TOP_PAD, 1 << 20);
-}
-
 /* `tideway healthcheck …`, with the options of the gateway that it asks. */
 static int check_health(int argc, char *argv[])
 {
@@ -432,7 +419,7 @@ int main(int argc, char *argv[])
     signal(SIGPIPE, SIG_IGN);
     tw_privileges_drop();
     hold_signals();
-    keep_buffer_memory();
+    tw_trim_init();
     tw_hash_seed();
     tw_log_start(STDERR_FILENO, (tw_log_level_t)process.options.log_level,
                  process.options.log_format == 1);

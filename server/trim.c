@@ -1,12 +1,39 @@
 #include "server/trim.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <uv.h>
 
 /* Measured: a TLS connection in its handshake, a stream that waits for events. */
 #define CONNECTION_BYTES (45 << 10)
 #define STREAM_BYTES 2600
 #define GONE_BYTES_MIN (8 << 20)
+
+/* malloc looks at the end of an arena when a piece of at least 64 KiB is freed. */
+#define LARGE_PIECE_BYTES (128 << 10)
+
+static void keep_memory(int bytes_max, int pad_bytes)
+{
+    mallopt(M_TRIM_THRESHOLD, bytes_max);
+    mallopt(M_TOP_PAD, pad_bytes);
+}
+
+/*
+ * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's
+ * defaults each of them would be mapped and given back anew, which costs as much as all else of a
+ * delivery together; so that memory stays, up to these bounds.
+ */
+void tw_trim_init(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    keep_memory(64 << 20, 1 << 20);
+}
+
+void tw_trim_thread(void)
+{
+    void *volatile piece = malloc(LARGE_PIECE_BYTES);
+    free(piece);
+}
 
 /* Half of what peers held at most is gone, and it was much. */
 static bool crowd_has_left(tw_trim_t *trim, const tw_load_t *load)
@@ -25,27 +52,43 @@ static bool crowd_has_left(tw_trim_t *trim, const tw_load_t *load)
     return true;
 }
 
-/* Nothing is delivered, nothing grows, and there is a tenth more than a trim has left. */
-static bool idle_and_fat(const tw_trim_t *trim, const tw_load_t *load)
+static bool is_idle(const tw_trim_t *trim, const tw_load_t *load)
 {
-    return load->deliveries == trim->last.deliveries &&
-           load->resident_bytes <= trim->last.resident_bytes &&
+    return load->deliveries == trim->last.deliveries;
+}
+
+/* Nothing is delivered, nothing grows, and there is a tenth more than a trim has left. */
+static bool is_idle_and_fat(const tw_trim_t *trim, const tw_load_t *load)
+{
+    return is_idle(trim, load) && load->resident_bytes <= trim->last.resident_bytes &&
            load->resident_bytes > trim->trimmed_bytes + trim->trimmed_bytes / 10;
+}
+
+static void run(tw_trim_t *trim, const tw_load_t *load)
+{
+    size_t left_bytes = load->resident_bytes;
+
+    malloc_trim(0);
+    uv_resident_set_memory(&left_bytes);
+    /* What a busy gateway still uses after a trim is no measure for when it is idle. */
+    if (is_idle(trim, load) || left_bytes < trim->trimmed_bytes)
+        trim->trimmed_bytes = left_bytes;
+    trim->worth_another = left_bytes < load->resident_bytes - load->resident_bytes / 20;
 }
 
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load)
 {
-    bool idle = idle_and_fat(trim, load);
-    bool due = crowd_has_left(trim, load) || idle;
-    size_t left_bytes = load->resident_bytes;
+    bool due = !trim->due &&
+               (crowd_has_left(trim, load) || is_idle_and_fat(trim, load) || trim->worth_another);
 
+    trim->worth_another = false;
+    if (trim->due) {
+        run(trim, load);
+        tw_trim_init();
+    }
+    if (due)
+        keep_memory(0, 0); /* until threads have freed what they keep */
+    trim->due = due;
     trim->last = *load;
-    if (!due)
-        return false;
-    malloc_trim(0);
-    uv_resident_set_memory(&left_bytes);
-    /* What a busy gateway still uses after a trim is no measure for when it is idle. */
-    if (idle || left_bytes < trim->trimmed_bytes)
-        trim->trimmed_bytes = left_bytes;
-    return true;
+    return due;
 }

@@ -24,9 +24,18 @@ typedef struct tw_trim {
     tw_load_t last;          /* at the last look */
     uint64_t held_bytes_max; /* since the last trim, by estimate */
     size_t trimmed_bytes;    /* resident after the last trim of an idle gateway; 0: none yet */
+    bool due;                /* the next look trims */
+    bool worth_another;      /* the last trim gave much back, and what went after it waits */
 } tw_trim_t;
 
-/** Looks, about once a second, and trims if it is time. Whether it has. */
+/** Sets what malloc keeps; before threads run. */
+void tw_trim_init(void);
+
+/** Looks, about once a second. True: it is time, so every thread should free what it keeps for its
+ * next use and call tw_trim_thread(); the trim itself comes with the next look, when they have. */
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load);
+
+/** Gives back the free end of the calling thread's arena, which a trim does not reach. */
+void tw_trim_thread(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include "runtime/loop_watch.h"
 #include "runtime/memory.h"
 #include "server/handshakes.h"
+#include "server/trim.h"
 
 /* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
  * comment. */
@@ -135,6 +136,7 @@ static void *run(void *data)
 {
     tw_worker_t *worker = data;
     uv_run(&worker->loop, UV_RUN_DEFAULT);
+    h2o_mem_release_recycled();
     return NULL;
 }
 
@@ -208,6 +210,21 @@ void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
 uint64_t tw_worker_connections(const tw_worker_t *worker)
 {
     return atomic_load_explicit(&worker->connections, memory_order_relaxed);
+}
+
+/* --- memory --- */
+
+static void on_release_memory(void *owner, void *data)
+{
+    (void)owner;
+    (void)data;
+    h2o_mem_release_recycled();
+    tw_trim_thread();
+}
+
+void tw_worker_release_memory(tw_worker_t *worker)
+{
+    tw_mailbox_post(&worker->fanout.mailbox, on_release_memory, NULL);
 }
 
 /* --- the end --- */

@@ -42,6 +42,9 @@ void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client);
 /** Open connections, given ones included. Any thread. */
 uint64_t tw_worker_connections(const tw_worker_t *worker);
 
+/** Gives back what its thread keeps of freed memory for the next use. Any thread. */
+void tw_worker_release_memory(tw_worker_t *worker);
+
 /** Starts to drain: GOAWAY, then streams are closed evenly over drain_ms. Any thread. */
 void tw_worker_drain(tw_worker_t *worker, uint64_t drain_ms);
 

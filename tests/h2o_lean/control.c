@@ -1,6 +1,7 @@
 /* The test server's handlers: the streams, ordinary answers, and the requests that drive a test. */
 #include "lean_server.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,16 @@ static int on_shutdown(h2o_req_t *req)
     return done(req);
 }
 
+/* Memory that is kept for the next use goes back to the system. */
+static int on_release(h2o_req_t *req)
+{
+#if H2O_SERIES >= 27
+    h2o_mem_release_recycled();
+#endif
+    malloc_trim(0);
+    return done(req);
+}
+
 static int on_stats(h2o_req_t *req)
 {
     char body[1024];
@@ -215,7 +226,7 @@ static const struct {
     {"/stream", on_stream},       {"/hello", on_hello},         {"/big", on_big},
     {"/echo", on_echo},           {"/broadcast", on_broadcast}, {"/end", on_end},
     {"/drop", on_drop_on_window}, {"/room", on_want_room},      {"/goaway", on_goaway},
-    {"/shutdown", on_shutdown},   {"/stats", on_stats},
+    {"/shutdown", on_shutdown},   {"/stats", on_stats},         {"/release", on_release},
 };
 
 static void on_decide(h2o_timeout_entry_t *timer)

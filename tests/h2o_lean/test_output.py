@@ -111,3 +111,22 @@ def test_broadcast_takes_the_memory_of_a_few_connections(start, tls):
         client.until(lambda: all(len(client.body[stream]) == size for stream in streams), "the event")
     # 10 MB of frames in all, and as much again in records; a connection has 160 KB of them.
     assert server.resident_bytes("VmHWM") - before < 4 << 20
+
+
+@pytest.mark.patch(27)
+@pytest.mark.skipif(os.environ.get("LEAN_SERVER_SANITIZED") == "1", reason="a sanitizer keeps freed memory")
+def test_memory_of_peers_that_did_not_read_comes_back(start, tls):
+    server = start(output_max=1000000, sndbuf=16384)
+    server.connect_streams(100, tls=tls)
+    server.control.get("/release")
+    before = server.resident_bytes()
+    clients = [server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)[0] for _ in range(8)]
+    server.broadcast(100, size=1000)
+    assert server.stats()["pending"] > 4 << 20
+
+    for client in clients:
+        client.abort()
+    server.control.until(lambda stats: stats["conns"] == 1, "connections closed")
+    server.control.get("/release")
+
+    assert server.resident_bytes() - before < 2 << 20

@@ -15,6 +15,7 @@ static void test_trim__comes_when_a_crowd_has_left(void **state)
     assert_false(tw_trim_look(&trim, &load));
     load.connections = 4000;
     assert_true(tw_trim_look(&trim, &load));
+    assert_false(tw_trim_look(&trim, &load)); /* trims */
     assert_false(tw_trim_look(&trim, &load)); /* what is left is the new measure */
     load.connections = 1000;
     assert_true(tw_trim_look(&trim, &load));
@@ -41,6 +42,7 @@ static void test_trim__counts_streams_and_events(void **state)
     load.event_bytes = 0;
     load.streams = 50000;
     assert_true(tw_trim_look(&trim, &load));
+    assert_false(tw_trim_look(&trim, &load));
     load.streams = 20000;
     assert_true(tw_trim_look(&trim, &load));
 }
@@ -53,8 +55,24 @@ static void test_trim__comes_once_when_an_idle_gateway_is_fat(void **state)
 
     assert_false(tw_trim_look(&trim, &load)); /* it may still grow */
     assert_true(tw_trim_look(&trim, &load));
-    load.resident_bytes = trim.trimmed_bytes;
+    assert_int_equal(trim.trimmed_bytes, 10 * MB); /* threads give back what they keep */
     assert_false(tw_trim_look(&trim, &load));
+    assert_int_not_equal(trim.trimmed_bytes, 10 * MB);
+}
+
+static void test_trim__that_gave_much_back_is_followed_by_another(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = 1};
+    tw_load_t load = {.resident_bytes = 1024 * MB}; /* much more than this process has */
+    (void)state;
+
+    assert_false(tw_trim_look(&trim, &load));
+    assert_true(tw_trim_look(&trim, &load));
+    assert_false(tw_trim_look(&trim, &load));
+    load.resident_bytes = trim.trimmed_bytes; /* nothing is to be gained any more */
+    assert_true(tw_trim_look(&trim, &load));
+    for (int i = 0; i < 10; ++i)
+        assert_false(tw_trim_look(&trim, &load));
 }
 
 static void test_trim__while_busy_is_no_measure_for_idle_times(void **state)
@@ -67,8 +85,11 @@ static void test_trim__while_busy_is_no_measure_for_idle_times(void **state)
     load.connections = 0;
     ++load.deliveries;
     assert_true(tw_trim_look(&trim, &load));
+    ++load.deliveries;
+    assert_false(tw_trim_look(&trim, &load));
     assert_int_equal(trim.trimmed_bytes, 1);
-    assert_true(tw_trim_look(&trim, &load));
+    assert_true(tw_trim_look(&trim, &load)); /* idle now, and fat */
+    assert_false(tw_trim_look(&trim, &load));
     assert_true(trim.trimmed_bytes > 1);
 }
 
@@ -91,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_trim__does_not_come_for_a_few),
         cmocka_unit_test(test_trim__counts_streams_and_events),
         cmocka_unit_test(test_trim__comes_once_when_an_idle_gateway_is_fat),
+        cmocka_unit_test(test_trim__that_gave_much_back_is_followed_by_another),
         cmocka_unit_test(test_trim__while_busy_is_no_measure_for_idle_times),
         cmocka_unit_test(test_trim__leaves_a_busy_gateway_its_buffers),
     };
