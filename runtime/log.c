@@ -160,6 +160,14 @@ static void format_text(tw_line_t *line, tw_log_level_t level, const char *messa
 
 /* --- writing --- */
 
+static uint64_t count_lines(const char *bytes, size_t len)
+{
+    uint64_t lines = 0;
+    for (size_t i = 0; i < len; ++i)
+        lines += bytes[i] == '\n';
+    return lines;
+}
+
 static void write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
@@ -171,9 +179,8 @@ static void write_all(int fd, const char *bytes, size_t len)
             poll(&writable, 1, 100);
             continue;
         }
-        if (written <=
-            0) { /* a full disk, a closed pipe: the process goes on without these lines */
-            atomic_fetch_add(&state.dropped, 1);
+        if (written <= 0) { /* a full disk, a closed pipe: it goes on without these lines */
+            atomic_fetch_add(&state.dropped, count_lines(bytes, len));
             return;
         }
         bytes += written;
@@ -233,10 +240,10 @@ void tw_log_stop(void)
     state.stopping = true;
     pthread_cond_signal(&state.filled);
     pthread_mutex_unlock(&state.lock);
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += STOP_WAIT_MS / 1000;
     /* A reader that never reads keeps the thread in write(); the process ends all the same. */
-    if (pthread_timedjoin_np(state.thread, NULL, &until) != 0)
+    if (pthread_clockjoin_np(state.thread, NULL, CLOCK_MONOTONIC, &until) != 0)
         return;
     state.running = false;
     free(state.posted.bytes);

@@ -33,7 +33,7 @@
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define HTTP1_REQUEST_TIMEOUT_MS 10000
 #define HTTP2_IDLE_TIMEOUT_MS 60000
-#define HTTP2_PING_INTERVAL_MS 25000
+#define HTTP2_PING_INTERVAL_MS 20000
 #define TCP_USER_TIMEOUT_MS 30000
 #define OUTPUT_BYTES_MIN ((size_t)1 << 20)
 #define OUTPUT_BYTES_PER_STREAM 256
@@ -63,9 +63,12 @@ static int fail(const char *line)
     return EXIT_FAILURE;
 }
 
-/* As many descriptors as the limits of the options may need; a line when the system does not give
- * them. */
-static void raise_descriptor_limit(const tw_options_t *options)
+/*
+ * As many descriptors as the limits of the options may need. When the system does not give them,
+ * the connections are limited to what there is, with a line: some are left for probes, Redis and
+ * files, which must work when clients are many.
+ */
+static void raise_descriptor_limit(tw_options_t *options)
 {
     struct rlimit limit;
     uint64_t wanted = options->max_connections + DESCRIPTORS_BESIDES;
@@ -78,11 +81,15 @@ static void raise_descriptor_limit(const tw_options_t *options)
         return;
     more.rlim_cur = more.rlim_max = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &more);
+    uint64_t spared =
+        limit.rlim_max / 2 < DESCRIPTORS_BESIDES ? limit.rlim_max / 2 : DESCRIPTORS_BESIDES;
+    options->max_connections = limit.rlim_max - spared;
     tw_log(TW_LOG_WARN,
            "TIDEWAY_MAX_CONNECTIONS needs more file descriptors than this process may have: "
            "connections beyond are refused",
            tw_log_number("descriptors", (int64_t)limit.rlim_max),
-           tw_log_number("needed", (int64_t)wanted));
+           tw_log_number("needed", (int64_t)wanted),
+           tw_log_number("connections", (int64_t)options->max_connections));
 }
 
 static void read_cors(tw_cors_t *cors, const char *origins)

@@ -25,6 +25,8 @@
 /* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
  * comment. */
 #define HEARTBEAT_TICKS 8
+#define KEEPALIVE_IDLE_S 20
+#define KEEPALIVE_INTERVAL_S 10
 #define DRAIN_STEP_MS 50
 #define AGE_STEP_MS 250
 /* Streams of a connection that has reached its age are closed over this long, or a tenth of the age
@@ -163,13 +165,17 @@ static void on_socket_closed(uv_handle_t *handle)
 
 static void set_socket_options(const tw_worker_t *worker, int fd)
 {
-    int on = 1;
+    int on = 1, idle_s = KEEPALIVE_IDLE_S, interval_s = KEEPALIVE_INTERVAL_S;
     unsigned timeout_ms = (unsigned)worker->config->tcp_user_timeout_ms;
 
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* Data that stays unacknowledged for so long ends the connection: a peer behind a cut never
      * says goodbye. */
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+    /* And so does silence, where no heartbeat comes in time to stay unacknowledged. */
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
 static void on_given(void *owner, void *data)

@@ -22,7 +22,7 @@ from clients import DEADLINE_S, H1Client, H2Client
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TIDEWAY_BIN", str(ROOT / "build" / "tideway"))
-SANITIZED = "asan" in BINARY or "tsan" in BINARY
+SANITIZED = any(name in BINARY for name in ("asan", "tsan", "valgrind"))
 KEY = "test-key"
 
 _REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
@@ -92,10 +92,11 @@ commonName = supplied
 
 class Gateway:
     """One running gateway. Options are environment variables without their prefix, in lower case:
-    Gateway(workers=2, max_streams=10) sets TIDEWAY_WORKERS and TIDEWAY_MAX_STREAMS."""
+    Gateway(workers=2, max_streams=10) sets TIDEWAY_WORKERS and TIDEWAY_MAX_STREAMS. `prefix` is a command
+    that starts it in its own process."""
 
     def __init__(self, host="127.0.0.1", tls=True, keys=KEY, arguments=(), environment=None,
-                 **options):
+                 prefix=(), **options):
         self.host, self.tls = host, tls
         self.port, self.ops_port = free_port(), free_port()
         self.key = keys.split(",")[0].strip()
@@ -113,7 +114,7 @@ class Gateway:
         inherited = {name: value for name, value in os.environ.items()
                      if not name.startswith(("TIDEWAY_", "SSE_"))}
         self.process = subprocess.Popen(
-            [BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [*prefix, BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, errors="replace",
             env={**inherited, "SSE_PUBLISHER_API_KEYS": keys,
                  **{f"TIDEWAY_{name.upper()}": str(value) for name, value in options.items()},
@@ -185,7 +186,8 @@ class Gateway:
         return answer.json()["delivered"]
 
     def admin(self, path, client=None, status=200):
-        answer = (client or self.h2()).request("GET", "/v1/admin" + path, [self.auth()])
+        with contextlib.nullcontext(client) if client else H2Client(self.address, tls=self.tls) as client:
+            answer = client.request("GET", "/v1/admin" + path, [self.auth()])
         assert answer.status == status, (answer.status, answer.body)
         return answer.json()
 
