@@ -5,6 +5,9 @@
 #include "handlers/gateway.h"
 #include "runtime/clock.h"
 
+/* h2o takes the time of a turn's begin, and clocks are set by a little all the time. */
+#define CLOCK_SLACK_MS 1000
+
 /* The limit for this connection: the same each time it is asked, spread evenly over a fifth. */
 static int64_t limit_ms(int64_t age_max_ms, uint64_t connection_id)
 {
@@ -20,7 +23,9 @@ void tw_age_check(h2o_req_t *req)
     if (age_max_ms == 0)
         return;
     int64_t since_ms = (int64_t)since->tv_sec * 1000 + since->tv_usec / 1000;
-    if (tw_clock_wall_ms() - since_ms < limit_ms(age_max_ms, req->conn->id))
+    int64_t age_ms = tw_clock_wall_ms() - since_ms;
+    /* A clock that has jumped back would let the connection live for ever. */
+    if (age_ms >= -CLOCK_SLACK_MS && age_ms < limit_ms(age_max_ms, req->conn->id))
         return;
     h2o_http2_conn_t *conn = h2o_http2_conn_of(req);
     if (conn != NULL)

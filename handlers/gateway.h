@@ -27,6 +27,7 @@ typedef struct tw_gateway {
     tw_auth_t auth;
     tw_limits_t limits;
     tw_cors_t cors;
+    char hsts[32]; /* value of Strict-Transport-Security; empty: none */
     const char *version;
     int64_t started_at_ms;
     size_t topics_max;        /* per request */

@@ -153,13 +153,28 @@ static void reply_without_route(const tw_route_t *routes, h2o_req_t *req)
     }
 }
 
+/* What all answers have in common; asked once or twice for a request. */
+static void prepare(h2o_req_t *req)
+{
+    const tw_worker_context_t *worker = tw_worker_of(req);
+    const char *hsts = worker->gateway->hsts;
+
+    tw_age_check(req);
+    h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0,
+                          H2O_STRLIT("nosniff"), 1);
+    /* RFC 6797 section 7.2: over TLS only, so never on the ops listener. */
+    if (hsts[0] != '\0' && worker->fanout != NULL)
+        h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_STRICT_TRANSPORT_SECURITY, hsts,
+                       strlen(hsts), 1);
+}
+
 static int on_req(h2o_handler_t *handler, h2o_req_t *req)
 {
     const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
     tw_path_parameter_t parameter;
     const tw_route_t *route = find_route(self->routes, req, &parameter);
 
-    tw_age_check(req);
+    prepare(req);
     if (route != NULL)
         route->handle(req, parameter);
     else
@@ -175,7 +190,7 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     tw_path_parameter_t parameter;
     const tw_route_t *route = find_route(self->routes, req, &parameter);
 
-    tw_age_check(req);
+    prepare(req);
     if (route != NULL && route->handle == tw_handle_publish)
         return tw_publish_on_headers(req);
     if (route != NULL && route->handle == handle_stream)

@@ -22,7 +22,6 @@ static const struct {
     const char *name, *value;
 } security_headers[] = {
     {"content-security-policy", CONTENT_SECURITY_POLICY},
-    {"x-content-type-options", "nosniff"},
     {"referrer-policy", "no-referrer"},
     {"cross-origin-opener-policy", "same-origin"},
     {"cross-origin-resource-policy", "same-origin"},

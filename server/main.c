@@ -191,6 +191,8 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
     gateway->drain_ms = (uint32_t)options->drain_ms;
     gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
     read_cors(&gateway->cors, options->cors_origins);
+    if (options->tls && options->hsts_s > 0)
+        snprintf(gateway->hsts, sizeof(gateway->hsts), "max-age=%" PRIu64, options->hsts_s);
     if (tw_auth_init(&gateway->auth, options->api_keys) == 0) {
         *problem = "SSE_PUBLISHER_API_KEYS holds no key: give at least one, comma-separated";
         return false;

@@ -26,6 +26,9 @@
     TEXT(tls_cert, "TIDEWAY_TLS_CERT", NULL,                                                       \
          "PEM file of the certificate chain; without it an ephemeral certificate is made")         \
     TEXT(tls_key, "TIDEWAY_TLS_KEY", NULL, "PEM file of its private key")                          \
+    NUMBER(hsts_s, "TIDEWAY_HSTS_SECONDS", 0, 0, 315360000, "s",                                   \
+           "how long browsers shall use this host over TLS only (Strict-Transport-Security); 0: "  \
+           "not said")                                                                             \
     NUMBER(workers, "TIDEWAY_WORKERS", 0, 0, 64, "threads", "event loops; 0: one per CPU")         \
     CHOICE(runtime, "TIDEWAY_RUNTIME", 0, "memory|redis",                                          \
            "where state lives: in this process, or in Redis for several nodes")                    \

@@ -174,7 +174,7 @@ def test_signals__end_it_before_redis_was_ever_there(start_gateway):
 
 # --- clocks
 
-YEARS = "3650d"
+YEARS, HOUR_MS = "3650d", 3600000
 
 
 @pytest.mark.skipif(SANITIZED, reason="two libraries cannot both be first in a process")
@@ -184,23 +184,28 @@ def test_clock__that_jumps_changes_nothing_but_what_is_shown(start_gateway, tmp_
     assert libraries, "libfaketime is missing: ./dev deps test"
     clock = tmp_path / "clock"
     clock.write_text("+0d")
-    gateway = start_gateway(heartbeat_ms=200, prefix=["env", f"LD_PRELOAD={libraries[0]}", "FAKETIME_NO_CACHE=1",
+    gateway = start_gateway(heartbeat_ms=200, max_connection_age_ms=HOUR_MS, prefix=["env", f"LD_PRELOAD={libraries[0]}", "FAKETIME_NO_CACHE=1",
                                                       "DONT_FAKE_MONOTONIC=1", f"FAKETIME_TIMESTAMP_FILE={clock}"])
     stream = gateway.client(protocol).subscribe("news")
     deliver(gateway, stream, "1")
+    publisher = gateway.h1()
+    assert gateway.publish("news", "x", id="1b", client=publisher).headers["connection"] == "keep-alive"
     year = gateway.logs[-1]["time"][:4]
     used = descriptors(gateway.process.pid)
 
     clock.write_text(jump)
 
-    deliver(gateway, stream, "2")
-    gateway.publish("nobody", "x", id="jumped")
+    # How old a connection is cannot be told any more: whoever asks for something is sent elsewhere, in order.
+    answer = gateway.publish("news", "x", id="2", client=publisher)
+    assert answer.status == 202 and answer.headers["connection"] == "close"
+    stream.wait_events(3)
+    gateway.publish("nobody", "x", id="jumped", client=gateway.h1())
     assert gateway.wait_log(id="jumped")["time"][:4] != year, "the clock has not jumped"
     comments = len(stream.stream.comments)
     stream.client.wait(lambda: len(stream.stream.comments) > comments + 2, "heartbeats")
     again = gateway.client(protocol).subscribe("news", headers=[("last-event-id", "1")])
-    assert [event.id for event in again.wait_events(1)] == ["2"]
+    assert [event.id for event in again.wait_events(2)] == ["1b", "2"]
     assert not [event for event in again.events if event.event == "tideway.gap"]
-    assert gateway.deliver("news", "x", id="3") == 2
+    assert gateway.deliver("news", "x", id="3", client=gateway.h1()) == 2
     assert gateway.ops("/readyz")[0] == 200
     assert descriptors(gateway.process.pid) <= used + 3

@@ -139,3 +139,30 @@ def test_tls__cleartext_on_a_tls_port_ends_that_connection_only(gateway):
         plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"200 OK" not in plain.recv(4096)
     assert gateway.h2().request("GET", "/healthz").status == 200
+
+
+def answers(gateway, protocol):
+    """One of each kind."""
+    client = gateway.client(protocol)
+    publish = [gateway.auth(), ("x-sse-topic", "a"), ("x-sse-id", "1")]
+    yield client.request("GET", "/healthz")
+    yield client.request("GET", "/nothing")
+    yield client.request("GET", "/admin/")
+    yield client.request("POST", "/v1/publish", publish, "dropped")
+    yield client.request("POST", "/v1/publish", publish[1:], "refused")
+    yield gateway.client(protocol).subscribe("a")
+    yield client.request("POST", "/v1/publish", publish, "accepted")
+
+
+def test_tls__browsers_are_told_to_use_nothing_else_if_so_wished(start_gateway, protocol):
+    gateway = start_gateway(hsts_seconds=31536000)
+    for answer in answers(gateway, protocol):
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_tls__nothing_of_it_is_said_by_default_or_over_cleartext(start_gateway, protocol):
+    for options in ({}, {"tls": False, "hsts_seconds": 31536000}):
+        for answer in answers(start_gateway(**options), protocol):
+            assert "strict-transport-security" not in answer.headers
+            assert answer.headers["x-content-type-options"] == "nosniff"
