@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from process_stats import descriptors
-from tideway import SANITIZED, make_certificate, wait_until
+from tideway import SANITIZED, VALGRIND, make_certificate, wait_until
 from test_tls import replace, shown_certificate
 
 REFUSED = 'tideway_refused_total{limit="connections"}'
@@ -40,6 +40,7 @@ def few_descriptors(count):
     return prefix
 
 
+@pytest.mark.skipif(VALGRIND, reason="it has descriptors and a limit of its own")
 def test_descriptors__fewer_than_the_options_need_limit_connections_and_leave_some_for_probes(start_gateway):
     gateway = start_gateway(prefix=few_descriptors(120))
     line = gateway.wait_log(level="warn", descriptors=120)

@@ -22,7 +22,8 @@ from clients import DEADLINE_S, H1Client, H2Client
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TIDEWAY_BIN", str(ROOT / "build" / "tideway"))
-SANITIZED = any(name in BINARY for name in ("asan", "tsan", "valgrind"))
+VALGRIND = "valgrind" in BINARY
+SANITIZED = VALGRIND or "asan" in BINARY or "tsan" in BINARY
 KEY = "test-key"
 
 _REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
