@@ -30,10 +30,12 @@ static struct {
     int fd;
     bool running;
     bool stopping;
+    bool ended;    /* the thread has written all that it will */
     bool sleeping; /* the thread waits for a line */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t filled;
+    pthread_cond_t over; /* by the monotonic clock */
     tw_log_buffer_t posted, writing;
     _Atomic uint64_t dropped;
     uint64_t dropped_said;
@@ -214,18 +216,26 @@ static void *write_loop(void *unused)
         write_all(state.fd, full.bytes, full.len);
         pthread_mutex_lock(&state.lock);
     }
+    state.ended = true;
+    pthread_cond_signal(&state.over);
     pthread_mutex_unlock(&state.lock);
     return NULL;
 }
 
 void tw_log_start(int fd, tw_log_level_t level, bool json)
 {
+    pthread_condattr_t monotonic;
+
     state.fd = fd;
     state.json = json;
     atomic_store(&state.level, (int)level);
     state.posted.bytes = tw_alloc(BUFFER_MAX);
     state.writing.bytes = tw_alloc(BUFFER_MAX);
-    state.stopping = false;
+    state.stopping = state.ended = false;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&state.over, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (pthread_create(&state.thread, NULL, write_loop, NULL) == 0)
         state.running = true;
 }
@@ -236,15 +246,19 @@ void tw_log_stop(void)
 
     if (!state.running)
         return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STOP_WAIT_MS / 1000;
     pthread_mutex_lock(&state.lock);
     state.stopping = true;
     pthread_cond_signal(&state.filled);
+    while (!state.ended && pthread_cond_timedwait(&state.over, &state.lock, &until) == 0)
+        ;
+    bool ended = state.ended;
     pthread_mutex_unlock(&state.lock);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += STOP_WAIT_MS / 1000;
     /* A reader that never reads keeps the thread in write(); the process ends all the same. */
-    if (pthread_clockjoin_np(state.thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+    if (!ended)
         return;
+    pthread_join(state.thread, NULL);
     state.running = false;
     free(state.posted.bytes);
     free(state.writing.bytes);
