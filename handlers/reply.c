@@ -205,7 +205,7 @@ void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const ch
         break;
     case 413:
         tw_reply_error_text(req, TW_ERROR_PAYLOAD_TOO_LARGE, "send a body of at most %zu bytes",
-                            tw_worker_of(req)->gateway->payload_bytes_max);
+                            req->entity_max);
         break;
     case 503:
         tw_reply_error(req, TW_ERROR_OVER_CAPACITY);

@@ -193,8 +193,11 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     prepare(req);
     if (route != NULL && route->handle == tw_handle_publish)
         return tw_publish_on_headers(req);
-    if (route != NULL && route->handle == handle_stream)
+    if (route != NULL && route->handle == handle_stream) {
+        req->entity_max =
+            0; /* whoever wants events has no body, but may say so with an empty one */
         return H2O_BODY_READ;
+    }
     on_req(handler, req);
     return H2O_BODY_DISCARD;
 }

@@ -57,7 +57,7 @@ def test_fields__far_beyond_the_limit_end_the_connection(server):
     for _ in range(5):
         with Http2(server.port) as client:
             block = request("/never") + literal(b"x", b"y" * 10, indexed=True)
-            send_block(client, 1, block + REFERENCE * (410000 - len(block)))
+            send_block(client, 1, block + REFERENCE * (60000 - len(block)))
             last = client.frames_until_end()[-1]
             assert (last.type, error_of(last)) == (GOAWAY, ENHANCE_YOUR_CALM)
     assert server.resident_bytes() - before < 8 << 20
