@@ -63,12 +63,18 @@ typedef struct tw_line {
     size_t len;
 } tw_line_t;
 
-/* Room is kept for the closing of a cut line. */
+/* Room is kept for the closing of a cut line; a field has some of its own, or is left out. */
 #define LINE_ROOM (LINE_MAX_BYTES - 8)
+#define FIELD_ROOM 32
+
+static bool has_room_for(const tw_line_t *line, const tw_log_field_t *field)
+{
+    return line->len + strlen(field->name) + FIELD_ROOM <= LINE_ROOM;
+}
 
 static void put(tw_line_t *line, const char *bytes, size_t len)
 {
-    size_t room = LINE_ROOM - line->len;
+    size_t room = line->len < LINE_ROOM ? LINE_ROOM - line->len : 0;
     if (len > room)
         len = room;
     memcpy(line->bytes + line->len, bytes, len);
@@ -129,7 +135,7 @@ static void format_json(tw_line_t *line, tw_log_level_t level, const char *messa
     put_text(line, level_names[level]);
     put_text(line, "\",\"message\":");
     put_quoted(line, message, strlen(message));
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count && has_room_for(line, &fields[i]); ++i) {
         put_text(line, ",\"");
         put_text(line, fields[i].name);
         put_text(line, "\":");
@@ -149,7 +155,7 @@ static void format_text(tw_line_t *line, tw_log_level_t level, const char *messa
     put_text(line, level_names[level]);
     put(line, " ", 1);
     put_text(line, message);
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count && has_room_for(line, &fields[i]); ++i) {
         put(line, " ", 1);
         put_text(line, fields[i].name);
         put(line, "=", 1);

@@ -56,6 +56,7 @@ static const tw_option_t table[] = {
 
 #define OPTION_COUNT (sizeof(table) / sizeof(table[0]))
 #define FLAG_MAX 64
+#define NODE_ID_MAX 128
 
 /* TIDEWAY_MAX_TOPICS → --max-topics */
 static void flag_of(const tw_option_t *option, char flag[FLAG_MAX])
@@ -188,12 +189,30 @@ static tw_options_result_t read_flags(tw_options_t *options, int argc, char *con
     return TW_OPTIONS_OK;
 }
 
+/* It is part of keys in Redis, of log lines and of JSON. */
+static bool is_node_id(const char *text)
+{
+    size_t len = 0;
+
+    for (; text[len] > ' ' && text[len] < 0x7f; ++len)
+        ;
+    return text[len] == '\0' && len > 0 && len <= NODE_ID_MAX;
+}
+
 /* What no single row can tell. */
 static tw_options_result_t check_together(const tw_options_t *options, char *error,
                                           size_t error_size)
 {
     const char *problem = NULL;
 
+    if (options->node_id != NULL && !is_node_id(options->node_id)) {
+        snprintf(
+            error, error_size,
+            "TIDEWAY_NODE_ID is \"%.200s\": it must be 1 to %d printable ASCII characters without "
+            "blanks",
+            options->node_id, NODE_ID_MAX);
+        return TW_OPTIONS_BAD;
+    }
     if (options->api_keys == NULL)
         problem = "SSE_PUBLISHER_API_KEYS is not set: give at least one key that may publish";
     else if (options->listen == NULL)

@@ -80,7 +80,7 @@ static void on_fail(const char *reason, void *data)
 
 void tw_redis_client_reset(tw_redis_client_t *client, const char *reason)
 {
-    if (client->state == TW_REDIS_CLIENT_UP)
+    if (client != NULL && client->state == TW_REDIS_CLIENT_UP)
         tw_redis_connection_fail(client->connection, reason);
 }
 
@@ -334,21 +334,21 @@ void tw_redis_client_destroy(tw_redis_client_t *client)
 int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const *argv,
                          const size_t *lens, tw_redis_reply_cb on_reply, void *data)
 {
-    if (client->state != TW_REDIS_CLIENT_UP)
+    if (client == NULL || client->state != TW_REDIS_CLIENT_UP)
         return -1;
     return tw_redis_connection_send(client->connection, argc, argv, lens, on_reply, data);
 }
 
 void tw_redis_client_flush(tw_redis_client_t *client)
 {
-    if (client->state == TW_REDIS_CLIENT_UP)
+    if (client != NULL && client->state == TW_REDIS_CLIENT_UP)
         tw_redis_connection_flush(client->connection);
 }
 
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
                               const size_t *lens)
 {
-    if (client->state != TW_REDIS_CLIENT_UP)
+    if (client == NULL || client->state != TW_REDIS_CLIENT_UP)
         return -1;
     return tw_redis_connection_send_push(client->connection, argc, argv, lens);
 }

@@ -85,7 +85,7 @@ const char *tw_redis_client_state_label(tw_redis_client_state_t state);
  * Nothing when it is not up. */
 void tw_redis_client_reset(tw_redis_client_t *client, const char *reason);
 
-/** As tw_redis_connection_send(); -1 also when the client is not up. */
+/** As tw_redis_connection_send(); -1 also when the client is not up. NULL is never up. */
 int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const *argv,
                          const size_t *lens, tw_redis_reply_cb on_reply, void *data);
 

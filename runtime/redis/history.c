@@ -176,7 +176,9 @@ static void on_fill(const redisReply *reply, void *data)
     for (size_t i = 0; i < fill->count; ++i)
         tw_redis_route_unuse(node, fill->routes[i]);
     free(fill);
-    if (atomic_load(&node->phase) == TW_REDIS_PHASE_CATCHING_UP)
+    /* Without a reply the connection is dying, which the session learns after this: what was not
+     * read must not pass for caught up. */
+    if (reply != NULL && atomic_load(&node->phase) == TW_REDIS_PHASE_CATCHING_UP)
         send_fills(node);
 }
 

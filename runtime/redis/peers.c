@@ -16,6 +16,7 @@
 #include "runtime/redis/node.h"
 
 #define CALL_TIMEOUT_MS 1500
+#define LIST_ROWS_MAX 500 /* a page's */
 
 /* A question that was sent. */
 struct tw_redis_call {
@@ -43,6 +44,8 @@ static void publish_to(tw_redis_node_t *node, const char *id, const char *messag
     const char *argv[] = {"PUBLISH", channel, message};
     const size_t lens[] = {7, (size_t)snprintf(channel, sizeof(channel), "tw:{n:%s}", id),
                            strlen(message)};
+    if (lens[1] >= sizeof(channel))
+        return; /* no node has such a name */
     tw_redis_client_send(node->commands, 3, argv, lens, NULL, NULL);
 }
 
@@ -116,7 +119,8 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         .page_size = (uint64_t)json_integer_value(json_object_get(request, "count")),
         .skip = (uint64_t)json_integer_value(json_object_get(request, "skip")),
         .topic = &topic};
-    if (query.page_size == 0 || topic.len == 0 || topic.len > TW_TOPIC_NAME_MAX) {
+    if (query.page_size == 0 || query.page_size > LIST_ROWS_MAX || topic.len == 0 ||
+        topic.len > TW_TOPIC_NAME_MAX) {
         reply(service, json_object());
         return;
     }

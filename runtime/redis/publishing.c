@@ -89,6 +89,8 @@ static void refresh_count(tw_redis_node_t *node, const tw_topic_name_t *topic, u
         const char *argv[] = {"HGET", key, topic->base};
         int len = snprintf(key, sizeof(key), "tw:{n:%s}:t", peer);
         const size_t lens[] = {4, (size_t)len, topic->len};
+        if (lens[1] >= sizeof(key))
+            continue; /* no node has such a name */
         if (tw_redis_client_send(node->commands, 3, argv, lens, on_count, count) == 0)
             ++count->pending;
     }

@@ -93,7 +93,7 @@ static void on_window(const redisReply *reply, void *data)
     tw_redis_windowing_t windowing = *(tw_redis_windowing_t *)data;
     free(data);
     windowing.route->windowing = false;
-    windowing.route->windowed = true;
+    windowing.route->windowed = windowing.route->users == 0; /* else it is used again by now */
     tw_redis_route_collect(windowing.node, windowing.route);
 }
 

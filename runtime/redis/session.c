@@ -416,6 +416,7 @@ void tw_redis_session_end(tw_redis_node_t *node)
     tw_redis_client_destroy(node->commands);
     tw_redis_client_destroy(node->pushes);
     lose_session(node, "stopping");
+    node->commands = node->pushes = NULL; /* answers to peers may still come */
 }
 
 void tw_redis_session_dispose(tw_redis_node_t *node)

@@ -143,3 +143,13 @@ def test_log__hostile_values_stay_on_their_line(gateway):
     gateway.publish(topic, "x", id='"quoted" \\ id')
     line = gateway.wait_log(id='"quoted" \\ id')
     assert line["topic"] == topic
+
+
+def test_log__values_that_fill_a_line_leave_it_whole(gateway):
+    client, filler = gateway.h1(), "\xe9" * 900
+    answer = client.request("POST", "/v1/publish", [("x-sse-topic", filler), ("x-sse-id", filler)], "x")
+    assert answer.status == 401
+    gateway.stop()
+    assert any(len(line) > 3500 for line in gateway.output), "no line was filled"
+    for line in gateway.output:
+        json.loads(line)

@@ -21,6 +21,8 @@ from tideway import BINARY, free_port
     ("TIDEWAY_MAX_PAYLOAD_BYTES", "99999999999999999999"),
     ("TIDEWAY_LOG_LEVEL", "loud"),
     ("TIDEWAY_LOG_FORMAT", "xml"),
+    ("TIDEWAY_NODE_ID", "two words"),
+    ("TIDEWAY_NODE_ID", "n" * 129),
 ])
 def test_options__bad_value_is_one_line_with_name_value_and_range(start_gateway, name, value):
     gateway = start_gateway(ready=False, environment={name: value})

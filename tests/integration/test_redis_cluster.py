@@ -224,3 +224,17 @@ def test_a_subscriber_of_a_moment_ago_is_never_overlooked(gateways):
             assert answer.json()["status"] == "accepted", number
         wait_until(lambda: swarm.pump(0.01) or
                    all(b"\ndata: x\n" in body for body in swarm.received.values()), "all events")
+
+
+@pytest.mark.parametrize("question", [
+    '{"op":"list","topic":"news","count":-1,"from":"x","token":1}',
+    '{"op":"list","topic":"news","count":1099511627776,"from":"x","token":1}',
+    '{"op":"list","topic":"news","count":10,"from":"%s","token":1}' % ("x" * 100000),
+])
+def test_a_question_that_no_node_would_ask_does_no_harm(redis, gateways, question):
+    streams = [client.subscribe("news") for client in (gateways[0].h2(), gateways[0].h1())]
+    assert redis.cli("PUBLISH", "tw:{n:n0}", "Q" + question) == "1"
+    assert gateways[0].deliver("news", "x", id="after") == 2
+    for stream in streams:
+        assert stream.wait_events(1)[0].id == "after"
+    wait_until(lambda: topic_rows(gateways[1]) == {"news": {"n0": 2}}, "the registry")
