@@ -361,13 +361,24 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch)
     pthread_mutex_unlock(&hub->order);
 }
 
-bool tw_hub_is_short_of_memory(const tw_hub_t *hub)
+/* What waits for subscribers; what is in tails is there without them. */
+static uint64_t waiting_bytes(const tw_hub_t *hub)
 {
     uint64_t alive = tw_event_live_bytes(), kept = atomic_load(&hub->kept_bytes);
-    uint64_t queued = atomic_load(&hub->queued_events) * QUEUED_EVENT_BYTES;
 
-    return hub->config.node_buffer_bytes > 0 &&
-           (alive > kept ? alive - kept : 0) + queued > hub->config.node_buffer_bytes;
+    return (alive > kept ? alive - kept : 0) +
+           atomic_load(&hub->queued_events) * QUEUED_EVENT_BYTES;
+}
+
+bool tw_hub_is_short_of_memory(const tw_hub_t *hub)
+{
+    return hub->config.node_buffer_bytes > 0 && waiting_bytes(hub) > hub->config.node_buffer_bytes;
+}
+
+bool tw_hub_may_replay(const tw_hub_t *hub)
+{
+    return hub->config.node_buffer_bytes == 0 ||
+           waiting_bytes(hub) <= hub->config.node_buffer_bytes / 2;
 }
 
 void tw_hub_sweep(tw_hub_t *hub)

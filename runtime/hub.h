@@ -114,6 +114,10 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
  * them. */
 bool tw_hub_is_short_of_memory(const tw_hub_t *hub);
 
+/** Whether one stream more may be given what it has missed: half of that memory is left to events
+ * that are published now. Any thread. */
+bool tw_hub_may_replay(const tw_hub_t *hub);
+
 /*
  * --- for adapters whose order is made elsewhere ---
  *

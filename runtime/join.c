@@ -7,10 +7,11 @@
 #include "runtime/hub.h"
 #include "runtime/memory.h"
 
-/* What a join costs its loop, nanoseconds, with what h2o does for it; the look for the event that a
- * client has seen last; and each event that it has missed, taken from its tail and put into its
- * queue. */
-#define JOIN_NS 8000
+/* What a join costs its loop, nanoseconds, with what h2o does for it; each of its topics; the look
+ * for the event that a client has seen last; and each event that it has missed, taken from its tail
+ * and put into its queue. */
+#define JOIN_NS 7000
+#define JOIN_TOPIC_NS 1000
 #define RESUME_NS 4000
 #define MISSED_EVENT_NS 50
 
@@ -230,7 +231,7 @@ static void start_join(tw_hub_t *hub, tw_join_t *join)
     follow_all(hub, join);
     tw_mailbox_post(&fanout->mailbox, on_join, join);
     pthread_mutex_unlock(&hub->order);
-    tw_turn_spend(&fanout->turn, JOIN_NS);
+    tw_turn_spend(&fanout->turn, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
     if (join->last_event_id == NULL)
         return;
     sort_events(join, subscriber->topic_count);
@@ -255,7 +256,12 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
 {
     tw_fanout_t *fanout = subscriber->connection->fanout;
 
+    bool resumes = resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0;
+
     assert(subscriber->state == TW_SUBSCRIBER_NEW);
+    /* Those who are open must not be closed for what newcomers have missed and do not read. */
+    if (resumes && !tw_hub_may_replay(hub))
+        return TW_OVER_CAPACITY;
     if (atomic_fetch_add_explicit(&hub->streams, 1, memory_order_relaxed) >=
         hub->config.streams_max) {
         atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
@@ -264,7 +270,7 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
     tw_join_t *join = tw_alloc(sizeof(*join));
     *join = (tw_join_t){.subscriber = subscriber, .on_open = on_open, .data = data};
     subscriber->state = TW_SUBSCRIBER_JOINING;
-    if (resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0) {
+    if (resumes) {
         join->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
         join->last_event_id_len = resume->last_event_id_len;
         if (!tw_turn_has_time(&fanout->turn)) {

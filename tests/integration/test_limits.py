@@ -227,3 +227,24 @@ def test_limits__what_waits_on_the_node(start_gateway):
     gateway = start_gateway(stream_buffer_bytes=1 << 24, node_buffer_bytes=1 << 18, tail_events=0)
     gateway.h2(window=65535, credit=False).subscribe("news")
     assert publish_until_closed(gateway, "node_memory") == 1
+
+
+def test_limits__resumes_that_are_not_read_do_not_close_others(start_gateway):
+    """What newcomers have missed takes half of the memory at most: then they are refused."""
+    gateway = start_gateway(node_buffer_bytes=100000, tail_events=100)
+    honest = [gateway.h2().subscribe("news"), gateway.h1().subscribe("news")]
+    for n in range(100):
+        gateway.deliver("news", "x", id=str(n))
+    client = gateway.h2(window=0, credit=False)
+    statuses = []
+    for _ in range(60):
+        statuses.append(client.subscribe("news", headers=[("last-event-id", "unknown")]).status)
+    assert statuses[0] == 200 and statuses[-1] == 503
+    assert statuses == sorted(statuses)
+    assert gateway.h2().subscribe("news").status == 200
+    for n in range(100, 110):
+        gateway.deliver("news", "x", id=str(n))
+    for stream in honest:
+        assert [event.id for event in stream.wait_events(110)] == [str(n) for n in range(110)]
+    client.close()
+    wait_until(lambda: gateway.h2().subscribe("news", headers=[("last-event-id", "1")]).status == 200, "room again")
