@@ -136,60 +136,105 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
     return true;
 }
 
-/* The last address of an X-Forwarded-For list that no trusted proxy has; base NULL: all have, or it
- * is no list of addresses. */
-static h2o_iovec_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list)
+typedef enum tw_forwarded {
+    TW_FORWARDED_FOREIGN,  /* an address that no trusted proxy has */
+    TW_FORWARDED_TRUSTED,  /* all of them have */
+    TW_FORWARDED_NONSENSE, /* no address where one should be */
+} tw_forwarded_t;
+
+/* Without blanks around it, brackets and a port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. */
+static h2o_iovec_t bare_address(const char *from, const char *to)
+{
+    const char *colon;
+
+    while (from < to && (*from == ' ' || *from == '\t'))
+        ++from;
+    while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+        --to;
+    if (from < to && *from == '[') {
+        const char *close = memchr(from, ']', (size_t)(to - from));
+        if (close != NULL && (close + 1 == to || close[1] == ':'))
+            return h2o_iovec_init(from + 1, (size_t)(close - from - 1));
+    }
+    colon = from < to ? memchr(from, ':', (size_t)(to - from)) : NULL;
+    if (colon != NULL && memchr(colon + 1, ':', (size_t)(to - colon - 1)) == NULL)
+        to = colon;
+    return h2o_iovec_init(from, (size_t)(to - from));
+}
+
+/* The last foreign address of a list goes to *text. */
+static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list, h2o_iovec_t *text)
 {
     const char *end = list.base + list.len;
 
     while (end > list.base) {
         const char *comma = memrchr(list.base, ',', (size_t)(end - list.base));
-        const char *from = comma != NULL ? comma + 1 : list.base, *to = end;
+        h2o_iovec_t address = bare_address(comma != NULL ? comma + 1 : list.base, end);
         tw_client_key_t key;
         uint8_t whole[16];
 
-        while (from < to && (*from == ' ' || *from == '\t'))
-            ++from;
-        while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
-            --to;
-        if (!tw_client_key_parse(from, (size_t)(to - from), &key, whole))
-            break;
-        if (!tw_limits_is_proxy_bytes(limits, whole))
-            return h2o_iovec_init(from, (size_t)(to - from));
+        if (!tw_client_key_parse(address.base, address.len, &key, whole))
+            return TW_FORWARDED_NONSENSE;
+        if (!tw_limits_is_proxy_bytes(limits, whole)) {
+            *text = address;
+            return TW_FORWARDED_FOREIGN;
+        }
         end = comma != NULL ? comma : list.base;
     }
-    return h2o_iovec_init(NULL, 0);
+    return TW_FORWARDED_TRUSTED;
+}
+
+/* Several headers are one list in their order (RFC 9110 section 5.3): the last one was written by
+ * the proxy that is next to us. */
+static tw_forwarded_t read_forwarded(const h2o_req_t *req, h2o_iovec_t *text)
+{
+    const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
+    tw_forwarded_t found = TW_FORWARDED_TRUSTED;
+
+    for (size_t i = req->headers.size; i > 0 && found == TW_FORWARDED_TRUSTED; --i) {
+        const h2o_header_t *header = &req->headers.entries[i - 1];
+        if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("x-forwarded-for")))
+            found = last_foreign(limits, header->value, text);
+    }
+    return found;
+}
+
+/* The peer, if it is a trusted proxy. */
+static bool is_proxied(const h2o_req_t *req, struct sockaddr_storage *peer)
+{
+    const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
+
+    return req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)peer) != 0 &&
+           limits->config.proxy_count > 0 && tw_limits_is_proxy(limits, (struct sockaddr *)peer);
 }
 
 bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text)
 {
-    const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
     struct sockaddr_storage peer;
-    ssize_t last = -1;
 
-    if (limits->config.proxy_count == 0 ||
-        req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&peer) == 0 ||
-        !tw_limits_is_proxy(limits, (struct sockaddr *)&peer))
+    *text = h2o_iovec_init(NULL, 0);
+    if (!is_proxied(req, &peer))
         return false;
-    /* Several headers are one list in their order: the last one was written by the proxy that is
-     * next to us. */
-    for (ssize_t i = -1;
-         (i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-forwarded-for"), i)) != -1;)
-        last = i;
-    *text = last != -1 ? last_foreign(limits, req->headers.entries[last].value)
-                       : h2o_iovec_init(NULL, 0);
+    read_forwarded(req, text);
     return true;
 }
 
 bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    h2o_iovec_t text;
+    h2o_iovec_t text = {NULL, 0};
     uint8_t whole[16];
 
-    if (tw_request_proxied(req, &text))
-        return text.base != NULL && tw_client_key_parse(text.base, text.len, key, whole);
-    req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&peer);
+    if (is_proxied(req, &peer)) {
+        switch (read_forwarded(req, &text)) {
+        case TW_FORWARDED_FOREIGN:
+            return tw_client_key_parse(text.base, text.len, key, whole);
+        case TW_FORWARDED_TRUSTED:
+            return false;
+        case TW_FORWARDED_NONSENSE:
+            break; /* whoever it is must not be without limits: the proxy's are for all of them */
+        }
+    }
     *key = tw_client_key((struct sockaddr *)&peer);
     return true;
 }

@@ -49,7 +49,8 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
 
 /**
  * The client behind the request: its peer, or, when that is a trusted proxy, the last address of
- * X-Forwarded-For that is none. False: a trusted proxy asks for itself, which has no limits.
+ * X-Forwarded-For that is none, or the proxy where the list makes no sense. False: a trusted proxy
+ * asks for itself, which has no limits.
  */
 bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
 

@@ -91,6 +91,25 @@ static void check_query(h2o_req_t *req, const char *name)
 
 /* --- the client --- */
 
+/* 192.0.2.1:80, [2001:db8::1] and [2001:db8::1]:80 */
+static void strip_port(tw_fuzz_text_t *item)
+{
+    size_t colons = 0, close = 0;
+
+    for (size_t i = 0; i < item->len; ++i) {
+        colons += item->base[i] == ':';
+        if (item->base[i] == ']' && close == 0)
+            close = i;
+    }
+    if (item->len > 0 && item->base[0] == '[' && close > 0 &&
+        (close + 1 == item->len || item->base[close + 1] == ':')) {
+        ++item->base;
+        item->len = close - 1;
+    } else if (colons == 1) {
+        item->len = (size_t)((const char *)memchr(item->base, ':', item->len) - item->base);
+    }
+}
+
 static bool read_address(tw_fuzz_text_t item, uint8_t whole[16])
 {
     char text[64];
@@ -102,6 +121,7 @@ static bool read_address(tw_fuzz_text_t item, uint8_t whole[16])
     }
     while (item.len > 0 && (item.base[item.len - 1] == ' ' || item.base[item.len - 1] == '\t'))
         --item.len;
+    strip_port(&item);
     if (item.len == 0 || item.len >= INET6_ADDRSTRLEN)
         return false;
     snprintf(text, sizeof(text), "%.*s", (int)item.len, item.base);
@@ -124,31 +144,30 @@ static bool is_trusted(const uint8_t whole[16])
            memcmp(whole, documentation, sizeof(documentation)) == 0;
 }
 
-/* The last address that is not trusted; false: there is none before the list ends or makes no
- * sense. */
-static bool last_foreign(tw_fuzz_text_t list, uint8_t whole[16])
+/* The last address that is not trusted: 1; there is none: 0; the list makes no sense: -1. */
+static int last_foreign(tw_fuzz_text_t list, uint8_t whole[16])
 {
     while (list.len > 0) {
         size_t from = list.len;
         while (from > 0 && list.base[from - 1] != ',')
             --from;
         if (!read_address((tw_fuzz_text_t){list.base + from, list.len - from}, whole))
-            return false;
+            return -1;
         if (!is_trusted(whole))
-            return true;
+            return 1;
         list.len = from > 0 ? from - 1 : 0;
     }
-    return false;
+    return 0;
 }
 
 static void check_client(h2o_req_t *req, tw_fuzz_text_t list)
 {
     uint8_t whole[16];
     tw_client_key_t key;
-    bool is_there = last_foreign(list, whole);
+    int found = last_foreign(list, whole);
 
-    tw_check(tw_request_client(req, &key) == is_there); /* else the proxy asks for itself */
-    if (!is_there)
+    tw_check(tw_request_client(req, &key) == (found != 0)); /* else the proxy asks for itself */
+    if (found <= 0)
         return;
     bool is_v4 = memcmp(whole, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
     tw_check(memcmp(key.bytes, whole, is_v4 ? 16 : 8) == 0);

@@ -149,11 +149,29 @@ def rows(gateway):
     ("198.51.100.1, 203.0.113.7", "203.0.113.7"),  # what a client wrote itself comes first
     ("203.0.113.7, 10.1.2.3", "203.0.113.7"),  # a second proxy of ours
     ("2001:db8::1", "2001:db8::1"),
+    ("203.0.113.7:4711", "203.0.113.7"),
+    ("[2001:db8::1]", "2001:db8::1"),
+    ("[2001:db8::1]:4711", "2001:db8::1"),
 ])
 def test_limits__the_client_behind_a_trusted_proxy_is_shown(start_gateway, forwarded, shown):
     gateway = start_gateway(trusted_proxies="127.0.0.0/8,10.0.0.0/8")
     gateway.h2().subscribe("news", headers=[("x-sse-id", "c"), ("x-forwarded-for", forwarded)])
     assert rows(gateway)["c"] == shown
+
+
+def test_limits__several_headers_are_one_list(start_gateway, protocol):
+    """Each of two proxies has added a header of its own."""
+    gateway = start_gateway(trusted_proxies="127.0.0.0/8,10.0.0.0/8")
+    lines = [("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7"), ("x-forwarded-for", "10.1.2.3")]
+    gateway.client(protocol).subscribe("news", headers=[("x-sse-id", "c"), *lines])
+    assert rows(gateway)["c"] == "203.0.113.7"
+
+
+def test_limits__what_makes_no_sense_is_limited_like_the_proxy(start_gateway):
+    gateway = start_gateway(trusted_proxies="127.0.0.1", max_streams_per_ip=1)
+    client = gateway.h2()
+    statuses = [client.subscribe("news", headers=[("x-forwarded-for", "unknown")]).status for _ in range(2)]
+    assert statuses == [200, 503]
 
 
 @pytest.mark.parametrize("proxies, forwarded", [
