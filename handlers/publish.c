@@ -18,6 +18,8 @@
 #include "runtime/sse.h"
 
 #define ID_MAX 256
+#define REFUSALS_INTERVAL_MS 1000
+#define UNCHECKED_MAX 80 /* bytes of what a peer without a key has sent */
 #define TYPE_MAX 256
 
 typedef enum tw_publish_stage {
@@ -156,10 +158,25 @@ static void fail(tw_publish_t *publish, tw_status_t status)
 
 /* --- headers --- */
 
+/*
+ * Who was not admitted can do it again as fast as the network allows: one line a second of each
+ * worker, of the last one, with how many there were.
+ */
 static bool refused(tw_publish_t *publish, const char *code)
 {
+    tw_refusals_t *refusals = &tw_worker_of(publish->req)->refusals;
+    h2o_iovec_t topics = tw_request_header(publish->req, "x-sse-topic");
+    int64_t now_ms = tw_clock_ms();
+
     tw_count(&counters_of(publish->req)->published_refused, 1);
-    log_publish(publish, "publish refused", code);
+    ++refusals->count;
+    if (refusals->said_ms != 0 && now_ms - refusals->said_ms < REFUSALS_INTERVAL_MS)
+        return false;
+    tw_log(TW_LOG_INFO, "publish refused",
+           tw_log_bytes("topic", topics.base != NULL ? topics.base : "",
+                        topics.len < UNCHECKED_MAX ? topics.len : UNCHECKED_MAX),
+           tw_log_text("code", code), tw_log_number("count", (int64_t)refusals->count));
+    *refusals = (tw_refusals_t){.said_ms = now_ms};
     return false;
 }
 

@@ -145,11 +145,14 @@ def test_log__hostile_values_stay_on_their_line(gateway):
     assert line["topic"] == topic
 
 
-def test_log__values_that_fill_a_line_leave_it_whole(gateway):
+def test_log__who_has_no_key_writes_a_line_a_second_and_a_short_one(gateway):
     client, filler = gateway.h1(), "\xe9" * 900
-    answer = client.request("POST", "/v1/publish", [("x-sse-topic", filler), ("x-sse-id", filler)], "x")
-    assert answer.status == 401
+    for _ in range(50):
+        answer = client.request("POST", "/v1/publish", [("x-sse-topic", filler), ("x-sse-id", filler)], "x")
+        assert answer.status == 401
+    assert gateway.metrics()['tideway_publishes_total{result="refused"}'] == 50
     gateway.stop()
-    assert any(len(line) > 3500 for line in gateway.output), "no line was filled"
-    for line in gateway.output:
-        json.loads(line)
+    lines = [json.loads(line) for line in gateway.output]
+    refusals = [line for line in lines if line["message"] == "publish refused"]
+    assert 1 <= len(refusals) < 25 and refusals[0]["count"] == 1
+    assert all(len(line["topic"]) <= 80 and line["code"] == "unauthorized" for line in refusals)
