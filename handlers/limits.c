@@ -16,7 +16,8 @@ struct tw_client {
     tw_table_node_t node;
     tw_client_key_t key;
     uint64_t connections, streams;
-    double failures; /* wrong keys that are not forgiven yet */
+    uint64_t handshakes; /* of its connections */
+    double failures;     /* wrong keys that are not forgiven yet */
     int64_t forgiven_ms;
     bool fails; /* in the stripe's list of failing clients: while failures > 0 */
     TAILQ_ENTRY(tw_client) failing;
@@ -410,12 +411,43 @@ void tw_limits_end_publish(tw_limits_t *limits)
 
 /* --- handshakes --- */
 
-bool tw_limits_begin_handshake(tw_limits_t *limits)
+/* Its connection keeps the client. */
+static bool begin_of_client(tw_limits_t *limits, tw_client_t *client)
 {
-    return begin(&limits->handshakes, limits->config.handshakes, &limits->refused_handshakes);
+    uint64_t max = limits->config.handshakes_per_address;
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+    bool begins = max == 0 || client->handshakes < max;
+
+    client->handshakes += begins;
+    pthread_mutex_unlock(&stripe->lock);
+    if (!begins)
+        atomic_fetch_add(&limits->refused_handshakes_of_address, 1);
+    return begins;
 }
 
-void tw_limits_end_handshake(tw_limits_t *limits)
+static void end_of_client(tw_limits_t *limits, tw_client_t *client)
 {
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+
+    assert(client->handshakes > 0);
+    --client->handshakes;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+const char *tw_limits_begin_handshake(tw_limits_t *limits, tw_client_t *client)
+{
+    if (client != NULL && !begin_of_client(limits, client))
+        return "an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way";
+    if (begin(&limits->handshakes, limits->config.handshakes, &limits->refused_handshakes))
+        return NULL;
+    if (client != NULL)
+        end_of_client(limits, client);
+    return "TIDEWAY_MAX_HANDSHAKES are under way";
+}
+
+void tw_limits_end_handshake(tw_limits_t *limits, tw_client_t *client)
+{
+    if (client != NULL)
+        end_of_client(limits, client);
     atomic_fetch_sub(&limits->handshakes, 1);
 }

@@ -42,6 +42,7 @@ typedef struct tw_limits_config {
     uint64_t publish_burst;           /* that a key may have saved up */
     uint64_t publishes_in_flight;     /* of the node */
     uint64_t handshakes;              /* of the node */
+    uint64_t handshakes_per_address;  /* 0: no limit */
     const tw_network_t *proxies; /* borrowed: their X-Forwarded-For is believed, and they have no
                                     limits of their own */
     size_t proxy_count;
@@ -70,7 +71,7 @@ typedef struct tw_limits {
     _Atomic uint64_t handshakes;
     /* what was refused, by limit */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
-        refused_in_flight, refused_handshakes;
+        refused_in_flight, refused_handshakes, refused_handshakes_of_address;
 } tw_limits_t;
 
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);
@@ -117,8 +118,11 @@ unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key);
 bool tw_limits_begin_publish(tw_limits_t *limits);
 void tw_limits_end_publish(tw_limits_t *limits);
 
-/** A TLS handshake begins (false: too many are under way, counted) and ends, however it does. */
-bool tw_limits_begin_handshake(tw_limits_t *limits);
-void tw_limits_end_handshake(tw_limits_t *limits);
+/**
+ * A TLS handshake begins on a connection that is counted for the client (NULL: for none), and ends,
+ * however it does, before the connection does. NULL, or why it is refused, which is counted.
+ */
+const char *tw_limits_begin_handshake(tw_limits_t *limits, tw_client_t *client);
+void tw_limits_end_handshake(tw_limits_t *limits, tw_client_t *client);
 
 #endif

@@ -74,10 +74,12 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         const char *labels;
         uint64_t value;
     } rows[] = {
-        {"limit=\"connections\"",
-         gateway->connections_refused - limits->refused_connections - limits->refused_handshakes},
+        {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections -
+                                      limits->refused_handshakes -
+                                      limits->refused_handshakes_of_address},
         {"limit=\"connections_per_address\"", limits->refused_connections},
         {"limit=\"handshakes\"", limits->refused_handshakes},
+        {"limit=\"handshakes_per_address\"", limits->refused_handshakes_of_address},
         {"limit=\"streams_per_address\"", limits->refused_streams},
         {"limit=\"auth_failures\"", limits->refused_failures},
         {"limit=\"publish_rate\"", limits->refused_publishes},

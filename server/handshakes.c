@@ -16,6 +16,7 @@
 struct tw_handshake {
     tw_handshakes_t *all;
     h2o_socket_t *socket; /* owned */
+    tw_client_t *client;  /* borrowed: outlives the socket; or NULL */
     struct timeval connected_at;
     h2o_timeout_entry_t timeout;
     tw_handshake_line_t *line; /* that it is in; NULL: under way */
@@ -46,7 +47,7 @@ static h2o_socket_t *end(tw_handshake_t *handshake)
 
     leave(handshake);
     h2o_timeout_unlink(&handshake->timeout);
-    tw_limits_end_handshake(handshake->all->limits);
+    tw_limits_end_handshake(handshake->all->limits, handshake->client);
     socket->data = NULL;
     free(handshake);
     return socket;
@@ -133,18 +134,19 @@ void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, t
     handshakes->turn.data = handshakes;
 }
 
-void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket)
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client)
 {
     h2o_context_t *context = handshakes->accept->ctx;
 
     if (handshakes->closing) {
-        tw_limits_end_handshake(handshakes->limits);
+        tw_limits_end_handshake(handshakes->limits, client);
         h2o_socket_close(socket);
         return;
     }
     tw_handshake_t *handshake = tw_alloc(sizeof(*handshake));
     handshake->all = handshakes;
     handshake->socket = socket;
+    handshake->client = client;
     handshake->connected_at = *h2o_get_timestamp(context, NULL, NULL);
     handshake->timeout.cb = on_timeout;
     h2o_timeout_link(context->loop, &context->handshake_timeout, &handshake->timeout);

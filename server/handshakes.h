@@ -35,10 +35,11 @@ void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, t
                         tw_limits_t *limits);
 
 /**
- * Takes a connected socket, for which tw_limits_begin_handshake() has been called: it becomes an
+ * Takes a connected socket, for which tw_limits_begin_handshake() has been called with the client
+ * (borrowed: outlives the socket; or NULL): it becomes an
  * HTTP connection, or is closed. No callback runs before this returns.
  */
-void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket);
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client);
 
 /** Closes those in the lines, and from now on every new one. */
 void tw_handshakes_refuse(tw_handshakes_t *handshakes);

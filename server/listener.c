@@ -113,10 +113,11 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
             return;
         }
     }
-    if (listener->config->tls && !tw_limits_begin_handshake(limits)) {
+    const char *why = listener->config->tls ? tw_limits_begin_handshake(limits, client) : NULL;
+    if (why != NULL) {
         if (client != NULL)
             tw_limits_remove_connection(limits, client);
-        refuse(listener, fd, "TIDEWAY_MAX_HANDSHAKES are under way");
+        refuse(listener, fd, why);
         return;
     }
     tw_worker_give(worker, fd, client);

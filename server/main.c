@@ -157,6 +157,7 @@ static bool set_up_limits(tw_process_t *process, const char **problem)
                                                             : options->publish_rate,
                                        .publishes_in_flight = options->max_publishes_in_flight,
                                        .handshakes = options->max_handshakes,
+                                       .handshakes_per_address = options->max_handshakes_per_ip,
                                        .proxies = process->proxies,
                                        .proxy_count = proxy_count};
     tw_limits_init(&process->gateway.limits, &config, process->gateway.auth.count);

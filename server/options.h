@@ -56,6 +56,8 @@
            "open transport connections of one IPv4 address or IPv6 /64; 0: no limit")              \
     NUMBER(max_handshakes, "TIDEWAY_MAX_HANDSHAKES", 4096, 1, 10000000, "handshakes",              \
            "TLS handshakes under way on this node; more connections are refused meanwhile")        \
+    NUMBER(max_handshakes_per_ip, "TIDEWAY_MAX_HANDSHAKES_PER_IP", 1024, 0, 10000000,              \
+           "handshakes", "of these, of one IPv4 address or IPv6 /64; 0: no limit")                 \
     NUMBER(max_streams_per_ip, "TIDEWAY_MAX_STREAMS_PER_IP", 0, 0, 100000000, "streams",           \
            "open SSE streams of one IPv4 address or IPv6 /64; 0: no limit")                        \
     NUMBER(max_publishes_in_flight, "TIDEWAY_MAX_PUBLISHES_IN_FLIGHT", 10000, 1, 10000000,         \

@@ -190,14 +190,14 @@ static void on_given(void *owner, void *data)
     if (worker->stopping || uv_tcp_open(&socket->tcp, socket->fd) != 0) {
         close(socket->fd);
         if (worker->config->tls != NULL)
-            tw_limits_end_handshake(&worker->config->gateway->limits);
+            tw_limits_end_handshake(&worker->config->gateway->limits, socket->client);
         uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }
     set_socket_options(worker, socket->fd);
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&socket->tcp, on_socket_closed);
     if (worker->config->tls != NULL)
-        tw_handshakes_add(&worker->handshakes, sock);
+        tw_handshakes_add(&worker->handshakes, sock, socket->client);
     else
         h2o_accept(&worker->accept, sock);
 }

@@ -260,11 +260,11 @@ def client_hello():
 
 @attack
 def half_handshakes(self):
-    """TLS handshakes of which every one stops after the first flight: all open at once."""
+    """TLS handshakes of which every one stops after the first flight: all open at once, and from ten addresses."""
     hello, wanted, kept = client_hello(), 10000, []
-    for _ in range(wanted):
+    for number in range(wanted):
         sock = socket.socket()
-        sock.bind((SOURCE, 0))
+        sock.bind((f"127.0.0.{2 + number % 10}", 0))
         sock.settimeout(CONNECT_TIMEOUT_S)
         self.connections += 1
         try:

@@ -54,6 +54,22 @@ def test_handshakes__at_the_limit_new_connections_are_refused_and_streams_stay(s
     gateway.wait_log(message="connections refused", reason="TIDEWAY_MAX_HANDSHAKES are under way")
 
 
+def test_handshakes__one_address_cannot_have_them_all(start_gateway, connect):
+    gateway = start_gateway(max_handshakes=6, max_handshakes_per_ip=4)
+    halves = [connect(gateway, b"\x16") for _ in range(4)]
+    wait_until(lambda: gateway.metrics()[HANDSHAKES] == 4, "four handshakes")
+    assert is_closed(connect(gateway), clients.DEADLINE_S)
+    assert gateway.metrics()['tideway_refused_total{limit="handshakes_per_address"}'] == 1
+    assert gateway.metrics()[REFUSED] == 0
+    gateway.wait_log(message="connections refused", reason="an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way")
+    elsewhere = [socket.create_connection(gateway.address, source_address=("127.0.0.2", 0)) for _ in range(2)]
+    wait_until(lambda: gateway.metrics()[HANDSHAKES] == 6, "those of another address")
+    for sock in halves + elsewhere:
+        sock.close()
+    wait_until(lambda: gateway.metrics()[HANDSHAKES] == 0, "no handshake")
+    assert gateway.h2().subscribe("a").status == 200
+
+
 def test_handshakes__complete_and_failed_ones_are_let_go(gateway, connect):
     for number in range(20):
         with gateway.h2() as client:

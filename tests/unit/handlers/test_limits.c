@@ -283,10 +283,10 @@ static void test_publishes__and_handshakes_under_way_end_at_their_limits(void **
     assert_true(tw_limits_begin_publish(&limits));
     assert_false(tw_limits_begin_publish(&limits));
     assert_int_equal(limits.refused_in_flight, 2);
-    assert_true(tw_limits_begin_handshake(&limits));
-    assert_false(tw_limits_begin_handshake(&limits));
-    tw_limits_end_handshake(&limits);
-    assert_true(tw_limits_begin_handshake(&limits));
+    assert_null(tw_limits_begin_handshake(&limits, NULL));
+    assert_non_null(tw_limits_begin_handshake(&limits, NULL));
+    tw_limits_end_handshake(&limits, NULL);
+    assert_null(tw_limits_begin_handshake(&limits, NULL));
     assert_int_equal(limits.refused_handshakes, 1);
     tw_limits_dispose(&limits);
 }
