@@ -139,6 +139,8 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
               gateway->limits.handshakes);
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
               hub->index.topic_count);
+    write_row(out, "tideway_resume_windows_cut_total", "", TW_COUNTER,
+              "Resume windows that ended early: too many topics waited.", hub->index.windows_cut);
     write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", hub->kept_events);
     write_row(out, "tideway_tail_bytes", "", TW_GAUGE, "Bytes of events kept in tails.",
               hub->kept_bytes);

@@ -27,6 +27,7 @@ void tw_topic_index_init(tw_topic_index_t *index, uint32_t worker_count, int64_t
     memset(index, 0, sizeof(*index)); /* too large for a temporary on the stack */
     index->worker_count = worker_count;
     index->resume_window_ms = resume_window_ms;
+    index->lingering_max = TW_INDEX_LINGERING_MAX;
     for (size_t i = 0; i < TW_INDEX_STRIPES; ++i) {
         pthread_mutex_init(&index->stripes[i].lock, NULL);
         tw_table_init(&index->stripes[i].topics);
@@ -120,6 +121,7 @@ static void list_topic(tw_topic_index_t *index, tw_topic_t *topic, bool listed)
 static void linger(tw_index_stripe_t *stripe, tw_topic_t *topic)
 {
     topic->lingers = true;
+    ++stripe->lingering;
     topic->later = NULL;
     topic->earlier = stripe->last;
     *(stripe->last != NULL ? &stripe->last->later : &stripe->first) = topic;
@@ -132,6 +134,16 @@ static void unlinger(tw_index_stripe_t *stripe, tw_topic_t *topic)
     *(topic->later != NULL ? &topic->later->earlier : &stripe->last) = topic->earlier;
     topic->earlier = topic->later = NULL;
     topic->lingers = false;
+    --stripe->lingering;
+}
+
+static void cut_oldest_window(tw_topic_index_t *index, tw_index_stripe_t *stripe, int64_t now_ms)
+{
+    tw_topic_t *oldest = stripe->first;
+
+    unlinger(stripe, oldest);
+    tw_topic_index_collect(index, stripe, oldest, now_ms);
+    atomic_fetch_add_explicit(&index->windows_cut, 1, memory_order_relaxed);
 }
 
 tw_topic_t *tw_topic_index_obtain(tw_topic_index_t *index, tw_index_stripe_t *stripe,
@@ -171,6 +183,8 @@ void tw_topic_index_unfollow(tw_topic_index_t *index, const tw_topic_name_t *nam
             linger(stripe, topic);
         else
             tw_topic_index_collect(index, stripe, topic, now_ms);
+        if (stripe->lingering > index->lingering_max)
+            cut_oldest_window(index, stripe, now_ms);
     }
     tw_topic_index_unlock(stripe);
 }

@@ -29,6 +29,13 @@
  */
 #define TW_INDEX_FORGOTTEN 1024
 
+/*
+ * Topics whose resume window runs, at most, of a stripe: anyone can follow a topic and leave it,
+ * and a window may be a day. Enough for a million streams that leave at once; beyond, the oldest
+ * window ends early.
+ */
+#define TW_INDEX_LINGERING_MAX (2 * 1000000 / TW_INDEX_STRIPES)
+
 typedef struct tw_topic {
     tw_table_node_t node;
     tw_ranked_node_t listed;    /* in the listing while followers > 0; its lock */
@@ -47,6 +54,7 @@ typedef struct tw_index_stripe {
     pthread_mutex_t lock;
     tw_table_t topics;
     tw_topic_t *first, *last;               /* topics that linger, the longest first */
+    size_t lingering;                       /* how many */
     uint64_t forgotten[TW_INDEX_FORGOTTEN]; /* by hash: the newest event lost with a topic that was
                                                freed */
 } tw_index_stripe_t;
@@ -57,7 +65,9 @@ typedef struct tw_topic_index {
     tw_ranked_tree_t listing;
     uint32_t worker_count;
     int64_t resume_window_ms;     /* 0: an unfollowed topic accepts nothing */
+    size_t lingering_max;         /* of a stripe */
     _Atomic uint64_t topic_count; /* listed topics */
+    _Atomic uint64_t windows_cut; /* resume windows that ended early, at lingering_max */
 } tw_topic_index_t;
 
 void tw_topic_index_init(tw_topic_index_t *index, uint32_t worker_count, int64_t resume_window_ms);

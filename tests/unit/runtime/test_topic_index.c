@@ -1,5 +1,6 @@
 /* The node's topics: followers, listing, resume windows, what is remembered of the freed. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,32 @@ static void test_topic_index__lists_by_prefix_in_byte_order(void **state)
     tw_test_text_t rows = {0};
     assert_int_equal(tw_topic_index_list(index, longest, TW_TOPIC_NAME_MAX, 0, 9, visit, &rows), 1);
     tw_test_text_dispose(&rows);
+    free_index(index);
+}
+
+static void test_topic_index__keeps_so_many_resume_windows_and_no_more(void **state)
+{
+    tw_topic_index_t *index = make_index(WINDOW_MS);
+    char name[16] = "";
+    size_t kept = 0;
+    (void)state;
+
+    index->lingering_max = 1;
+    for (int i = 0; i < 1000; ++i) {
+        snprintf(name, sizeof(name), "topic-%d", i);
+        follow(index, name, 0);
+        unfollow(index, name, 0, 100);
+        assert_true(accepts(index, name, 101)); /* the newest has its window */
+    }
+    for (int i = 0; i < 1000; ++i) {
+        snprintf(name, sizeof(name), "topic-%d", i);
+        kept += exists(index, name);
+        assert_int_equal(accepts(index, name, 101), exists(index, name));
+    }
+    assert_in_range(kept, 1, TW_INDEX_STRIPES);
+    assert_int_equal(index->windows_cut, 1000 - kept);
+    tw_topic_index_sweep(index, 100 + WINDOW_MS);
+    assert_false(exists(index, name));
     free_index(index);
 }
 
@@ -347,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_topic_index__exists_while_it_is_followed),
         cmocka_unit_test(test_topic_index__knows_which_workers_follow),
         cmocka_unit_test(test_topic_index__lists_by_prefix_in_byte_order),
+        cmocka_unit_test(test_topic_index__keeps_so_many_resume_windows_and_no_more),
         cmocka_unit_test(test_topic_index__accepts_until_the_resume_window_has_run_out),
         cmocka_unit_test(test_topic_index__a_new_follower_ends_the_window),
         cmocka_unit_test(test_topic_index__sweeps_only_what_has_run_out),
