@@ -150,7 +150,7 @@ def test_log__who_has_no_key_writes_a_line_a_second_and_a_short_one(gateway):
     for _ in range(50):
         answer = client.request("POST", "/v1/publish", [("x-sse-topic", filler), ("x-sse-id", filler)], "x")
         assert answer.status == 401
-    assert gateway.metrics()['tideway_publishes_total{result="refused"}'] == 50
+    wait_until(lambda: gateway.metrics()['tideway_publishes_total{result="refused"}'] == 50, "all to be counted")
     gateway.stop()
     lines = [json.loads(line) for line in gateway.output]
     refusals = [line for line in lines if line["message"] == "publish refused"]
