@@ -95,6 +95,21 @@ def test_peer_that_reads_slowly_is_not_given_up(start, tls):
     assert all(client.body[stream] == events(1, 100, 1000) for stream in streams)
 
 
+@pytest.mark.patch(34)
+def test_ping_that_waits_behind_output_is_no_sign_of_death(start, tls):
+    server = start(output_max=1000000, sndbuf=16384, write_ms=1000, ping_ms=200)
+    client, streams = server.connect_streams(100, tls=tls, settings=[(4, 1 << 24)], rcvbuf=16384)
+    server.broadcast(100, size=1000)
+
+    begin = time.monotonic()
+    while time.monotonic() - begin < 2:
+        client.receive(bytes_max=20000)
+        time.sleep(0.05)
+    client.until(lambda: sum(map(len, client.body.values())) >= 100 * 100 * 1000, "all events")
+
+    assert all(client.body[stream] == events(1, 100, 1000) for stream in streams)
+
+
 @pytest.mark.patch(21)
 @pytest.mark.skipif(os.environ.get("LEAN_SERVER_SANITIZED") == "1", reason="a sanitizer keeps freed memory")
 def test_broadcast_takes_the_memory_of_a_few_connections(start, tls):
