@@ -142,7 +142,8 @@ def test_streams_that_the_server_is_made_to_reset_draw_on_the_budget(start):
 
     assert client.goaway is None or client.goaway[1] == ENHANCE_YOUR_CALM
     stats = server.control.until(lambda stats: stats["on_conn_close"] == 1, "connection closed")
-    assert 900 < stats["on_close"] < 3000
+    assert 0 < stats["on_close"] < 3000  # a stream that is reset before its request ran has no callback
+    assert client.goaway is None or 1000 <= len(client.reset) < 3000
     assert stats["streams"] == 0
 
 

@@ -155,7 +155,7 @@ static void test_topic_index__lists_by_prefix_in_byte_order(void **state)
 static void test_topic_index__keeps_so_many_resume_windows_and_no_more(void **state)
 {
     tw_topic_index_t *index = make_index(WINDOW_MS);
-    char name[16] = "";
+    char name[32] = "";
     size_t kept = 0;
     (void)state;
 
