@@ -1,5 +1,6 @@
-"""Patches 14 and 15: HTTP/2 peers that stand still."""
+"""Patches 14, 15 and 36: HTTP/2 peers that stand still."""
 
+import contextlib
 import time
 
 import pytest
@@ -84,6 +85,35 @@ def test_connection__whose_window_stays_closed_is_closed(impatient):
         client.send(headers(1, request("/big")))
         assert client.frames_until_end()[-1].type == GOAWAY
     wait_until(lambda: impatient.stats()["disposed"] == 1)
+
+
+@pytest.mark.patch(36)
+def test_connection__whose_window_is_opened_by_what_was_read_is_served(start_server):
+    server = start_server(write_ms=400, stall_ms=400, big_bytes=8 << 20)
+    with Http2(server.tls_port, tls=True, window=0x7FFFFFFF) as client:
+        client.send(headers(1, request("/big")))
+        body, until = 0, 65535
+        for _ in range(10):
+            while body < until:
+                received = client.next_frame(5)
+                assert received.type not in (RST_STREAM, GOAWAY), f"given up after {body} bytes"
+                body += len(received.payload) if received.type == DATA else 0
+            pause(client, 0.15)
+            client.send(window_update(0, 20000))
+            until += 20000
+
+
+@pytest.mark.patch(14)
+def test_connection__that_is_fed_crumbs_of_window_is_closed(impatient):
+    with Http2(impatient.port, window=0x7FFFFFFF) as client:
+        client.send(headers(1, request("/big")))
+
+        def feed():
+            with contextlib.suppress(OSError):
+                client.send(window_update(0, 10))
+            return impatient.stats()["disposed"] == 1
+
+        wait_until(feed, message="the connection is closed")
 
 
 @pytest.mark.patch(14)

@@ -9,6 +9,7 @@ from h2 import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    HEADER_TABLE_SIZE,
     HEADERS,
     MAX_CONCURRENT_STREAMS,
     NO_ERROR,
@@ -325,3 +326,20 @@ def test_connection_without_streams_is_not_probed(start):
 
     assert pings(empty) == 0
     assert server.control.get(f"/end?id={streams[0]}")
+
+
+@pytest.mark.patch(35)
+@pytest.mark.parametrize("sizes", [[0], [100, 70], [0, 4096], [65536, 64], [2**32 - 1, 1]])
+def test_header_table_that_the_client_makes_smaller(server, tls, sizes):
+    client = server.connect(tls=tls)
+    streams = client.requests("/stream", 3)
+    client.until(lambda: len(client.headers) == 3, "response headers")
+
+    for size in sizes:
+        client.settings((HEADER_TABLE_SIZE, size))
+        client.round_trip()
+        client.decoder.max_allowed_table_size = size  # what is above is an error from here on
+        streams += client.requests("/stream", 3)
+        client.until(lambda: len(client.headers) == len(streams), "response headers")
+
+    assert all(client.headers[stream] == client.headers[streams[0]] for stream in streams)

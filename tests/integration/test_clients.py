@@ -63,6 +63,14 @@ def test_nghttp__publishes_and_subscribes(gateway, tmp_path):
     assert stream.wait_events(1)[0].data == "x" * 100_000
 
 
+def test_nghttp__has_no_header_table(gateway):
+    """SETTINGS_HEADER_TABLE_SIZE of 0: three answers, none of which may count on a field of the one before."""
+    done = subprocess.run(["nghttp", "-v", "--no-dep", "-m", "3", "--header-table-size=0", gateway.url + "/healthz"],
+                          capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    assert done.stdout.count(":status: 200") == 3
+    assert "COMPRESSION_ERROR" not in done.stdout
+
+
 def test_h2load__publishes_by_the_thousand(gateway, tmp_path):
     payload = tmp_path / "payload"
     payload.write_bytes(b"x" * 100)
