@@ -44,11 +44,9 @@ static void on_lease(const redisReply *reply, void *data)
     set_peers(node, reply);
     /* Nothing of ours was there: the data set is new, or others took us for dead. */
     bool existed = reply->element[0]->integer != 0;
-    if (!existed || !node->registered) {
-        node->registered = true;
-        if (!existed)
-            tw_redis_register_everything(node);
-    }
+    node->registered = true;
+    if (!existed || node->registry_torn)
+        tw_redis_register_everything(node);
 }
 
 static void take_lease(tw_redis_node_t *node)

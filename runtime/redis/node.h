@@ -261,7 +261,8 @@ struct tw_redis_node {
     bool introduced; /* what an earlier process of our name left is gone */
     bool registered; /* the lease was taken at least once */
     bool draining;
-    bool walking; /* everything is being registered again */
+    bool walking;       /* everything is being registered again */
+    bool registry_torn; /* Redis refused something since then */
     bool leaving;
     uint64_t up_since_ms;
     void (*on_gone)(tw_redis_node_t *node);

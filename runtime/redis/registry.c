@@ -177,6 +177,16 @@ void tw_redis_on_left(void *control, void *data)
 
 static void flush_full_batches(tw_redis_node_t *node);
 
+/* A full Redis refuses what a batch adds. Nothing of it is kept for later, which could become any
+ * amount: everything is registered again once the lease is granted. */
+static void see_refusal(tw_redis_node_t *node, const char *what, const redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
+        return;
+    tw_redis_refused(node, what, reply);
+    node->registry_torn = true;
+}
+
 static void on_streams(const redisReply *reply, void *data)
 {
     tw_redis_batch_t batch = *(tw_redis_batch_t *)data;
@@ -185,8 +195,7 @@ static void on_streams(const redisReply *reply, void *data)
 
     free(data);
     --node->registry_in_flight;
-    if (reply != NULL)
-        tw_redis_refused(node, "to register streams", reply);
+    see_refusal(node, "to register streams", reply);
     if (reply == NULL) {
         /* Doing it twice does no harm: in front of what came later. */
         tw_redis_change_t **end = &batch.changes;
@@ -281,8 +290,7 @@ static void on_topics(const redisReply *reply, void *data)
     tw_redis_node_t *node = batch->node;
 
     --node->registry_in_flight;
-    if (reply != NULL)
-        tw_redis_refused(node, "to register topics", reply);
+    see_refusal(node, "to register topics", reply);
     for (size_t i = 0; i < batch->count; ++i) {
         if (reply == NULL)
             tw_redis_route_count(node, batch->routes[i], 0);
@@ -428,6 +436,7 @@ void tw_redis_register_everything(tw_redis_node_t *node)
     if (node->walking)
         return;
     node->walking = true;
+    node->registry_torn = false;
     tw_redis_walk_t *walk = tw_alloc(sizeof(*walk));
     walk->node = node;
     walk_on(node, walk);

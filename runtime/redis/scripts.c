@@ -182,16 +182,17 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "return ARGV[1] == '' and 2 or 0\n",
 
     [TW_REDIS_SCRIPT_STREAMS] = PROLOGUE
-    "local key, adds = node(ARGV[1]) .. ':c', tonumber(ARGV[2])\n"
-    "if adds > 0 then redis.call('ZADD', key, unpack(ARGV, 3, 2 + 2 * adds)) end\n"
+    "local key, adds, added = node(ARGV[1]) .. ':c', tonumber(ARGV[2]), 0\n"
+    "if adds > 0 then added = redis.pcall('ZADD', key, unpack(ARGV, 3, 2 + 2 * adds)) end\n"
     "for i = 3 + 2 * adds, #ARGV do\n"
     "  redis.call('ZREMRANGEBYLEX', key, '[' .. ARGV[i] .. ' ', '(' .. ARGV[i] .. '!')\n"
     "end\n"
-    "return 1\n",
+    "return added\n",
 
     [TW_REDIS_SCRIPT_TOPICS] = PROLOGUE UNFOLLOWED
-    "local key, followed = node(ARGV[1]) .. ':t', tonumber(ARGV[2])\n"
-    "if followed > 0 and redis.call('HSET', key, unpack(ARGV, 3, 2 + 2 * followed)) > 0 then\n"
+    "local key, followed, added = node(ARGV[1]) .. ':t', tonumber(ARGV[2]), 0\n"
+    "if followed > 0 then added = redis.pcall('HSET', key, unpack(ARGV, 3, 2 + 2 * followed)) end\n"
+    "if type(added) == 'number' and added > 0 then\n"
     "  local topics = {}\n"
     "  for i = 3, 1 + 2 * followed, 2 do\n"
     "    topics[#topics + 1] = 0\n"
@@ -202,7 +203,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "for i = 3 + 2 * followed, #ARGV do\n"
     "  if redis.call('HDEL', key, ARGV[i]) == 1 then forget(ARGV[i], ARGV[1]) end\n"
     "end\n"
-    "return 1\n",
+    "return added\n",
 
     [TW_REDIS_SCRIPT_FOLLOWERS] = PROLOGUE
     "local answer, nodes = {}, redis.call('ZRANGEBYSCORE', 'tw:nodes', n(now_ms()), '+inf')\n"

@@ -178,6 +178,33 @@ def test_a_gateway_that_is_cut_off_alone_fills_what_it_missed(redis, cluster):
     load.close()
 
 
+def test_what_a_full_redis_refused_to_register_is_registered_when_there_is_room(redis, cluster):
+    clients = [gateway.h2() for gateway in cluster]
+    before = [clients[0].subscribe(f"before-{i}") for i in range(3)]
+    wait_until(lambda: cluster[1].admin("/topics")["total"] == 3, "what opened before")
+
+    redis.cli("CONFIG", "SET", "maxmemory", "1")
+    count = 300
+    for i in range(count):
+        clients[i % 3].subscribe(f"while-{i}")
+    for stream in before:
+        stream.close()
+    for gateway in cluster:
+        gateway.wait_log(message="Redis refused something")
+    # all within a lease (15 s), after which everything would be registered again
+    wait_until(lambda: cluster[1].admin("/topics")["total"] == 0, "what was closed", 5)
+    assert cluster[0].publish("while-1", "x").status == 503
+    redis.cli("CONFIG", "SET", "maxmemory", "0")
+
+    topics = {f"while-{i}" for i in range(count)}
+    for gateway in cluster:
+        wait_until(lambda: gateway.admin("/connections")["total"] == count, "the streams", 8)
+        wait_until(lambda: {row["topic"] for row in gateway.admin("/topics?pageSize=500")["data"]} == topics,
+                   "the topics")
+        assert gateway.metrics()["tideway_redis_registry_backlog"] == 0
+    assert cluster[2].deliver("while-0", "x") == 1
+
+
 def test_sentinel_fails_over(servers, start_gateway):
     master = Redis()
     servers.append(master)
