@@ -2,6 +2,7 @@
 next gateway with each cut. With a certificate it ends TLS, and then speaks HTTP/2 or nothing."""
 
 import asyncio
+import contextlib
 import ssl
 import threading
 import time
@@ -77,8 +78,10 @@ class Relay:
             if gently:
                 there.write_eof()
             else:
-                writer.transport.abort()
-                there.transport.abort()
+                for end in (writer, there):
+                    # asyncio's TLS transport that has been closed already may have no protocol to abort
+                    with contextlib.suppress(AttributeError):
+                        end.transport.abort()
 
     def cut(self, refuse=False, gently=False):
         """Ends every connection at once; `refuse`: and every new one, until accept(); `gently`: what the
