@@ -31,7 +31,7 @@ struct tw_redis_connection {
     unsigned handles;
     uv_prepare_t flush; /* before the loop waits: writes what the turn has sent */
     uv_timer_t clock;   /* looks at the oldest command that waits */
-    uint64_t tick_ms, ticked_at_ms;
+    uint64_t tick_ms, ticked_at_ms, read_at_ms;
     char *output; /* owned */
     size_t output_len, output_capacity;
     waiting_t *ring; /* owned; a ring of ring_capacity, a power of two or 0 */
@@ -149,8 +149,10 @@ static void on_clock(uv_timer_t *timer)
     /* A clock that is late means that we slept: replies may lie unread in the socket. */
     if (connection->ring_count == 0 || late)
         return;
-    uint64_t sent_at_ms = connection->ring[connection->ring_head].sent_at_ms;
-    if (now_ms - sent_at_ms < connection->limits->command_timeout_ms)
+    uint64_t since_ms = connection->ring[connection->ring_head].sent_at_ms;
+    if (since_ms < connection->read_at_ms)
+        since_ms = connection->read_at_ms; /* a long reply is on its way */
+    if (now_ms - since_ms < connection->limits->command_timeout_ms)
         return;
     snprintf(reason, sizeof(reason), "no reply within %u ms",
              connection->limits->command_timeout_ms);
@@ -190,6 +192,7 @@ static void on_link_read(const char *bytes, size_t len, void *data)
     tw_redis_connection_t *connection = data;
     void *reply = NULL;
 
+    connection->read_at_ms = uv_now(connection->loop);
     /* NOLINTBEGIN(clang-analyzer-unix.Malloc): while busy it is not freed, whatever a callback does
      */
     ++connection->busy;

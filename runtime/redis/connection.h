@@ -23,7 +23,7 @@ typedef struct tw_redis_connection tw_redis_connection_t;
 
 typedef struct tw_redis_limits {
     uint32_t connect_timeout_ms; /* name look-up, TCP and TLS together */
-    uint32_t command_timeout_ms; /* from sending a command to its reply */
+    uint32_t command_timeout_ms; /* of silence while a reply is due */
     uint32_t pending_max;        /* commands without reply */
     size_t output_bytes_max;     /* bytes not yet taken by the socket */
     size_t reply_bytes_max;      /* one reply */

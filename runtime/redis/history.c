@@ -4,23 +4,50 @@
 
 #include <jansson.h>
 
+#include "runtime/log.h"
 #include "runtime/memory.h"
 #include "runtime/redis/node.h"
 
 #define TOPICS_PER_FILL 128
 #define FILLS_AT_ONCE 4
+#define FILL_BYTES (8 << 20) /* of events, after which an answer ends with the topic it is at */
 
 /* --- events that wait --- */
+
+static void drop_held(tw_redis_node_t *node)
+{
+    for (size_t i = 0; i < node->held.count; ++i)
+        free(node->held.items[i].body);
+    free(node->held.items);
+    node->held = (tw_redis_held_list_t){0};
+}
+
+/* A node that waited until all of it fits would never be back: streams get a gap instead. */
+static void give_up_backlog(tw_redis_node_t *node, uint64_t seq)
+{
+    for (size_t i = 0; i < node->held.count; ++i)
+        if (node->held.items[i].seq > seq)
+            seq = node->held.items[i].seq;
+    drop_held(node);
+    if (node->backlog_lost_to == 0)
+        tw_log(TW_LOG_ERROR, "more was missed than can be held: streams get a gap",
+               tw_log_text("change", "raise TIDEWAY_TAIL_BYTES"));
+    if (node->backlog_lost_to < seq)
+        node->backlog_lost_to = seq;
+    node->fill_next = NULL;
+}
 
 void tw_redis_hold_event(tw_redis_node_t *node, uint64_t seq, const char *body, size_t len)
 {
     tw_redis_held_list_t *held = &node->held;
 
+    if (seq <= node->backlog_lost_to)
+        return;
     char *copy = held->bytes + len <= node->super.hub->config.tail_bytes + ((size_t)64 << 20)
                      ? tw_try_alloc(len + 1)
                      : NULL;
     if (copy == NULL) {
-        tw_redis_session_reset(node, "more events came than can be held while catching up");
+        give_up_backlog(node, seq);
         return;
     }
     if (held->count == held->capacity) {
@@ -34,10 +61,8 @@ void tw_redis_hold_event(tw_redis_node_t *node, uint64_t seq, const char *body, 
 
 void tw_redis_history_lost(tw_redis_node_t *node)
 {
-    for (size_t i = 0; i < node->held.count; ++i)
-        free(node->held.items[i].body);
-    free(node->held.items);
-    node->held = (tw_redis_held_list_t){0};
+    drop_held(node);
+    node->backlog_lost_to = 0;
     node->fill_next = NULL;
 }
 
@@ -94,8 +119,16 @@ static void finish(tw_redis_node_t *node)
 {
     tw_redis_held_list_t held = node->held;
     bool told = !node->epoch_changed;
+    uint64_t lost_to = node->backlog_lost_to;
 
     node->held = (tw_redis_held_list_t){0};
+    node->backlog_lost_to = 0;
+    if (lost_to > 0) {
+        if (lost_to < node->caught_up_to)
+            lost_to = node->caught_up_to;
+        announce_everywhere(node, told ? TW_GAP_EVICTED : TW_GAP_OTHER_EPOCH, lost_to);
+        told = true;
+    }
     if (held.count > 0)
         qsort(held.items, held.count, sizeof(*held.items), compare_held);
     for (size_t i = 0; i < held.count; ++i) {
@@ -103,7 +136,8 @@ static void finish(tw_redis_node_t *node)
             announce_everywhere(node, TW_GAP_OTHER_EPOCH, node->epoch_start);
             told = true;
         }
-        tw_redis_event_arrived(node, held.items[i].seq, held.items[i].body, held.items[i].len);
+        if (held.items[i].seq > lost_to)
+            tw_redis_event_arrived(node, held.items[i].seq, held.items[i].body, held.items[i].len);
         free(held.items[i].body);
     }
     free(held.items);
@@ -111,6 +145,8 @@ static void finish(tw_redis_node_t *node)
         announce_everywhere(node, TW_GAP_OTHER_EPOCH, node->epoch_start);
     if (node->last < node->caught_up_to)
         node->last = node->caught_up_to;
+    if (node->last < lost_to)
+        node->last = lost_to;
     tw_hub_advance(node->super.hub, node->last);
     tw_redis_session_caught_up(node);
 }
@@ -159,27 +195,72 @@ static void take_row(tw_redis_fill_t *fill, const redisReply *row)
 }
 
 static void send_fills(tw_redis_node_t *node);
+static bool send_fill(tw_redis_fill_t *fill);
+
+/* {how many of the topics it is about, row, …}; returns that number, 0 when it is something else.
+ */
+static size_t take_rows(tw_redis_fill_t *fill, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+        reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[0]->integer < 1 ||
+        (size_t)reply->element[0]->integer > fill->count)
+        return 0;
+    for (size_t i = 1; i < reply->elements; ++i)
+        take_row(fill, reply->element[i]);
+    return (size_t)reply->element[0]->integer;
+}
+
+static void drop_routes(tw_redis_fill_t *fill, size_t n)
+{
+    for (size_t i = 0; i < n; ++i)
+        tw_redis_route_unuse(fill->node, fill->routes[i]);
+    fill->count -= n;
+    memmove(fill->routes, fill->routes + n, fill->count * sizeof(*fill->routes));
+}
 
 static void on_fill(const redisReply *reply, void *data)
 {
     tw_redis_fill_t *fill = data;
     tw_redis_node_t *node = fill->node;
+    size_t done = 0;
 
     --node->fills_pending;
-    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY) {
-        for (size_t i = 0; i < reply->elements; ++i)
-            take_row(fill, reply->element[i]);
-    } else if (reply != NULL) {
-        tw_redis_session_reset(node, reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                                      : "history cannot be read");
+    if (reply != NULL) {
+        done = take_rows(fill, reply);
+        if (done == 0)
+            tw_redis_session_reset(
+                node, reply->type == REDIS_REPLY_ERROR ? reply->str : "history cannot be read");
     }
-    for (size_t i = 0; i < fill->count; ++i)
-        tw_redis_route_unuse(node, fill->routes[i]);
-    free(fill);
     /* Without a reply the connection is dying, which the session learns after this: what was not
      * read must not pass for caught up. */
-    if (reply != NULL && atomic_load(&node->phase) == TW_REDIS_PHASE_CATCHING_UP)
+    bool goes_on = done > 0 && atomic_load(&node->phase) == TW_REDIS_PHASE_CATCHING_UP;
+    drop_routes(fill, goes_on && node->backlog_lost_to == 0 ? done : fill->count);
+    if (fill->count == 0)
+        free(fill);
+    else if (!send_fill(fill))
+        return;
+    if (goes_on)
         send_fills(node);
+}
+
+/* False: the session is lost, and the fill is freed. */
+static bool send_fill(tw_redis_fill_t *fill)
+{
+    tw_redis_node_t *node = fill->node;
+    tw_redis_args_t args;
+
+    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_FILL);
+    tw_redis_args_number(&args, node->fill_after);
+    tw_redis_args_number(&args, node->keep);
+    tw_redis_args_number(&args, FILL_BYTES);
+    for (size_t i = 0; i < fill->count; ++i)
+        tw_redis_args_add(&args, fill->routes[i]->name.base, fill->routes[i]->name.len);
+    ++node->fills_pending;
+    if (tw_redis_args_send(&args, node->commands, on_fill, fill) == 0)
+        return true;
+    tw_redis_session_reset(node, "too many commands wait for Redis");
+    on_fill(NULL, fill);
+    return false;
 }
 
 /* The next batches of topics, or the end. */
@@ -187,12 +268,8 @@ static void send_fills(tw_redis_node_t *node)
 {
     while (node->fill_next != NULL && node->fills_pending < FILLS_AT_ONCE) {
         tw_redis_fill_t *fill = tw_alloc(sizeof(*fill));
-        tw_redis_args_t args;
 
         fill->node = node;
-        tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_FILL);
-        tw_redis_args_number(&args, node->fill_after);
-        tw_redis_args_number(&args, node->keep);
         while (node->fill_next != NULL && fill->count < TOPICS_PER_FILL) {
             tw_redis_route_t *route = node->fill_next;
             node->fill_next = LIST_NEXT(route, all);
@@ -200,14 +277,11 @@ static void send_fills(tw_redis_node_t *node)
                 continue;
             ++route->users;
             fill->routes[fill->count++] = route;
-            tw_redis_args_add(&args, route->name.base, route->name.len);
         }
-        ++node->fills_pending;
-        if (tw_redis_args_send(&args, node->commands, on_fill, fill) != 0) {
-            tw_redis_session_reset(node, "too many commands wait for Redis");
-            on_fill(NULL, fill);
+        if (fill->count == 0)
+            free(fill);
+        else if (!send_fill(fill))
             return;
-        }
     }
     if (node->fills_pending == 0)
         finish(node);
@@ -219,7 +293,8 @@ void tw_redis_catch_up(tw_redis_node_t *node, uint64_t seq)
     /* Away for longer than events are kept: nothing proves that none was missed. */
     if (node->fill_after < node->floor && !node->epoch_changed && node->fill_after > 0)
         announce_everywhere(node, TW_GAP_EVICTED, node->floor);
-    node->fill_next = node->fill_after < seq ? LIST_FIRST(&node->all_routes) : NULL;
+    bool fills = node->fill_after < seq && node->backlog_lost_to == 0;
+    node->fill_next = fills ? LIST_FIRST(&node->all_routes) : NULL;
     send_fills(node);
 }
 

@@ -240,7 +240,8 @@ struct tw_redis_node {
     tw_redis_route_t *fill_next;
     unsigned fills_pending;
     uint64_t fill_after, caught_up_to;
-    bool epoch_changed; /* and the streams were not told yet */
+    uint64_t backlog_lost_to; /* not 0: what was held was too much, and nothing up to there is */
+    bool epoch_changed;       /* and the streams were not told yet */
 
     /* publishing */
     tw_table_t publishes;            /* by token */

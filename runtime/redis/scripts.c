@@ -123,14 +123,21 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "redis.call('PUBLISH', node(ARGV[1]), 'M ' .. ARGV[2] .. ' ' .. seq)\n"
     "return seq\n",
 
-    /* Lost: the stream was full, so something between `after` and its oldest event may be gone. */
+    /*
+     * Lost: the stream was full, so something between `after` and its oldest event may be gone.
+     * Ends after the topic that makes the answer long; the answer opens with how many topics it is
+     * about.
+     */
     [TW_REDIS_SCRIPT_FILL] = PROLOGUE
-    "local after, keep, answer = tonumber(ARGV[1]), tonumber(ARGV[2]), {}\n"
-    "for i = 3, #ARGV do\n"
+    "local after, keep, room = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local answer = {0}\n"
+    "for i = 4, #ARGV do\n"
+    "  if room <= 0 then break end\n"
+    "  answer[1] = i - 3\n"
     "  local key = topic(ARGV[i])\n"
     "  local events = redis.call('XRANGE', key, '(' .. ARGV[1], '+')\n"
     "  if #events > 0 then\n"
-    "    local row = {i - 3, 0}\n"
+    "    local row = {i - 4, 0}\n"
     "    if redis.call('XLEN', key) >= keep then\n"
     "      local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1]\n"
     "      if tonumber(string.match(oldest, '^%d+')) > after then row[2] = 1 end\n"
@@ -138,6 +145,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "    for _, e in ipairs(events) do\n"
     "      row[#row + 1] = e[1]\n"
     "      row[#row + 1] = e[2][2]\n"
+    "      room = room - #e[2][2]\n"
     "    end\n"
     "    answer[#answer + 1] = row\n"
     "  end\n"

@@ -297,7 +297,10 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
     case TW_REDIS_SCRIPT_LIST_STREAMS:
         put(out, "*1\r\n:0\r\n");
         break;
-    case TW_REDIS_SCRIPT_FILL:
+    case TW_REDIS_SCRIPT_FILL: /* after EVALSHA, its name, 0 and three numbers: all the topics */
+        put(out, "*1\r\n");
+        put_head(out, ':', command->elements - 6);
+        break;
     case TW_REDIS_SCRIPT_FOLLOWERS:
     case TW_REDIS_SCRIPT_LIST_NODES:
         put(out, "*0\r\n");

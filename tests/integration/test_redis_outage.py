@@ -1,5 +1,8 @@
 """What gateways do while Redis is gone, stopped, replaced, or not what it should be."""
 
+import contextlib
+import json
+import signal
 import subprocess
 import time
 
@@ -36,6 +39,19 @@ def start_cluster(start_gateway, url):
     started = [start_gateway(ready=False, runtime="redis", redis_url=url, node_id=f"n{i}")
                for i in range(3)]
     return [gateway.wait_ready() for gateway in started]
+
+
+def start_pair(redis, start_gateway, **of_the_second):
+    def clients():
+        return {line.split("id=")[1].split(" ")[0] for line in redis.cli("CLIENT", "LIST").splitlines()
+                if "name=tideway-" in line}
+
+    here = start_gateway(runtime="redis", redis_url=redis.url, node_id="here", resume_window_ms=60000)
+    others = clients()
+    away = start_gateway(runtime="redis", redis_url=redis.url, node_id="away", resume_window_ms=60000,
+                         **of_the_second)
+    away.redis_clients = clients() - others
+    return here, away
 
 
 class Load:
@@ -176,6 +192,54 @@ def test_a_gateway_that_is_cut_off_alone_fills_what_it_missed(redis, cluster):
     load.undisturbed()
     assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
     load.close()
+
+
+@contextlib.contextmanager
+def stopped_and_cut_off(gateway, redis):
+    """Meanwhile the gateway stands still; when it goes on, its connections to Redis are gone."""
+    gateway.signal(signal.SIGSTOP)
+    for client in gateway.redis_clients:
+        assert redis.cli("CLIENT", "KILL", "ID", client) == "1"
+    try:
+        yield
+    finally:
+        gateway.signal(signal.SIGCONT)
+
+
+def test_a_long_history_is_filled_in_pieces(redis, start_gateway):
+    here, away = start_pair(redis, start_gateway)
+    client = away.h2(window=1 << 30)
+    streams = [client.subscribe(f"t{i}") for i in range(40)]
+    wait_until(lambda: here.admin("/topics")["total"] == 40, "the topics")
+
+    with stopped_and_cut_off(away, redis):
+        for i in range(40):
+            here.deliver(f"t{i}", f"{i:04}" * 200_000)
+
+    for i, stream in enumerate(streams):
+        assert [event.data for event in stream.wait_events(1)] == [f"{i:04}" * 200_000]
+    assert away.metrics()["tideway_redis_events_filled_total"] == 40
+    assert here.deliver("t7", "on") == 1
+    assert streams[7].wait_events(2)[1].data == "on"
+
+
+def test_more_was_missed_than_can_be_held(redis, start_gateway):
+    """80 MB, and 65 can be: the gateway comes back all the same, and streams are told."""
+    here, away = start_pair(redis, start_gateway, tail_bytes=1 << 20)
+    big, small = away.h2().subscribe("big"), away.h2().subscribe("small")
+    wait_until(lambda: here.admin("/topics")["total"] == 2, "the topics")
+
+    with stopped_and_cut_off(away, redis):
+        for i in range(80):
+            here.deliver("big", "x" * 1_000_000, id=str(i))
+    away.wait_log(message="more was missed than can be held: streams get a gap")
+    wait_until(lambda: all_ready([away]), "the gateway to be back")
+
+    for stream, topic in (big, "big"), (small, "small"):
+        gap = stream.wait_events(1)[0]
+        assert (gap.event, json.loads(gap.data)) == ("tideway.gap", {"reason": "evicted", "topics": [topic]})
+        assert here.deliver(topic, "on", id="next") == 1
+        assert [event.id for event in stream.wait_events(2)[1:]] == ["next"]
 
 
 def test_what_a_full_redis_refused_to_register_is_registered_when_there_is_room(redis, cluster):
