@@ -10,6 +10,7 @@ import pytest
 
 from redis_load import Followers, Publisher
 from redis_server import Redis, Sentinel
+from slow_relay import SlowRelay
 from tideway import free_port, wait_until
 
 LOST = "Redis is lost: streams stay open, publishes are refused"
@@ -48,8 +49,8 @@ def start_pair(redis, start_gateway, **of_the_second):
 
     here = start_gateway(runtime="redis", redis_url=redis.url, node_id="here", resume_window_ms=60000)
     others = clients()
-    away = start_gateway(runtime="redis", redis_url=redis.url, node_id="away", resume_window_ms=60000,
-                         **of_the_second)
+    away = start_gateway(**{"runtime": "redis", "redis_url": redis.url, "node_id": "away", "resume_window_ms": 60000,
+                            **of_the_second})
     away.redis_clients = clients() - others
     return here, away
 
@@ -221,6 +222,38 @@ def test_a_long_history_is_filled_in_pieces(redis, start_gateway):
     assert away.metrics()["tideway_redis_events_filled_total"] == 40
     assert here.deliver("t7", "on") == 1
     assert streams[7].wait_events(2)[1].data == "on"
+
+
+@pytest.fixture
+def thin_line(redis, servers, start_gateway):
+    """A gateway, and another one that follows "big", to which 1.5 MB come a second; and the relay that sees to that."""
+    relay = SlowRelay(redis.port)
+    servers.append(relay)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}",
+                            stream_buffer_bytes=1 << 24)
+    stream = away.h2().subscribe("big")
+    wait_until(lambda: here.admin("/topics")["total"] == 1, "the topic")
+    relay.rate = 1_500_000
+    with stopped_and_cut_off(away, redis):
+        for i in range(6):
+            here.deliver("big", "x" * 1_000_000, id=str(i))
+    return here, away, stream, relay
+
+
+def test_a_history_may_take_longer_than_a_reply(thin_line):
+    """4 s, and 3 s without a reply would be the end of the connection."""
+    _, away, stream, _ = thin_line
+    assert [event.id for event in stream.wait_events(6)] == [str(i) for i in range(6)]
+    assert away.metrics()["tideway_redis_connects_total"] == 2
+
+
+def test_a_catch_up_that_dies_is_begun_again(thin_line):
+    here, away, stream, relay = thin_line
+    wait_until(lambda: "catching up" in away.ops("/readyz")[1], "the catch-up")
+    relay.cut()
+    here.deliver("big", "y", id="last")
+    assert [event.id for event in stream.wait_events(7)] == [*(str(i) for i in range(6)), "last"]
+    assert away.metrics()["tideway_redis_connects_total"] == 2  # those that caught up
 
 
 def test_more_was_missed_than_can_be_held(redis, start_gateway):
