@@ -34,9 +34,13 @@ static void on_lease(const redisReply *reply, void *data)
     tw_redis_node_t *node = data;
 
     node->leasing = false;
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
-        if (reply != NULL)
-            tw_redis_refused(node, "the lease", reply);
+    if (reply == NULL) {
+        /* It may have been granted, and have said that nothing of ours was there. */
+        node->registry_torn = true;
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
+        tw_redis_refused(node, "the lease", reply);
         return;
     }
     if (reply->element[1]->type == REDIS_REPLY_STRING)

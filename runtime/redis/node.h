@@ -263,7 +263,7 @@ struct tw_redis_node {
     bool registered; /* the lease was taken at least once */
     bool draining;
     bool walking;       /* everything is being registered again */
-    bool registry_torn; /* Redis refused something since then */
+    bool registry_torn; /* since then Redis refused something, or may have lost it */
     bool leaving;
     uint64_t up_since_ms;
     void (*on_gone)(tw_redis_node_t *node);

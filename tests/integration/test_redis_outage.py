@@ -302,6 +302,27 @@ def test_what_a_full_redis_refused_to_register_is_registered_when_there_is_room(
     assert cluster[2].deliver("while-0", "x") == 1
 
 
+def test_a_lease_whose_answer_is_lost_leaves_nobody_out(redis, servers, start_gateway):
+    """Others took the gateway for dead, and the answer that would have said so does not arrive."""
+    relay = SlowRelay(redis.port)
+    servers.append(relay)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}")
+    away.h2().subscribe("t")
+    wait_until(lambda: here.admin("/connections")["total"] == 1, "the stream")
+    leased_until = redis.cli("ZSCORE", "tw:nodes", "away")
+    wait_until(lambda: redis.cli("ZSCORE", "tw:nodes", "away") != leased_until, "a lease: one is taken every 5 s")
+    time.sleep(3.5)
+
+    relay.rate = 100
+    redis.cli("DEL", "tw:{n:away}", "tw:{n:away}:c", "tw:{n:away}:t", "tw:topics")
+    wait_until(lambda: redis.cli("EXISTS", "tw:{n:away}") == "1", "the next lease", 3)
+    relay.cut()
+    relay.rate = 0
+
+    wait_until(lambda: here.admin("/connections")["total"] == 1, "the stream again")
+    assert [row["topic"] for row in here.admin("/topics")["data"]] == ["t"]
+
+
 def test_sentinel_fails_over(servers, start_gateway):
     master = Redis()
     servers.append(master)
