@@ -170,7 +170,10 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "table.insert(answer, 1, existed)\n"
     "return answer\n",
 
-    /* Takes away up to so many topics of a node, or of one whose lease ran out; then the node. */
+    /*
+     * Takes away a node, or one whose lease ran out, and up to so many of its topics: one that is
+     * back before all are gone sees by its lease that it has to register them again.
+     */
     [TW_REDIS_SCRIPT_LEAVE] = PROLOGUE UNFOLLOWED
     "local x = ARGV[1]\n"
     "if x == '' then\n"
@@ -178,6 +181,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "  if not x then return 0 end\n"
     "end\n"
     "local key = node(x)\n"
+    "redis.call('UNLINK', key)\n"
     "local found = redis.call('HSCAN', key .. ':t', 0, 'COUNT', ARGV[2])[2]\n"
     "for i = 1, #found, 2 do\n"
     "  redis.call('HDEL', key .. ':t', found[i])\n"
@@ -185,7 +189,7 @@ static const char *const texts[TW_REDIS_SCRIPT_COUNT] = {
     "  if ARGV[3] ~= '0' then redis.call('SET', topic(found[i]) .. ':w', 1, 'PX', ARGV[3]) end\n"
     "end\n"
     "if redis.call('EXISTS', key .. ':t') == 1 then return 1 end\n"
-    "redis.call('UNLINK', key .. ':c', key)\n"
+    "redis.call('UNLINK', key .. ':c')\n"
     "redis.call('ZREM', 'tw:nodes', x)\n"
     "return ARGV[1] == '' and 2 or 0\n",
 

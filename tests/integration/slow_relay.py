@@ -10,10 +10,10 @@ from tideway import free_port
 
 class SlowRelay:
     """Listens on `port` and passes to `target`, another port here, until close(); what comes back at `rate` bytes a
-    second, 0: at once."""
+    second (0: at once) and `delay_s` later."""
 
-    def __init__(self, target, rate=0):
-        self.target, self.rate = target, rate
+    def __init__(self, target):
+        self.target, self.rate, self.delay_s = target, 0, 0
         self.port = free_port()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._links = []
@@ -31,8 +31,8 @@ class SlowRelay:
     def _pump(self, source, target, slowly):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if slowly and self.rate > 0:
-                    time.sleep(len(data) / self.rate)
+                if slowly:
+                    time.sleep(self.delay_s + (len(data) / self.rate if self.rate > 0 else 0))
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):

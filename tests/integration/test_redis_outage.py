@@ -11,6 +11,7 @@ import pytest
 from redis_load import Followers, Publisher
 from redis_server import Redis, Sentinel
 from slow_relay import SlowRelay
+from swarm import Swarm
 from tideway import free_port, wait_until
 
 LOST = "Redis is lost: streams stay open, publishes are refused"
@@ -47,7 +48,8 @@ def start_pair(redis, start_gateway, **of_the_second):
         return {line.split("id=")[1].split(" ")[0] for line in redis.cli("CLIENT", "LIST").splitlines()
                 if "name=tideway-" in line}
 
-    here = start_gateway(runtime="redis", redis_url=redis.url, node_id="here", resume_window_ms=60000)
+    here = start_gateway(runtime="redis", redis_url=redis.url, node_id="here", resume_window_ms=60000,
+                         max_streams_per_connection=10000)
     others = clients()
     away = start_gateway(**{"runtime": "redis", "redis_url": redis.url, "node_id": "away", "resume_window_ms": 60000,
                             **of_the_second})
@@ -321,6 +323,30 @@ def test_a_lease_whose_answer_is_lost_leaves_nobody_out(redis, servers, start_ga
 
     wait_until(lambda: here.admin("/connections")["total"] == 1, "the stream again")
     assert [row["topic"] for row in here.admin("/topics")["data"]] == ["t"]
+
+
+def test_a_gateway_that_was_buried_in_part_is_whole_again(redis, servers, start_gateway):
+    """It was not dead, and comes back while another one clears away what it had."""
+    relay = SlowRelay(redis.port)
+    servers.append(relay)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}")
+    count = 5000  # 500 are cleared away at a time
+    with Swarm(here.address) as swarm:
+        swarm.open(count, lambda number: f"topic-{number}")
+        wait_until(lambda: away.admin("/topics")["total"] == count, "the topics")
+        here.signal(signal.SIGSTOP)
+        relay.delay_s = 0.2
+        wait_until(lambda: int(redis.cli("HLEN", "tw:{n:here}:t")) < count, "its burial", 40)
+        away.signal(signal.SIGSTOP)
+        try:
+            assert int(redis.cli("HLEN", "tw:{n:here}:t")) > 0, "the burial was over too early to tell"
+            here.signal(signal.SIGCONT)
+            wait_until(lambda: redis.cli("HLEN", "tw:{n:here}:t") == redis.cli("ZCARD", "tw:{n:here}:c") == str(count),
+                       "what it has to be registered")
+        finally:
+            away.signal(signal.SIGCONT)
+        relay.delay_s = 0
+        wait_until(lambda: away.admin("/topics")["total"] == away.admin("/connections")["total"] == count, "the listings")
 
 
 def test_sentinel_fails_over(servers, start_gateway):
