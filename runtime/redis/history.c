@@ -118,15 +118,15 @@ static void announce_everywhere(tw_redis_node_t *node, tw_gap_t gap, uint64_t se
 static void finish(tw_redis_node_t *node)
 {
     tw_redis_held_list_t held = node->held;
-    bool told = !node->epoch_changed;
-    uint64_t lost_to = node->backlog_lost_to;
+    bool told = !node->epoch_changed, lost = node->backlog_lost_to > 0;
+    uint64_t up_to = node->caught_up_to;
 
+    if (up_to < node->backlog_lost_to)
+        up_to = node->backlog_lost_to;
     node->held = (tw_redis_held_list_t){0};
     node->backlog_lost_to = 0;
-    if (lost_to > 0) {
-        if (lost_to < node->caught_up_to)
-            lost_to = node->caught_up_to;
-        announce_everywhere(node, told ? TW_GAP_EVICTED : TW_GAP_OTHER_EPOCH, lost_to);
+    if (lost) {
+        announce_everywhere(node, told ? TW_GAP_EVICTED : TW_GAP_OTHER_EPOCH, up_to);
         told = true;
     }
     if (held.count > 0)
@@ -136,17 +136,15 @@ static void finish(tw_redis_node_t *node)
             announce_everywhere(node, TW_GAP_OTHER_EPOCH, node->epoch_start);
             told = true;
         }
-        if (held.items[i].seq > lost_to)
+        if (!lost || held.items[i].seq > up_to)
             tw_redis_event_arrived(node, held.items[i].seq, held.items[i].body, held.items[i].len);
         free(held.items[i].body);
     }
     free(held.items);
     if (!told)
         announce_everywhere(node, TW_GAP_OTHER_EPOCH, node->epoch_start);
-    if (node->last < node->caught_up_to)
-        node->last = node->caught_up_to;
-    if (node->last < lost_to)
-        node->last = lost_to;
+    if (node->last < up_to)
+        node->last = up_to;
     tw_hub_advance(node->super.hub, node->last);
     tw_redis_session_caught_up(node);
 }
@@ -180,6 +178,8 @@ static void take_row(tw_redis_fill_t *fill, const redisReply *row)
     if (row->type != REDIS_REPLY_ARRAY || row->elements < 4 ||
         (size_t)row->element[0]->integer >= fill->count)
         return;
+    if (node->backlog_lost_to > 0)
+        return; /* all of its streams get a gap */
     if (row->element[1]->integer != 0 && !node->epoch_changed) {
         const redisReply *first = row->element[2];
         announce_gap(node, fill->routes[row->element[0]->integer], TW_GAP_EVICTED,

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
+from cutting_proxy import CuttingProxy
 from redis_load import Followers, Publisher
 from redis_server import Redis, Sentinel
-from slow_relay import SlowRelay
 from swarm import Swarm
 from tideway import free_port, wait_until
 
@@ -211,6 +211,7 @@ def stopped_and_cut_off(gateway, redis):
 
 def test_a_long_history_is_filled_in_pieces(redis, start_gateway):
     here, away = start_pair(redis, start_gateway)
+    redis.cli("CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "10000")
     client = away.h2(window=1 << 30)
     streams = [client.subscribe(f"t{i}") for i in range(40)]
     wait_until(lambda: here.admin("/topics")["total"] == 40, "the topics")
@@ -222,24 +223,26 @@ def test_a_long_history_is_filled_in_pieces(redis, start_gateway):
     for i, stream in enumerate(streams):
         assert [event.data for event in stream.wait_events(1)] == [f"{i:04}" * 200_000]
     assert away.metrics()["tideway_redis_events_filled_total"] == 40
+    # 32 MB, by calls that name how much each may bring
+    assert redis.cli("SLOWLOG", "GET", "10000").splitlines().count(str(8 << 20)) == 4
     assert here.deliver("t7", "on") == 1
     assert streams[7].wait_events(2)[1].data == "on"
 
 
 @pytest.fixture
 def thin_line(redis, servers, start_gateway):
-    """A gateway, and another one that follows "big", to which 1.5 MB come a second; and the relay that sees to that."""
-    relay = SlowRelay(redis.port)
-    servers.append(relay)
-    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}",
+    """A gateway, and another one that follows "big", to which 1.5 MB come a second; and the proxy that sees to that."""
+    proxy = CuttingProxy([redis.port])
+    servers.append(proxy)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{proxy.address[1]}",
                             stream_buffer_bytes=1 << 24)
     stream = away.h2().subscribe("big")
     wait_until(lambda: here.admin("/topics")["total"] == 1, "the topic")
-    relay.rate = 1_500_000
+    proxy.rate = 1_500_000
     with stopped_and_cut_off(away, redis):
         for i in range(6):
             here.deliver("big", "x" * 1_000_000, id=str(i))
-    return here, away, stream, relay
+    return here, away, stream, proxy
 
 
 def test_a_history_may_take_longer_than_a_reply(thin_line):
@@ -250,9 +253,9 @@ def test_a_history_may_take_longer_than_a_reply(thin_line):
 
 
 def test_a_catch_up_that_dies_is_begun_again(thin_line):
-    here, away, stream, relay = thin_line
+    here, away, stream, proxy = thin_line
     wait_until(lambda: "catching up" in away.ops("/readyz")[1], "the catch-up")
-    relay.cut()
+    proxy.cut_some(1, hard=True)
     here.deliver("big", "y", id="last")
     assert [event.id for event in stream.wait_events(7)] == [*(str(i) for i in range(6)), "last"]
     assert away.metrics()["tideway_redis_connects_total"] == 2  # those that caught up
@@ -306,20 +309,21 @@ def test_what_a_full_redis_refused_to_register_is_registered_when_there_is_room(
 
 def test_a_lease_whose_answer_is_lost_leaves_nobody_out(redis, servers, start_gateway):
     """Others took the gateway for dead, and the answer that would have said so does not arrive."""
-    relay = SlowRelay(redis.port)
-    servers.append(relay)
-    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}")
+    proxy = CuttingProxy([redis.port])
+    servers.append(proxy)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{proxy.address[1]}")
     away.h2().subscribe("t")
     wait_until(lambda: here.admin("/connections")["total"] == 1, "the stream")
-    leased_until = redis.cli("ZSCORE", "tw:nodes", "away")
-    wait_until(lambda: redis.cli("ZSCORE", "tw:nodes", "away") != leased_until, "a lease: one is taken every 5 s")
-    time.sleep(3.5)
 
-    relay.rate = 100
+    def leased_s_ago():
+        return 15 + int(redis.cli("TIME").split()[0]) - int(redis.cli("ZSCORE", "tw:nodes", "away")) // 1000
+    wait_until(lambda: leased_s_ago() == 4, "the time before a lease, of which one is taken every 5 s")
+
+    proxy.rate = 100
     redis.cli("DEL", "tw:{n:away}", "tw:{n:away}:c", "tw:{n:away}:t", "tw:topics")
     wait_until(lambda: redis.cli("EXISTS", "tw:{n:away}") == "1", "the next lease", 3)
-    relay.cut()
-    relay.rate = 0
+    proxy.cut_some(1, hard=True)
+    proxy.rate = 0
 
     wait_until(lambda: here.admin("/connections")["total"] == 1, "the stream again")
     assert [row["topic"] for row in here.admin("/topics")["data"]] == ["t"]
@@ -327,15 +331,15 @@ def test_a_lease_whose_answer_is_lost_leaves_nobody_out(redis, servers, start_ga
 
 def test_a_gateway_that_was_buried_in_part_is_whole_again(redis, servers, start_gateway):
     """It was not dead, and comes back while another one clears away what it had."""
-    relay = SlowRelay(redis.port)
-    servers.append(relay)
-    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{relay.port}")
+    proxy = CuttingProxy([redis.port])
+    servers.append(proxy)
+    here, away = start_pair(redis, start_gateway, redis_url=f"redis://127.0.0.1:{proxy.address[1]}")
     count = 5000  # 500 are cleared away at a time
     with Swarm(here.address) as swarm:
         swarm.open(count, lambda number: f"topic-{number}")
         wait_until(lambda: away.admin("/topics")["total"] == count, "the topics")
         here.signal(signal.SIGSTOP)
-        relay.delay_s = 0.2
+        proxy.delay_s = 0.2
         wait_until(lambda: int(redis.cli("HLEN", "tw:{n:here}:t")) < count, "its burial", 40)
         away.signal(signal.SIGSTOP)
         try:
@@ -345,7 +349,7 @@ def test_a_gateway_that_was_buried_in_part_is_whole_again(redis, servers, start_
                        "what it has to be registered")
         finally:
             away.signal(signal.SIGCONT)
-        relay.delay_s = 0
+        proxy.delay_s = 0
         wait_until(lambda: away.admin("/topics")["total"] == away.admin("/connections")["total"] == count, "the listings")
 
 

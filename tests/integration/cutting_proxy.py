@@ -32,8 +32,9 @@ class Carried:
 
 class CuttingProxy:
     def __init__(self, ports, seed=1):
-        self.ports = list(ports)  # of the gateways: each connection goes to one that is there, in turn
+        self.ports = list(ports)  # of what it stands before: each connection goes to one that is there, in turn
         self.delay_s = 0.0  # each portion waits up to so long
+        self.rate = 0  # bytes a second that a connection's client gets; 0: no limit
         self.carried = []
         self.connections = 0
         self._chance = random.Random(seed)
@@ -108,6 +109,8 @@ class CuttingProxy:
             while data := await reader.read(65536):
                 if self.delay_s:
                     await asyncio.sleep(self._chance.random() * self.delay_s)
+                if self.rate and writer is carried.writers[0]:
+                    await asyncio.sleep(len(data) / self.rate)
                 if not carried.frozen:
                     writer.write(data)
                     await writer.drain()
