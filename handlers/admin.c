@@ -2,13 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/clock.h"
-#include "runtime/log.h"
 
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX 500

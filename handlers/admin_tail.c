@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/memory.h"
 #include "runtime/sse.h"
 
 #define LIMIT_DEFAULT 20

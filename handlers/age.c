@@ -2,8 +2,8 @@
 
 #include <h2o/http2_lean.h>
 
+#include "base/clock.h"
 #include "handlers/gateway.h"
-#include "runtime/clock.h"
 
 /* h2o takes the time of a turn's begin, and clocks are set by a little all the time. */
 #define CLOCK_SLACK_MS 1000

@@ -6,7 +6,7 @@
 
 #include <openssl/crypto.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 static bool is_blank(char c)
 {

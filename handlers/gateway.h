@@ -9,10 +9,10 @@
 
 #include <h2o.h>
 
+#include "base/loop_watch.h"
 #include "handlers/auth.h"
 #include "handlers/limits.h"
 #include "runtime/adapter.h"
-#include "runtime/loop_watch.h"
 
 /** Answers to Origin (Fetch standard, CORS protocol). */
 typedef struct tw_cors {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
 
 #define MINUTE_MS 60000
 

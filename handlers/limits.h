@@ -17,7 +17,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include "runtime/table.h"
+#include "base/table.h"
 
 #define TW_LIMITS_STRIPES 64
 

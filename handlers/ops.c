@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
-#include "runtime/log.h"
 
 void tw_handle_health(h2o_req_t *req, tw_path_parameter_t none)
 {

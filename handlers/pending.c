@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 static void on_request_gone(void *data)
 {

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/clock.h"
-#include "runtime/log.h"
-#include "runtime/memory.h"
 #include "runtime/sse.h"
 
 #define ID_MAX 256

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "handlers/gateway.h"
-#include "runtime/memory.h"
 
 #define MESSAGE_MAX 512
 #define ABOUT_MAX 80

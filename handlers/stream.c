@@ -9,10 +9,10 @@
 #include <h2o/http2_lean.h>
 #include <jansson.h>
 
+#include "base/alloc.h"
+#include "base/log.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/log.h"
-#include "runtime/memory.h"
 
 #define CLIENT_ID_MAX 128
 

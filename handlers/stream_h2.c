@@ -4,9 +4,9 @@
 
 #include <h2o/http2_lean.h>
 
+#include "base/alloc.h"
 #include "handlers/reply.h"
 #include "handlers/stream.h"
-#include "runtime/memory.h"
 #include "runtime/sse.h"
 
 /* A stream that catches up writes this much, then the next one's turn comes. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "handlers/stream.h"
-#include "runtime/memory.h"
 #include "runtime/sse.h"
 
 #define SEND_BYTES 16384

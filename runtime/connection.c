@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "runtime/fanout.h"
-#include "runtime/memory.h"
 
 #define CHUNK_MIN 2
 #define CHUNK_MAX 64

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "runtime/hub.h"
-#include "runtime/memory.h"
 
 #define TOPIC_OF(pointer) ((tw_local_topic_t *)((char *)(pointer)-offsetof(tw_local_topic_t, node)))
 #define GROUP_OF(pointer) ((tw_group_t *)((char *)(pointer)-offsetof(tw_group_t, node)))

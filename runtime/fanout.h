@@ -11,13 +11,13 @@
 
 #include <uv.h>
 
+#include "base/mailbox.h"
+#include "base/ranked_tree.h"
+#include "base/table.h"
+#include "base/turn.h"
 #include "runtime/connection.h"
 #include "runtime/counters.h"
-#include "runtime/mailbox.h"
-#include "runtime/ranked_tree.h"
 #include "runtime/subscriber.h"
-#include "runtime/table.h"
-#include "runtime/turn.h"
 
 typedef struct tw_hub tw_hub_t;
 typedef struct tw_local_topic tw_local_topic_t;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
 
 /* What a queue spends on a reference to an event, its ring being half full on average. */
 #define QUEUED_EVENT_BYTES 16

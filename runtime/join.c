@@ -2,10 +2,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "runtime/hub.h"
-#include "runtime/memory.h"
 
 /* What a join costs its loop, nanoseconds, with what h2o does for it; each of its topics; the look
  * for the event that a client has seen last; and each event that it has missed, taken from its tail

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "runtime/hub.h"
-#include "runtime/memory.h"
 
 /* A row with what it borrows, in one block. */
 typedef struct tw_row {

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "runtime/fanout.h"
 #include "runtime/hub.h"
-#include "runtime/memory.h"
 
 #define RING_MIN 4
 

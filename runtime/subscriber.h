@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ranked_tree.h"
 #include "runtime/connection.h"
-#include "runtime/ranked_tree.h"
 #include "runtime/topic_name.h"
 
 /** "0a1b2c3d-01000000002a" and a NUL: instance, worker, number; sorts by worker and age. */

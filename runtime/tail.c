@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 #define CAPACITY_MIN 4
 

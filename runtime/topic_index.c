@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 #define TOPIC_OF(member, pointer) ((tw_topic_t *)((char *)(pointer)-offsetof(tw_topic_t, member)))
 

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/ranked_tree.h"
-#include "runtime/table.h"
+#include "base/ranked_tree.h"
+#include "base/table.h"
 #include "runtime/tail.h"
 #include "runtime/topic_name.h"
 

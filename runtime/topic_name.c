@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 
 void tw_topic_list_init(tw_topic_list_t *list, size_t max)
 {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "runtime/clock.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "runtime/event.h"
-#include "runtime/log.h"
 
 #define SWEEP_MS 1000
 #define STEP_MS 20

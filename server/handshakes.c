@@ -7,7 +7,7 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 /* Two milliseconds of signing, at most, and one of tidying up, between two looks at the streams. */
 #define BEGUN_PER_TURN 4

@@ -10,12 +10,12 @@
 
 #include <h2o.h>
 
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
-#include "runtime/clock.h"
-#include "runtime/hash.h"
-#include "runtime/log.h"
-#include "runtime/memory.h"
 #include "runtime/redis/adapter.h"
 #include "server/control.h"
 #include "server/healthcheck.h"

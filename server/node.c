@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
 
 static const char *detect_hostname(void)
 {

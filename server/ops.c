@@ -7,9 +7,9 @@
 
 #include <h2o.h>
 
+#include "base/alloc.h"
+#include "base/log.h"
 #include "handlers/routes.h"
-#include "runtime/log.h"
-#include "runtime/memory.h"
 #include "server/listener.h"
 
 #define CONNECTIONS_MAX 128

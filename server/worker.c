@@ -15,10 +15,10 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 
-#include "runtime/clock.h"
-#include "runtime/log.h"
-#include "runtime/loop_watch.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop_watch.h"
 #include "server/handshakes.h"
 #include "server/trim.h"
 

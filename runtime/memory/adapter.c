@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "runtime/listing.h"
-#include "runtime/memory.h"
 
 typedef struct tw_memory_adapter {
     tw_adapter_t super;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/node.h"
 
 void tw_redis_args_init(tw_redis_args_t *args)

@@ -1,5 +1,5 @@
 /* Work in slices: what streams ask for in bursts must not keep the loop from publishing. */
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/redis/node.h"
 
 #define SLICE_US 2000

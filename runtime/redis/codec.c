@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 #define HEAD_MAX 160
 #define TOPICS_MAX 4096

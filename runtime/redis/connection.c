@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 /* The reader moves what is left of its buffer after each KiB that it parsed: small pieces keep that
  * cheap. */

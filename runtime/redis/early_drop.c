@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/node.h"
 
 #define ASK_TOPICS_MAX 1000

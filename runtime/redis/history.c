@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-#include "runtime/log.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/log.h"
 #include "runtime/redis/node.h"
 
 #define TOPICS_PER_FILL 128

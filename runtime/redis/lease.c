@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/node.h"
 
 #define LEAVE_TOPICS_MAX 500

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/tls_engine.h"
 
 #define READ_BUFFER_BYTES (64 * 1024)

@@ -22,12 +22,12 @@
 
 #include <jansson.h>
 
+#include "base/table.h"
 #include "runtime/redis/adapter.h"
 #include "runtime/redis/args.h"
 #include "runtime/redis/client.h"
 #include "runtime/redis/codec.h"
 #include "runtime/redis/scripts.h"
-#include "runtime/table.h"
 
 #define TW_REDIS_LEASE_MS 15000
 #define TW_REDIS_LEASE_EVERY_MS 5000

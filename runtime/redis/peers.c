@@ -11,8 +11,8 @@
 
 #include <jansson.h>
 
+#include "base/alloc.h"
 #include "runtime/listing.h"
-#include "runtime/memory.h"
 #include "runtime/redis/node.h"
 
 #define CALL_TIMEOUT_MS 1500

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "runtime/redis/node.h"
 
 #define COUNT_FRESH_MS 1000

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/query.h"
 
 static void free_query(tw_redis_query_t *query)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "runtime/redis/node.h"
 
 #define BATCH_MAX 128

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/node.h"
 
 #define ROUTE_OF(pointer) ((tw_redis_route_t *)((char *)(pointer)-offsetof(tw_redis_route_t, node)))

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 struct tw_redis_sentinel {
     uv_loop_t *loop;           /* borrowed */

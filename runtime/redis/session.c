@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/hash.h"
-#include "runtime/log.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "runtime/redis/node.h"
 
 #define STALL_TIMEOUT_MS 5000 /* resubscribing makes no progress for so long */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/query.h"
 
 /* A row as JSON, and what of it is not. */

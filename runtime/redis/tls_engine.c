@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "tls/client_context.h"
 
 struct tw_redis_tls_engine {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/clock.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "tests/support/check.h"
 
 tw_test_place_t tw_test_place(tw_test_cluster_t *cluster, size_t node, size_t worker)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/sse.h"
 #include "tests/conformance/cluster.h"
 #include "tests/support/check.h"

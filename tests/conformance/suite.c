@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "tests/support/cmocka_test.h"
 
 static const tw_suite_test_t *const parts[] = {tw_suite_streams, tw_suite_publish, tw_suite_listing,

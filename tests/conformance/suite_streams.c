@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "tests/conformance/suite.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "runtime/redis/adapter.h"
 #include "tests/conformance/factory.h"
 #include "tests/support/redis_server.h"

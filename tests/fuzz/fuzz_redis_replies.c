@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/log.h"
+#include "base/log.h"
 #include "runtime/redis/adapter.h"
 #include "runtime/sse.h"
 #include "tests/fuzz/clock.h"

@@ -12,10 +12,10 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
-#include "runtime/clock.h"
-#include "runtime/log.h"
 #include "tests/fuzz/clock.h"
 #include "tests/support/check.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "tests/fuzz/clock.h"
 #include "tests/fuzz/gateway.h"
 #include "tests/support/cmocka_test.h"

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "tests/support/check.h"
 
 void tw_test_latch_init(tw_test_latch_t *latch)

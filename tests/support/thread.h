@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "runtime/mailbox.h"
+#include "base/mailbox.h"
 
 /** Something that one thread waits for and another one says. */
 typedef struct tw_test_latch {

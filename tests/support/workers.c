@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 #include "tests/support/check.h"
 
 tw_hub_config_t tw_test_config(void)

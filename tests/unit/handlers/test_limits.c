@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "handlers/limits.h"
-#include "runtime/hash.h"
 #include "tests/support/cmocka_test.h"
 
 static int64_t now_ms;

@@ -1,7 +1,7 @@
 /* Work in slices. */
 #include <stdlib.h>
 
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/redis/node.h"
 #include "tests/support/cmocka_test.h"
 

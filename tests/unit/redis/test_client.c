@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/hash.h"
+#include "base/hash.h"
 #include "runtime/redis/client.h"
 #include "tests/support/loop.h"
 #include "tests/support/redis_server.h"

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "runtime/redis/codec.h"
 #include "runtime/redis/scripts.h"
 

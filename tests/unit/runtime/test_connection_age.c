@@ -1,6 +1,6 @@
 /* Connections that reach their maximal age: told to go, and their streams closed one after another.
  */
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/connection.h"
 #include "runtime/hub.h"
 #include "tests/support/cmocka_test.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "runtime/event.h"
-#include "runtime/hash.h"
-#include "runtime/memory.h"
 #include "runtime/sse.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "runtime/hub.h"
-#include "runtime/memory.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
+#include "base/hash.h"
 #include "runtime/tail.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"

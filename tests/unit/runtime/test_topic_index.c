@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/hash.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "runtime/topic_index.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"

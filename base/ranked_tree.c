@@ -1,8 +1,8 @@
-#include "runtime/ranked_tree.h"
+#include "base/ranked_tree.h"
 
 #include <assert.h>
 
-#include "runtime/hash.h"
+#include "base/hash.h"
 
 void tw_ranked_tree_init(tw_ranked_tree_t *tree, tw_ranked_compare_fn compare)
 {

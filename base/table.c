@@ -1,9 +1,9 @@
-#include "runtime/table.h"
+#include "base/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 #define SIZE_MIN 16
 #define MOVES_PER_INSERT 4

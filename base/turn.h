@@ -10,8 +10,8 @@
  *
  * Belongs to its loop's thread.
  */
-#ifndef TW_RUNTIME_TURN_H
-#define TW_RUNTIME_TURN_H
+#ifndef TW_BASE_TURN_H
+#define TW_BASE_TURN_H
 
 #include <stdbool.h>
 #include <stdint.h>

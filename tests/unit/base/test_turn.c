@@ -1,7 +1,7 @@
 /* Turns of a loop: work in slices. */
 #include <string.h>
 
-#include "runtime/turn.h"
+#include "base/turn.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/loop.h"

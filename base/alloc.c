@@ -1,4 +1,4 @@
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "runtime/loop_watch.h"
+#include "base/loop_watch.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "runtime/hash.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>

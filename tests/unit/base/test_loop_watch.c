@@ -1,7 +1,7 @@
 /* How long a loop's turns take. */
 #include <time.h>
 
-#include "runtime/loop_watch.h"
+#include "base/loop_watch.h"
 #include "tests/support/cmocka_test.h"
 
 typedef struct tw_watched {

@@ -4,8 +4,8 @@
  * A treap with subtree sizes. The caller gives the order; a node is in one tree at a time, and the
  * tree owns no memory. Not thread-safe.
  */
-#ifndef TW_RUNTIME_RANKED_TREE_H
-#define TW_RUNTIME_RANKED_TREE_H
+#ifndef TW_BASE_RANKED_TREE_H
+#define TW_BASE_RANKED_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>

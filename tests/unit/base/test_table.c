@@ -1,7 +1,7 @@
 /* The hash table that grows bucket by bucket. */
 #include <stdlib.h>
 
-#include "runtime/table.h"
+#include "base/table.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/random.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/turn.h"
+#include "base/turn.h"
 
 #include <assert.h>
 

@@ -2,8 +2,8 @@
  * Allocation: sizes that we choose never fail (the process aborts), sizes that a peer chooses may.
  * Any thread.
  */
-#ifndef TW_RUNTIME_MEMORY_H
-#define TW_RUNTIME_MEMORY_H
+#ifndef TW_BASE_ALLOC_H
+#define TW_BASE_ALLOC_H
 
 #include <stddef.h>
 

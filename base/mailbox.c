@@ -1,9 +1,9 @@
-#include "runtime/mailbox.h"
+#include "base/mailbox.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "runtime/memory.h"
+#include "base/alloc.h"
 
 /* A burst's buffer is not kept for ever. */
 #define KEEP_CAPACITY 65536

@@ -1,6 +1,6 @@
 /** Time. Any thread. */
-#ifndef TW_RUNTIME_CLOCK_H
-#define TW_RUNTIME_CLOCK_H
+#ifndef TW_BASE_CLOCK_H
+#define TW_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -5,8 +5,8 @@
  * machine has pauses in it that the kernel made; the CPU time beside it is the loop's own work.
  * Belongs to its loop; any thread may read.
  */
-#ifndef TW_RUNTIME_LOOP_WATCH_H
-#define TW_RUNTIME_LOOP_WATCH_H
+#ifndef TW_BASE_LOOP_WATCH_H
+#define TW_BASE_LOOP_WATCH_H
 
 #include <stdatomic.h>
 #include <stdint.h>

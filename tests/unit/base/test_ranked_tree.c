@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/ranked_tree.h"
+#include "base/ranked_tree.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/random.h"
 

@@ -4,8 +4,8 @@
  * Topic names and event ids come from anonymous clients; with a key drawn at start nobody outside
  * can aim names at one bucket. Any thread, after tw_hash_seed().
  */
-#ifndef TW_RUNTIME_HASH_H
-#define TW_RUNTIME_HASH_H
+#ifndef TW_BASE_HASH_H
+#define TW_BASE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

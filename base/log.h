@@ -5,8 +5,8 @@
  * full pipe or disk never holds a loop; what does not fit into its bounded buffer is dropped,
  * counted, and said in a line when there is room again. Any thread.
  */
-#ifndef TW_RUNTIME_LOG_H
-#define TW_RUNTIME_LOG_H
+#ifndef TW_BASE_LOG_H
+#define TW_BASE_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

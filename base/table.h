@@ -5,8 +5,8 @@
  * A node lives in one table at a time; the table owns no memory but its buckets. Not thread-safe:
  * callers lock.
  */
-#ifndef TW_RUNTIME_TABLE_H
-#define TW_RUNTIME_TABLE_H
+#ifndef TW_BASE_TABLE_H
+#define TW_BASE_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

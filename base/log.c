@@ -1,4 +1,4 @@
-#include "runtime/log.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/clock.h"
-#include "runtime/memory.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 
 #define BUFFER_MAX (1u << 20)
 #define LINE_MAX_BYTES 4096

@@ -5,8 +5,8 @@
  * none runs inside the post. What bounds the queue is that each poster waits for an answer
  * (publish, join) before it posts more for the same request.
  */
-#ifndef TW_RUNTIME_MAILBOX_H
-#define TW_RUNTIME_MAILBOX_H
+#ifndef TW_BASE_MAILBOX_H
+#define TW_BASE_MAILBOX_H
 
 #include <pthread.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SipHash-1-3 under the process's key. */
 #include <string.h>
 
-#include "runtime/hash.h"
+#include "base/hash.h"
 #include "tests/support/cmocka_test.h"
 
 /* Before the seed the key is zero. The values are those of CPython 3.11, whose hash() of bytes is

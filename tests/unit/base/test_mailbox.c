@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "runtime/mailbox.h"
+#include "base/mailbox.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/thread.h"
