@@ -11,7 +11,7 @@
 #include "runtime/adapter.h"
 
 typedef struct tw_redis_config {
-    const char *url; /* see runtime/redis/url.h; copied */
+    const char *url; /* see runtime/redis/client/url.h; copied */
     const char
         *ca_path; /* PEM file of the authorities to trust with rediss; NULL: the system's; copied */
 } tw_redis_config_t;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/redis/client.h"
+#include "runtime/redis/client/client.h"
 #include "runtime/redis/scripts.h"
 
 struct tw_redis_node;

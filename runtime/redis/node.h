@@ -25,7 +25,7 @@
 #include "base/table.h"
 #include "runtime/redis/adapter.h"
 #include "runtime/redis/args.h"
-#include "runtime/redis/client.h"
+#include "runtime/redis/client/client.h"
 #include "runtime/redis/codec.h"
 #include "runtime/redis/scripts.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "handlers/limits.h"
-#include "runtime/redis/url.h"
+#include "runtime/redis/client/url.h"
 #include "server/listener.h"
 #include "server/options.h"
 #include "tests/fuzz/input.h"

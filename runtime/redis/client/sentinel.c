@@ -1,4 +1,4 @@
-#include "runtime/redis/sentinel.h"
+#include "runtime/redis/client/sentinel.h"
 
 #include <assert.h>
 #include <stdio.h>

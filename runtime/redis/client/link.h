@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "runtime/redis/url.h"
+#include "runtime/redis/client/url.h"
 
 #define TW_REDIS_ERROR_MAX 512
 

@@ -1,4 +1,4 @@
-#include "runtime/redis/url.h"
+#include "runtime/redis/client/url.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>

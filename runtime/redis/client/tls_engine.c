@@ -1,4 +1,4 @@
-#include "runtime/redis/tls_engine.h"
+#include "runtime/redis/client/tls_engine.h"
 
 #include <openssl/err.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "runtime/redis/link.h"
+#include "runtime/redis/client/link.h"
 
 #include <assert.h>
 #include <netdb.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/tls_engine.h"
+#include "runtime/redis/client/tls_engine.h"
 
 #define READ_BUFFER_BYTES (64 * 1024)
 

@@ -10,7 +10,7 @@
 #ifndef TW_REDIS_CLIENT_H
 #define TW_REDIS_CLIENT_H
 
-#include "runtime/redis/connection.h"
+#include "runtime/redis/client/connection.h"
 
 /* The oldest Redis that has all that we send. */
 #define TW_REDIS_VERSION_MIN_MAJOR 6

@@ -1,4 +1,4 @@
-#include "runtime/redis/connection.h"
+#include "runtime/redis/client/connection.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/redis/url.h"
+#include "runtime/redis/client/url.h"
 
 static void parse(tw_redis_url_t *url, const char *text)
 {

@@ -1,4 +1,4 @@
-#include "runtime/redis/client.h"
+#include "runtime/redis/client/client.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "runtime/redis/sentinel.h"
+#include "runtime/redis/client/sentinel.h"
 
 struct tw_redis_client {
     uv_loop_t *loop; /* borrowed */

@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "runtime/redis/link.h"
-#include "runtime/redis/url.h"
+#include "runtime/redis/client/link.h"
+#include "runtime/redis/client/url.h"
 
 typedef struct tw_redis_connection tw_redis_connection_t;
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "runtime/redis/client.h"
+#include "runtime/redis/client/client.h"
 #include "tests/support/loop.h"
 #include "tests/support/redis_server.h"
 #include "tls/client_context.h"
