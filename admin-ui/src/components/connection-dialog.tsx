@@ -65,7 +65,7 @@ function Body({
 
   return (
     <>
-      <AlertDialogTitle>{asked ? "Really close this connection?" : "Connection"}</AlertDialogTitle>
+      <AlertDialogTitle>{asked ? "Disconnect this client?" : "Connection"}</AlertDialogTitle>
       <AlertDialogDescription>
         {asked
           ? "Its stream ends at once and the log names this as the reason. Most clients come back by themselves within seconds."

@@ -64,7 +64,7 @@ export function TopicsPage() {
                 </Button>
               }
             >
-              The search looks at the beginning of names and minds upper and lower case.
+              The search compares the beginning of names and is case-sensitive.
             </EmptyState>
           )
         }

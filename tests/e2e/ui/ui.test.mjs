@@ -292,7 +292,7 @@ describe("the admin UI of a running gateway", () => {
       const dialog = page.getByRole("alertdialog");
       await dialog.getByText("load.33").waitFor();
       await dialog.getByRole("button", { name: "Close connection…" }).click();
-      await dialog.getByText("Really close this connection?").waitFor();
+      await dialog.getByText("Disconnect this client?").waitFor();
       await dialog.getByRole("button", { name: "Keep it open" }).click();
       await dialog.waitFor({ state: "detached" });
       assert.equal(await peer.ended(), endedBefore);
