@@ -84,8 +84,8 @@ export function StaleBanner({ error }: { error: Error }) {
     >
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-warning" />
       <span>
-        <strong className="font-medium">{title}.</strong> The page shows the last data that was loaded.{" "}
-        {advice}
+        <strong className="font-medium">{title}.</strong> The page shows the last data that was
+        loaded. {advice}
       </span>
     </p>
   );

@@ -158,8 +158,7 @@ function RetryingBanner({ error }: { error: Error }) {
   const { title, advice } = explain(error);
   return (
     <p role="alert" className="border-b border-warning/30 bg-warning/8 px-4 py-2 text-[0.8125rem]">
-      <strong className="font-medium">{title}.</strong> {advice} The tail resumes where it
-      stopped.
+      <strong className="font-medium">{title}.</strong> {advice} The tail resumes where it stopped.
     </p>
   );
 }
