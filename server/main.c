@@ -24,6 +24,7 @@
 #include "server/ops.h"
 #include "server/options.h"
 #include "server/privileges.h"
+#include "server/usable_cpus.h"
 #include "server/worker.h"
 #include "tideway_version.h"
 #include "tls/reload.h"
@@ -322,12 +323,11 @@ static int run(tw_process_t *process)
     char error[ERROR_BYTES];
     const char *problem = NULL;
     tw_tls_error_t tls_error = {""};
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned cpus = tw_usable_cpus("");
 
     process->worker_count = (uint32_t)(process->options.workers > 0 ? process->options.workers
-                                       : cpus < 1                   ? 1
                                        : cpus > TW_WORKERS_MAX      ? TW_WORKERS_MAX
-                                                                    : (uint64_t)cpus);
+                                                                    : cpus);
     raise_descriptor_limit(&process->options);
     tw_node_detect(&process->node, &process->options, TIDEWAY_VERSION);
     uv_loop_init(&process->loop);

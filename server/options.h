@@ -29,7 +29,8 @@
     NUMBER(hsts_s, "TIDEWAY_HSTS_SECONDS", 0, 0, 315360000, "s",                                   \
            "how long browsers shall use this host over TLS only (Strict-Transport-Security); 0: "  \
            "not said")                                                                             \
-    NUMBER(workers, "TIDEWAY_WORKERS", 0, 0, 64, "threads", "event loops; 0: one per CPU")         \
+    NUMBER(workers, "TIDEWAY_WORKERS", 0, 0, 64, "threads",                                        \
+           "event loops; 0: one for each CPU that the process may use")                            \
     CHOICE(runtime, "TIDEWAY_RUNTIME", 0, "memory|redis",                                          \
            "where state lives: in this process, or in Redis for several nodes")                    \
     TEXT(redis_url, "TIDEWAY_REDIS_URL", "redis://127.0.0.1:6379/0",                               \

@@ -211,3 +211,14 @@ def test_clock__that_jumps_changes_nothing_but_what_is_shown(start_gateway, tmp_
     assert gateway.deliver("news", "x", id="3", client=gateway.h1()) == 2
     assert gateway.ops("/readyz")[0] == 200
     assert descriptors(gateway.process.pid) <= used + 3
+
+
+# --- CPUs
+
+
+def test_cpus__as_many_workers_as_cpus_may_be_used(start_gateway):
+    usable = len(os.sched_getaffinity(0))
+    gateway = start_gateway(workers=0)
+    assert gateway.wait_log(message="started")["workers"] <= usable
+    pinned = start_gateway(workers=0, prefix=["taskset", "-c", str(min(os.sched_getaffinity(0)))])
+    assert pinned.wait_log(message="started")["workers"] == 1
