@@ -1,0 +1,67 @@
+"""The developer's commands (dev, tools/): what they do before they build, and what a failure leaves behind."""
+
+import subprocess
+
+import pytest
+
+from tideway import ROOT
+
+FAKE_CMAKE = """#!/bin/sh
+mkdir -p build-fuzz && echo "$@" >>build-fuzz/CMakeCache.txt
+[ -f clang-is-here ] && echo >build-fuzz/build.ninja
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder that has the tools and nothing to build, with a cmake that needs clang."""
+    for name in ("tools", "CMakePresets.json"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "cmake").write_text(FAKE_CMAKE)
+    (programs / "cmake").chmod(0o755)
+    return tmp_path
+
+
+def run(checkout, script):
+    """Runs a script with the functions of the tools at hand: (exit code, output)."""
+    result = subprocess.run(
+        ["bash", "-euc", f'PATH="$PWD/bin:$PATH"; set -o pipefail; . tools/lib.sh; {script}'], cwd=checkout,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return result.returncode, result.stdout
+
+
+def test_build__a_tree_that_cannot_be_configured_leaves_nothing_behind(checkout):
+    assert run(checkout, "use build; build_fuzz")[0] != 0
+    assert not (checkout / "build-fuzz").exists()
+    (checkout / "clang-is-here").touch()
+    code, output = run(checkout, "use build; build_fuzz")
+    assert code == 0, output
+
+
+def test_build__a_tree_that_was_good_survives_a_failed_configure(checkout):
+    (checkout / "clang-is-here").touch()
+    assert run(checkout, "use build; build_fuzz")[0] == 0
+    (checkout / "clang-is-here").unlink()
+    assert run(checkout, "use build; UI=OFF build_tree fuzz fuzz -DANOTHER=ON")[0] != 0
+    assert (checkout / "build-fuzz" / "build.ninja").exists()
+
+
+def test_test__what_all_areas_need_is_installed_before_anything_is_built(checkout):
+    code, output = run(checkout, """
+        use test
+        require() { echo "require $*"; }
+        build_ahead() { echo "build ahead $*"; }
+        PYTHON=true
+        for area in "${AREAS[@]}"; do eval "test_$area() { echo area $area; }"; done
+        verb_test hostile fuzz""")
+    assert code == 0, output
+    assert output.splitlines()[0] == "require build ui test fuzz"
+    assert output.splitlines()[-1] == "area fuzz"
+
+
+def test_test__an_unknown_area_is_named_with_those_there_are(checkout):
+    code, output = run(checkout, "use test; verb_test no-such-area")
+    assert code == 1
+    assert "no test area 'no-such-area'; there are: unit " in output

@@ -1,0 +1,67 @@
+# lint: formatting, static analysis, layering. The scripts are in tools/lint/.
+use build
+
+# Prints our own files, NUL-separated: the patched library and generated files are not ours to format.
+sources() {
+    git ls-files -z --cached --others --exclude-standard -- "$@"
+}
+
+lint_format() {
+    sources '*.c' '*.h' | xargs -0r clang-format --dry-run -Werror
+}
+
+lint_tidy() {
+    "$PYTHON" tools/lint/tidy.py build "$JOBS"
+}
+
+lint_cppcheck() {
+    mkdir -p build/cppcheck
+    sources '*.c' | tr '\0' '\n' | cppcheck --file-list=- --quiet --std=c11 -j "$JOBS" \
+        --cppcheck-build-dir=build/cppcheck --enable=warning,performance,portability \
+        --inline-suppr --include="/usr/include/$(cc -print-multiarch)/sys/queue.h" \
+        --suppressions-list=tools/lint/cppcheck.suppress --error-exitcode=1 \
+        -D_GNU_SOURCE -I . -I build/generated
+}
+
+lint_shell() {
+    local scripts=(tools/*.sh)
+    while IFS= read -r -d '' file; do
+        if [ -f "$file" ] && head -c 64 "$file" | head -n 1 | grep -qaE '^#!.*\b(ba|da)?sh\b'; then
+            scripts+=("$file")
+        fi
+    done < <(sources)
+    shellcheck -x "${scripts[@]}"
+}
+
+lint_ui() {
+    [ "$UI" = OFF ] || npm --prefix admin-ui run lint
+}
+
+lint_python() {
+    sources '*.py' | xargs -0r pyflakes3
+}
+
+# Those of the examples' languages whose formatters are here.
+lint_examples() {
+    local code=0
+    if command -v gofmt >/dev/null; then
+        gofmt -d examples/go | tee /dev/stderr | wc -l | grep -qx 0 || code=1
+    fi
+    if command -v rustfmt >/dev/null; then
+        sources 'examples/rust/*.rs' | xargs -0r rustfmt --check --edition 2021 || code=1
+    fi
+    return "$code"
+}
+
+verb_lint() {
+    local failed=() check
+    require build ui test lint
+    TESTS=ON build_release || die "the build failed"
+    for check in layering:tools/lint/layering hosts:tools/lint/hosts format:lint_format \
+        shellcheck:lint_shell pyflakes:lint_python admin-ui:lint_ui examples:lint_examples \
+        cppcheck:lint_cppcheck clang-tidy:lint_tidy; do
+        step "lint: ${check%%:*}" "${check#*:}" || failed+=("${check%%:*}")
+    done
+    [ "${#failed[@]}" -eq 0 ] || die "lint has findings: ${failed[*]}"
+    say "lint: no findings"
+}
