@@ -207,11 +207,12 @@ struct tw_redis_node {
     /* session */
     tw_redis_client_t *commands, *pushes; /* owned */
     bool commands_up, pushes_up;
-    char commands_run[64], pushes_run[64]; /* run ids of their servers */
-    _Atomic int phase;                     /* tw_redis_phase_t; written by the control loop */
-    char last_reason[TW_REDIS_ERROR_MAX];  /* of the last failure that was logged */
-    uint64_t epoch;                        /* 0: never joined */
-    uint64_t epoch_start;                  /* the number before its first */
+    tw_redis_server_t server;               /* what `commands` talks to, or did last */
+    char pushes_run[TW_REDIS_IDENTITY_MAX]; /* the identity of what `pushes` talks to */
+    _Atomic int phase;                      /* tw_redis_phase_t; written by the control loop */
+    char last_reason[TW_REDIS_ERROR_MAX];   /* of the last failure that was logged */
+    uint64_t epoch;                         /* 0: never joined */
+    uint64_t epoch_start;                   /* the number before its first */
     uint64_t last;      /* newest number that was dispatched or passed over here */
     uint64_t floor;     /* see LEASE */
     size_t unconfirmed; /* channels that are asked for, in this session */
@@ -221,7 +222,7 @@ struct tw_redis_node {
     TAILQ_HEAD(tw_redis_calls, tw_redis_call) calls;
     tw_redis_openings_t to_mark; /* go with the next mark */
     uint64_t next_token;
-    uint64_t probe_sent_ms, leased_at_ms, refusal_logged_ms;
+    uint64_t up_at_ms, probe_sent_ms, leased_at_ms, refusal_logged_ms;
     bool leasing, burying;
     char *peers; /* owned: ids of the live nodes but us, NUL after each, an empty one at the end */
 

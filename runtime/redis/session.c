@@ -12,6 +12,7 @@
 #include "runtime/redis/node.h"
 
 #define STALL_TIMEOUT_MS 5000 /* resubscribing makes no progress for so long */
+#define SETTLED_AFTER_MS 2000 /* of use without a failure */
 
 void tw_redis_refused(tw_redis_node_t *node, const char *what, const redisReply *reply)
 {
@@ -71,16 +72,25 @@ void tw_redis_session_reset(tw_redis_node_t *node, const char *reason)
 
 static void on_down(tw_redis_node_t *node, const char *reason, bool was_up)
 {
-    if (!was_up)
-        atomic_fetch_add(TW_REDIS_STAT(node, attempts_failed), 1);
-    if (was_up && phase_of(node) > TW_REDIS_PHASE_DOWN)
+    tw_redis_phase_t phase = phase_of(node);
+
+    /* The other connection follows one that was lost; the phase is DOWN by then. */
+    if (was_up && phase <= TW_REDIS_PHASE_DOWN && strcmp(reason, node->last_reason) == 0)
+        return;
+    if (phase == TW_REDIS_PHASE_UP) {
         lose_session(node, reason);
-    else if (!was_up && strcmp(reason, node->last_reason) != 0)
-        tw_log(TW_LOG_ERROR, "Redis cannot be used: trying again", tw_log_text("reason", reason));
+    } else {
+        if (phase > TW_REDIS_PHASE_DOWN)
+            lose_session(node, reason);
+        atomic_fetch_add(TW_REDIS_STAT(node, attempts_failed), 1);
+        if (strcmp(reason, node->last_reason) != 0)
+            tw_log(TW_LOG_ERROR, "Redis cannot be used: trying again",
+                   tw_log_text("reason", reason));
+    }
     snprintf(node->last_reason, sizeof(node->last_reason), "%s", reason);
 }
 
-static void on_commands_down(const char *reason, bool was_up, uint32_t retry_ms, void *data)
+static void on_commands_down(const char *reason, bool was_up, void *data)
 {
     tw_redis_node_t *node = data;
     node->commands_up = false;
@@ -89,7 +99,7 @@ static void on_commands_down(const char *reason, bool was_up, uint32_t retry_ms,
     tw_redis_client_reset(node->pushes, reason);
 }
 
-static void on_pushes_down(const char *reason, bool was_up, uint32_t retry_ms, void *data)
+static void on_pushes_down(const char *reason, bool was_up, void *data)
 {
     tw_redis_node_t *node = data;
     node->pushes_up = false;
@@ -303,7 +313,7 @@ static void join(tw_redis_node_t *node)
     while (epoch == 0);
     snprintf(fresh, sizeof(fresh), "%016" PRIx64, epoch);
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_JOIN);
-    tw_redis_args_text(&args, node->commands_run);
+    tw_redis_args_text(&args, node->server.identity);
     tw_redis_args_text(&args, fresh);
     tw_redis_args_number(&args, TW_REDIS_HISTORY_MS);
     tw_redis_args_send(&args, node->commands, on_join, node);
@@ -313,7 +323,7 @@ static void join_when_both_are_up(tw_redis_node_t *node)
 {
     if (!node->commands_up || !node->pushes_up)
         return;
-    if (strcmp(node->commands_run, node->pushes_run) != 0)
+    if (strcmp(node->server.identity, node->pushes_run) != 0)
         tw_redis_session_reset(node, "Redis was replaced while we connected");
     else
         join(node);
@@ -324,9 +334,7 @@ static void on_commands_up(const tw_redis_server_t *server, void *data)
     tw_redis_node_t *node = data;
 
     node->commands_up = true;
-    snprintf(node->commands_run, sizeof(node->commands_run), "%s", server->run_id);
-    tw_log(TW_LOG_INFO, "Redis found", tw_log_text("address", server->endpoint),
-           tw_log_text("version", server->version));
+    node->server = *server;
     if (server->memory_limited && server->may_evict)
         tw_log(TW_LOG_WARN,
                "Redis evicts keys when its memory is full: resuming streams may then miss events "
@@ -339,15 +347,17 @@ static void on_pushes_up(const tw_redis_server_t *server, void *data)
 {
     tw_redis_node_t *node = data;
     node->pushes_up = true;
-    snprintf(node->pushes_run, sizeof(node->pushes_run), "%s", server->run_id);
+    snprintf(node->pushes_run, sizeof(node->pushes_run), "%s", server->identity);
     join_when_both_are_up(node);
 }
 
 void tw_redis_session_caught_up(tw_redis_node_t *node)
 {
     set_phase(node, TW_REDIS_PHASE_UP);
+    node->up_at_ms = uv_now(node->loop);
     atomic_fetch_add(TW_REDIS_STAT(node, connects), 1);
-    tw_log(TW_LOG_INFO, "Redis is in use",
+    tw_log(TW_LOG_INFO, "Redis is in use", tw_log_text("address", node->server.endpoint),
+           tw_log_text("version", node->server.version),
            tw_log_number("topics", (int64_t)atomic_load(TW_REDIS_STAT(node, routes))),
            tw_log_text("continuity", node->epoch_changed
                                          ? "another data set: streams were told of a gap"
@@ -409,6 +419,10 @@ void tw_redis_session_pulse(tw_redis_node_t *node, uint64_t now_ms)
     else if (phase == TW_REDIS_PHASE_UP && oldest == NULL &&
              now_ms - node->probe_sent_ms >= TW_REDIS_PROBE_EVERY_MS)
         send_mark(node, false);
+    if (phase == TW_REDIS_PHASE_UP && now_ms - node->up_at_ms >= SETTLED_AFTER_MS) {
+        tw_redis_client_settled(node->commands);
+        tw_redis_client_settled(node->pushes);
+    }
 }
 
 void tw_redis_session_end(tw_redis_node_t *node)

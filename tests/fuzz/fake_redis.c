@@ -325,7 +325,7 @@ static void answer_as_it_should(tw_fake_redis_client_t *client, const redisReply
         put_text(&out, "role");
         put_text(&out, "master");
     } else if (strcmp(name, "INFO") == 0) {
-        put_text(&out, "# Server\r\nrun_id:r\r\nloading:0\r\nmaxmemory:0\r\n");
+        put_text(&out, "# Server\r\nrun_id:r\r\nmaster_replid:h\r\nloading:0\r\nmaxmemory:0\r\n");
     } else if (strcmp(name, "SUBSCRIBE") == 0) {
         confirm(client, command, "subscribe");
     } else if (strcmp(name, "UNSUBSCRIBE") == 0) {
@@ -351,7 +351,8 @@ static void answer_as_it_should(tw_fake_redis_client_t *client, const redisReply
 static bool is_greeting(const redisReply *command)
 {
     const char *name = argument(command, 0);
-    return strcmp(name, "HELLO") == 0 || strcmp(name, "INFO") == 0 || strcmp(name, "SCRIPT") == 0;
+    return strcmp(name, "HELLO") == 0 || strcmp(name, "COMMAND") == 0 ||
+           strcmp(name, "INFO") == 0 || strcmp(name, "SCRIPT") == 0;
 }
 
 static void on_command(tw_fake_redis_client_t *client, const redisReply *command)

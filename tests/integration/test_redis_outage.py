@@ -445,6 +445,27 @@ def test_a_redis_too_old(servers, start_gateway):
     assert len(lines_of(gateway)) == 1
 
 
+@pytest.mark.parametrize("missing, reason", [
+    ("-evalsha", "NOPERM"), ("resetkeys", "can't access at least one of the keys"),
+    ("resetchannels", "NOPERM"), ("-script", "NOPERM")])
+def test_rights_that_are_missing_after_the_greeting(redis, start_gateway, missing, reason):
+    def connections():
+        return int(next(line.split(":")[1] for line in redis.cli("INFO", "stats").splitlines()
+                        if line.startswith("total_connections_received")))
+
+    redis.cli("ACL", "SETUSER", "bob", "reset", "on", ">pw", "+@all", "~*", "&*", missing)
+    gateway = start_gateway(ready=False, runtime="redis", redis_url=f"redis://bob:pw@127.0.0.1:{redis.port}")
+    assert reason in refusal_of(gateway)
+    wait_until(lambda: failed_attempts(gateway) >= 6, "several attempts")
+    before, begun = connections(), time.monotonic()
+    wait_until(lambda: failed_attempts(gateway) >= 9, "more attempts", 30)
+    # Two connections an attempt, at most one attempt a second by now, and those of redis-cli.
+    assert connections() - before <= 2 * (time.monotonic() - begun + 1) + 2
+    assert len(lines_of(gateway)) == 1
+    redis.cli("ACL", "SETUSER", "bob", "+@all", "~*", "&*")
+    gateway.wait_ready()
+
+
 def make_authority(directory):
     subprocess.run(["sh", "-ec", """
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \

@@ -1,7 +1,6 @@
 #include "runtime/redis/client/client.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +9,32 @@
 #include "base/hash.h"
 #include "runtime/redis/client/sentinel.h"
 
+typedef enum {
+    IDLE,
+    LOCATING,   /* asks Sentinel where the master is */
+    CONNECTING, /* looks the name up, connects, negotiates TLS */
+    GREETING,   /* finds out whether the server can be used */
+    UP,
+    WAITING, /* for the next attempt */
+    CLOSED
+} client_state_t;
+
 struct tw_redis_client {
     uv_loop_t *loop; /* borrowed */
     tw_redis_client_config_t config;
     const tw_redis_client_callbacks_t *callbacks;
     void *data;
-    tw_redis_client_state_t state;
+    client_state_t state;
     tw_redis_sentinel_t *sentinel;     /* owned; NULL without Sentinel */
     tw_redis_connection_t *connection; /* owned; NULL while LOCATING and WAITING */
     uv_timer_t retry;
     uint32_t backoff_ms; /* upper bound of the next pause */
+    uint64_t up_at_ms;   /* the loop's clock */
     tw_redis_endpoint_t master;
-    tw_redis_server_t server;
+    tw_redis_greeting_t greeting;
 };
 
 static void attempt(tw_redis_client_t *client);
-
-const char *tw_redis_client_state_label(tw_redis_client_state_t state)
-{
-    static const char *const labels[] = {
-#define X(name, label) label,
-        TW_REDIS_CLIENT_STATE_TABLE(X)
-#undef X
-    };
-    return labels[state];
-}
-
-tw_redis_client_state_t tw_redis_client_state(const tw_redis_client_t *client)
-{
-    return client->state;
-}
 
 /* ---- coming back ---- */
 
@@ -60,17 +55,18 @@ static uint32_t next_pause_ms(tw_redis_client_t *client)
 
 static void go_down(tw_redis_client_t *client, const char *reason)
 {
-    bool was_up = client->state == TW_REDIS_CLIENT_UP;
+    bool was_up = client->state == UP;
     tw_redis_connection_t *connection = client->connection;
 
-    if (client->state == TW_REDIS_CLIENT_CLOSED)
+    if (client->state == CLOSED)
         return;
-    client->state = TW_REDIS_CLIENT_WAITING;
+    if (was_up && uv_now(client->loop) - client->up_at_ms >= TW_REDIS_SETTLED_MS)
+        tw_redis_client_settled(client);
+    client->state = WAITING;
     client->connection = NULL;
     tw_redis_connection_close(connection);
-    uint32_t pause_ms = next_pause_ms(client);
-    uv_timer_start(&client->retry, on_retry, pause_ms, 0);
-    client->callbacks->on_down(reason, was_up, pause_ms, client->data);
+    uv_timer_start(&client->retry, on_retry, next_pause_ms(client), 0);
+    client->callbacks->on_down(reason, was_up, client->data);
 }
 
 static void on_fail(const char *reason, void *data)
@@ -80,157 +76,38 @@ static void on_fail(const char *reason, void *data)
 
 void tw_redis_client_reset(tw_redis_client_t *client, const char *reason)
 {
-    if (client != NULL && client->state == TW_REDIS_CLIENT_UP)
+    if (client != NULL && client->state == UP)
         tw_redis_connection_fail(client->connection, reason);
 }
 
-/* ---- what the server says about itself ---- */
-
-/* Refuses the server, with its name before the reason. */
-__attribute__((format(printf, 2, 3))) static void refuse(tw_redis_client_t *client,
-                                                         const char *format, ...)
+void tw_redis_client_settled(tw_redis_client_t *client)
 {
-    char reason[TW_REDIS_ENDPOINT_TEXT_MAX + TW_REDIS_ERROR_MAX];
-    size_t len = (size_t)snprintf(reason, sizeof(reason), "%s: ", client->server.endpoint);
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(reason + len, sizeof(reason) - len, format, arguments);
-    va_end(arguments);
-    tw_redis_connection_fail(client->connection, reason);
-}
-
-/* The value of `name` in HELLO's flat list of names and values, or "". */
-static const char *hello_value(const redisReply *reply, const char *name)
-{
-    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        const redisReply *key = reply->element[i], *value = reply->element[i + 1];
-        if (key->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
-            strcmp(key->str, name) == 0)
-            return value->str;
-    }
-    return "";
-}
-
-static bool is_new_enough(const char *version)
-{
-    char *end;
-    unsigned long major = strtoul(version, &end, 10);
-    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-    return major > TW_REDIS_VERSION_MIN_MAJOR ||
-           (major == TW_REDIS_VERSION_MIN_MAJOR && minor >= TW_REDIS_VERSION_MIN_MINOR);
-}
-
-static void on_hello(const redisReply *reply, void *data)
-{
-    tw_redis_client_t *client = data;
-
-    if (reply == NULL)
-        return; /* on_fail follows */
-    if (reply->type == REDIS_REPLY_ERROR) {
-        if (strstr(reply->str, "unknown command") != NULL)
-            refuse(client, "this Redis is older than %d.%d (it does not know HELLO)",
-                   TW_REDIS_VERSION_MIN_MAJOR, TW_REDIS_VERSION_MIN_MINOR);
-        else
-            refuse(client, "it refuses us: %s", reply->str);
-        return;
-    }
-    const char *role = hello_value(reply, "role");
-    snprintf(client->server.version, sizeof(client->server.version), "%s",
-             hello_value(reply, "version"));
-    if (!is_new_enough(client->server.version))
-        refuse(client, "this Redis is version %s, older than %d.%d", client->server.version,
-               TW_REDIS_VERSION_MIN_MAJOR, TW_REDIS_VERSION_MIN_MINOR);
-    else if (strcmp(role, "master") != 0)
-        refuse(client, "this Redis is a %s; Tideway needs the master", role);
-    else if (strcmp(hello_value(reply, "mode"), "cluster") == 0)
-        refuse(client, "this Redis runs in cluster mode; Tideway needs a single master");
-}
-
-static void on_select(const redisReply *reply, void *data)
-{
-    tw_redis_client_t *client = data;
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        refuse(client, "database %u cannot be used: %s", client->config.url->db, reply->str);
-}
-
-/* Copies the value of a line "name:value" of INFO; "" when there is none. */
-static void info_value(const char *info, const char *name, char *value, size_t size)
-{
-    size_t len = strlen(name);
-    value[0] = '\0';
-    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
-        if (*line == '\n')
-            ++line;
-        if (strncmp(line, name, len) == 0 && line[len] == ':') {
-            snprintf(value, size, "%.*s", (int)strcspn(line + len + 1, "\r\n"), line + len + 1);
-            return;
-        }
-    }
-}
-
-static void on_info(const redisReply *reply, void *data)
-{
-    tw_redis_client_t *client = data;
-    tw_redis_server_t *server = &client->server;
-    char value[64];
-
-    if (reply == NULL)
-        return;
-    if (reply->type != REDIS_REPLY_STRING) {
-        refuse(client, "INFO is refused: %s",
-               reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no text");
-        return;
-    }
-    info_value(reply->str, "loading", value, sizeof(value));
-    if (strcmp(value, "1") == 0) {
-        refuse(client, "it still loads its data");
-        return;
-    }
-    info_value(reply->str, "run_id", server->run_id, sizeof(server->run_id));
-    info_value(reply->str, "maxmemory", value, sizeof(value));
-    server->memory_limited = strcmp(value, "0") != 0;
-    info_value(reply->str, "maxmemory_policy", value, sizeof(value));
-    server->may_evict = strcmp(value, "noeviction") != 0;
-    server->evicts_lasting = strncmp(value, "allkeys", 7) == 0;
-    client->state = TW_REDIS_CLIENT_UP;
-    client->backoff_ms = client->config.backoff_min_ms;
-    client->callbacks->on_up(server, client->data);
+    if (client != NULL && client->state == UP)
+        client->backoff_ms = client->config.backoff_min_ms;
 }
 
 /* ---- an attempt ---- */
 
-static void send_greeting(tw_redis_client_t *client, int argc, const char *const *argv,
-                          tw_redis_reply_cb on_reply)
+static void on_greeted(const char *problem, void *data)
 {
-    size_t lens[8];
-    for (int i = 0; i < argc; ++i)
-        lens[i] = strlen(argv[i]);
-    tw_redis_connection_send(client->connection, argc, argv, lens, on_reply, client);
+    tw_redis_client_t *client = data;
+
+    if (problem != NULL) {
+        tw_redis_connection_fail(client->connection, problem);
+        return;
+    }
+    client->state = UP;
+    client->up_at_ms = uv_now(client->loop);
+    client->callbacks->on_up(&client->greeting.server, client->data);
 }
 
 static void on_open(void *data)
 {
     tw_redis_client_t *client = data;
-    const tw_redis_url_t *url = client->config.url;
-    char db[16];
-    const char *hello[8] = {"HELLO", "2"};
-    int argc = 2;
 
-    client->state = TW_REDIS_CLIENT_GREETING;
-    if (url->password != NULL) {
-        hello[argc++] = "AUTH";
-        hello[argc++] = url->user != NULL ? url->user : "default";
-        hello[argc++] = url->password;
-    }
-    hello[argc++] = "SETNAME";
-    hello[argc++] = client->config.name;
-    send_greeting(client, argc, hello, on_hello);
-    if (url->db != 0) {
-        snprintf(db, sizeof(db), "%u", url->db);
-        send_greeting(client, 2, (const char *[]){"SELECT", db}, on_select);
-    }
-    send_greeting(client, 1, (const char *[]){"INFO"}, on_info);
+    client->state = GREETING;
+    tw_redis_greeting_send(&client->greeting, client->connection, &client->master,
+                           client->config.url, client->config.name);
 }
 
 static void on_push(const redisReply *reply, void *data)
@@ -242,25 +119,37 @@ static void on_push(const redisReply *reply, void *data)
         tw_redis_connection_fail(client->connection, "a reply came that nothing asked for");
 }
 
-/* A master that became a replica, or lost its data set, says so in its replies. */
+/*
+ * Errors after which nothing on this connection can be trusted: a master that became a replica or
+ * lost its data set says so in its replies.
+ */
+static bool ends_session(const char *error)
+{
+    static const char *const kinds[] = {
+        "LOADING",   "MASTERDOWN",         "NOAUTH", "NOSCRIPT", "READONLY",
+        "UNBLOCKED", "ERR unknown command"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); ++i)
+        if (strncmp(error, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    return strstr(error, "READONLY") != NULL; /* inside of a script's error */
+}
+
 static void on_error(const redisReply *reply, void *data)
 {
     tw_redis_client_t *client = data;
-    if (client->state == TW_REDIS_CLIENT_UP &&
-        (strstr(reply->str, "READONLY") != NULL || strncmp(reply->str, "LOADING", 7) == 0 ||
-         strncmp(reply->str, "NOAUTH", 6) == 0 || strncmp(reply->str, "NOSCRIPT", 8) == 0 ||
-         strncmp(reply->str, "MASTERDOWN", 10) == 0))
-        refuse(client, "%s", reply->str);
+    char reason[TW_REDIS_ENDPOINT_TEXT_MAX + TW_REDIS_ERROR_MAX];
+
+    if (client->state != UP || !ends_session(reply->str))
+        return;
+    snprintf(reason, sizeof(reason), "%s: %s", client->greeting.server.endpoint, reply->str);
+    tw_redis_connection_fail(client->connection, reason);
 }
 
 static void connect_to_master(tw_redis_client_t *client)
 {
     static const tw_redis_connection_callbacks_t callbacks = {
         .on_open = on_open, .on_push = on_push, .on_error = on_error, .on_fail = on_fail};
-    client->state = TW_REDIS_CLIENT_CONNECTING;
-    client->server = (tw_redis_server_t){.memory_limited = false};
-    tw_redis_endpoint_text(&client->master, client->server.endpoint,
-                           sizeof(client->server.endpoint));
+    client->state = CONNECTING;
     client->connection = tw_redis_connection_open(client->loop, &client->master, client->config.tls,
                                                   &client->config.limits, &callbacks, client);
 }
@@ -283,7 +172,7 @@ static void attempt(tw_redis_client_t *client)
         connect_to_master(client);
         return;
     }
-    client->state = TW_REDIS_CLIENT_LOCATING;
+    client->state = LOCATING;
     tw_redis_sentinel_ask(client->sentinel, on_master, client);
 }
 
@@ -300,6 +189,8 @@ tw_redis_client_t *tw_redis_client_create(uv_loop_t *loop, const tw_redis_client
     client->callbacks = callbacks;
     client->data = data;
     client->backoff_ms = config->backoff_min_ms;
+    client->greeting.on_done = on_greeted;
+    client->greeting.data = client;
     uv_timer_init(loop, &client->retry);
     client->retry.data = client;
     if (config->url->master_name != NULL)
@@ -310,7 +201,7 @@ tw_redis_client_t *tw_redis_client_create(uv_loop_t *loop, const tw_redis_client
 
 void tw_redis_client_start(tw_redis_client_t *client)
 {
-    assert(client->state == TW_REDIS_CLIENT_IDLE);
+    assert(client->state == IDLE);
     attempt(client);
 }
 
@@ -323,7 +214,7 @@ void tw_redis_client_destroy(tw_redis_client_t *client)
 {
     if (client == NULL)
         return;
-    client->state = TW_REDIS_CLIENT_CLOSED;
+    client->state = CLOSED;
     tw_redis_sentinel_destroy(client->sentinel);
     tw_redis_connection_close(client->connection);
     uv_close((uv_handle_t *)&client->retry, on_timer_closed);
@@ -334,21 +225,21 @@ void tw_redis_client_destroy(tw_redis_client_t *client)
 int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const *argv,
                          const size_t *lens, tw_redis_reply_cb on_reply, void *data)
 {
-    if (client == NULL || client->state != TW_REDIS_CLIENT_UP)
+    if (client == NULL || client->state != UP)
         return -1;
     return tw_redis_connection_send(client->connection, argc, argv, lens, on_reply, data);
 }
 
 void tw_redis_client_flush(tw_redis_client_t *client)
 {
-    if (client != NULL && client->state == TW_REDIS_CLIENT_UP)
+    if (client != NULL && client->state == UP)
         tw_redis_connection_flush(client->connection);
 }
 
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
                               const size_t *lens)
 {
-    if (client == NULL || client->state != TW_REDIS_CLIENT_UP)
+    if (client == NULL || client->state != UP)
         return -1;
     return tw_redis_connection_send_push(client->connection, argc, argv, lens);
 }

@@ -3,36 +3,20 @@
  * back when it is lost.
  *
  * Each attempt asks Sentinel for the master (if the URL names sentinels), looks the name up,
- * connects, authenticates and refuses a server that is a replica, still loads its data or is too
- * old. Attempts are spaced by a jittered, growing pause. Nothing is sent again by itself: a command
- * whose reply did not come is reported as such, its sender decides. Loop thread only.
+ * connects, authenticates and refuses a server that is a replica, still loads its data, is too old
+ * or lacks what we need. Attempts are spaced by a jittered pause that grows until the caller says
+ * that its session works. Nothing is sent again by itself: a command whose reply did not come is
+ * reported as such, its sender decides. Loop thread only.
  */
 #ifndef TW_REDIS_CLIENT_H
 #define TW_REDIS_CLIENT_H
 
-#include "runtime/redis/client/connection.h"
+#include "runtime/redis/client/greeting.h"
 
-/* The oldest Redis that has all that we send. */
-#define TW_REDIS_VERSION_MIN_MAJOR 6
-#define TW_REDIS_VERSION_MIN_MINOR 2
+/* A session that lasted so long has shown that it works. */
+#define TW_REDIS_SETTLED_MS 10000
 
 typedef struct tw_redis_client tw_redis_client_t;
-
-/* name, label for logs, readiness and metrics */
-#define TW_REDIS_CLIENT_STATE_TABLE(X)                                                             \
-    X(IDLE, "idle")                                                                                \
-    X(LOCATING, "asking sentinel")                                                                 \
-    X(CONNECTING, "connecting")                                                                    \
-    X(GREETING, "checking the server")                                                             \
-    X(UP, "up")                                                                                    \
-    X(WAITING, "waiting to retry")                                                                 \
-    X(CLOSED, "closed")
-
-typedef enum tw_redis_client_state {
-#define X(name, label) TW_REDIS_CLIENT_##name,
-    TW_REDIS_CLIENT_STATE_TABLE(X)
-#undef X
-} tw_redis_client_state_t;
 
 typedef struct tw_redis_client_config {
     const tw_redis_url_t *url; /* borrowed: outlives the client */
@@ -42,25 +26,15 @@ typedef struct tw_redis_client_config {
     uint32_t backoff_min_ms, backoff_max_ms; /* pause before the first retry; longest pause */
 } tw_redis_client_config_t;
 
-/* What the server told about itself. Valid for the call that shows it. */
-typedef struct tw_redis_server {
-    char endpoint[TW_REDIS_ENDPOINT_TEXT_MAX];
-    char version[32];
-    char run_id[64];     /* another one after each start of the server */
-    bool memory_limited; /* maxmemory is set */
-    bool may_evict;      /* the eviction policy is not noeviction */
-    bool evicts_lasting; /* it may evict keys that have no expiry */
-} tw_redis_server_t;
-
 /* None is called before tw_redis_client_start() returns, none after tw_redis_client_destroy(). */
 typedef struct tw_redis_client_callbacks {
-    /* Commands can be sent now. */
+    /* Commands can be sent now. `server` is valid for the call. */
     void (*on_up)(const tw_redis_server_t *server, void *data);
     /*
-     * The connection was lost (was_up), or an attempt failed; the next one is in retry_ms. Commands
-     * that waited have had their callbacks. `reason` is one line.
+     * The connection was lost (was_up), or an attempt failed; the next one follows after a pause.
+     * Commands that waited have had their callbacks. `reason` is one line.
      */
-    void (*on_down)(const char *reason, bool was_up, uint32_t retry_ms, void *data);
+    void (*on_down)(const char *reason, bool was_up, void *data);
     /* What is published to us; may be NULL. */
     void (*on_push)(const redisReply *reply, void *data);
 } tw_redis_client_callbacks_t;
@@ -76,10 +50,13 @@ void tw_redis_client_start(tw_redis_client_t *client);
  * nothing. */
 void tw_redis_client_destroy(tw_redis_client_t *client);
 
-tw_redis_client_state_t tw_redis_client_state(const tw_redis_client_t *client);
-
-/** The label of the state; a constant. */
-const char *tw_redis_client_state_label(tw_redis_client_state_t state);
+/**
+ * Says that what the caller does with the server works, so that the next pause is the shortest
+ * again. Until then, and unless a connection lasts for TW_REDIS_SETTLED_MS, pauses grow: a server
+ * that greets us and refuses all else is not asked again at once. NULL, and a client that is not
+ * up: nothing happens.
+ */
+void tw_redis_client_settled(tw_redis_client_t *client);
 
 /** Drops a connection that is up and connects again, for `reason`; on_down comes before it returns.
  * Nothing when it is not up. */

@@ -42,11 +42,10 @@ static void on_up(const tw_redis_server_t *server, void *data)
     f->server = *server;
 }
 
-static void on_down(const char *reason, bool was_up, uint32_t retry_ms, void *data)
+static void on_down(const char *reason, bool was_up, void *data)
 {
     fixture_t *f = data;
     assert_true(was_up == f->up);
-    assert_true(retry_ms <= f->config.backoff_max_ms);
     f->up = false;
     f->down = true;
     ++f->downs;
@@ -63,10 +62,8 @@ static void on_push(const redisReply *reply, void *data)
 
 static const tw_redis_client_callbacks_t callbacks = {on_up, on_down, on_push};
 
-static void connect_to(fixture_t *f, const char *url)
+static void use_defaults(fixture_t *f)
 {
-    char error[256];
-    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
     f->config = (tw_redis_client_config_t){
         .url = &f->url,
         .tls = f->tls,
@@ -79,6 +76,13 @@ static void connect_to(fixture_t *f, const char *url)
         .backoff_min_ms = 20,
         .backoff_max_ms = 100,
     };
+}
+
+static void connect_to(fixture_t *f, const char *url)
+{
+    char error[256];
+    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
+    use_defaults(f);
     f->client = tw_redis_client_create(&f->loop, &f->config, &callbacks, f);
     tw_redis_client_start(f->client);
 }
@@ -174,7 +178,8 @@ static void test_client__authenticates_and_selects_its_database(void **state)
     connect_to_port(f, "redis://bob:s3cret@localhost", "/3");
     wait_up(f);
     assert_int_equal(strncmp(f->server.version, "7.", 2), 0);
-    assert_int_equal(strlen(f->server.run_id), 40);
+    assert_int_equal(strlen(f->server.identity), 40 + 1 + 40);
+    assert_int_equal(f->server.identity[40], ':');
     assert_false(f->server.memory_limited);
     assert_false(f->server.may_evict);
     assert_int_equal(SEND(f, "SET", "here", "1"), 0);
@@ -249,6 +254,14 @@ static void test_client__refuses_a_redis_without_hello(void **state)
     wait_down(f, "this Redis is older than 6.2 (it does not know HELLO)");
 }
 
+static void test_client__refuses_a_server_without_the_commands_that_it_needs(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, (const char *[]){"--rename-command", "EVALSHA", "", NULL});
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "this server does not have the command EVALSHA, which Tideway needs");
+}
+
 static void test_client__refuses_cluster_mode(void **state)
 {
     fixture_t *f = *state;
@@ -266,7 +279,7 @@ static void test_client__refuses_a_database_that_is_not_there(void **state)
     fixture_t *f = *state;
     tw_test_redis_start(&f->redis, NULL);
     connect_to_port(f, "redis://127.0.0.1", "/99");
-    wait_down(f, "database 99 cannot be used");
+    wait_down(f, "its database cannot be used: ERR");
 }
 
 static void test_client__sees_that_its_master_became_a_replica(void **state)
@@ -391,13 +404,88 @@ static void test_client__comes_back_after_the_server_was_killed(void **state)
     tw_test_redis_start(&f->redis, NULL);
     connect_to_port(f, "redis://127.0.0.1", "");
     wait_up(f);
-    char run_id[64];
-    snprintf(run_id, sizeof(run_id), "%s", f->server.run_id);
+    tw_redis_server_t before = f->server;
     tw_test_redis_kill(&f->redis);
     wait_down(f, "127.0.0.1");
     tw_test_redis_start(&f->redis, NULL);
     wait_up(f);
-    assert_string_not_equal(f->server.run_id, run_id);
+    assert_string_not_equal(f->server.identity, before.identity);
+}
+
+static void test_client__tells_a_failover_and_its_failback_from_continuity(void **state)
+{
+    fixture_t *f = *state;
+    tw_redis_server_t before;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_up(f);
+    before = f->server;
+    tw_redis_client_reset(f->client, "the test wants it");
+    wait_up(f);
+    assert_string_equal(f->server.identity, before.identity);
+
+    /* The same process is a replica for a while and the master again: its run id is the same. */
+    free(tw_test_redis_cli(&f->redis, (const char *[]){"REPLICAOF", "127.0.0.1", "1", NULL}));
+    free(tw_test_redis_cli(&f->redis, (const char *[]){"REPLICAOF", "NO", "ONE", NULL}));
+    tw_redis_client_reset(f->client, "the test wants it");
+    wait_up(f);
+    assert_string_not_equal(f->server.identity, before.identity);
+    assert_memory_equal(f->server.identity, before.identity, 40);
+}
+
+static bool has_lost_five(void *data)
+{
+    return ((fixture_t *)data)->downs >= 5;
+}
+
+static void reset_at_once(const tw_redis_server_t *server, void *data)
+{
+    fixture_t *f = data;
+    ++f->ups;
+    tw_redis_client_reset(f->client, "what the caller does fails");
+}
+
+static void count_down(const char *reason, bool was_up, void *data)
+{
+    ++((fixture_t *)data)->downs;
+}
+
+static void test_client__pauses_grow_until_the_session_works(void **state)
+{
+    static const tw_redis_client_callbacks_t failing = {reset_at_once, count_down, NULL};
+    fixture_t *f = *state;
+    char error[256], url[64];
+
+    tw_test_redis_start(&f->redis, NULL);
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%u", f->redis.port);
+    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
+    use_defaults(f);
+    f->config.backoff_min_ms = 50;
+    f->config.backoff_max_ms = 400;
+    f->client = tw_redis_client_create(&f->loop, &f->config, &failing, f);
+    uint64_t begun_ms = uv_now(&f->loop);
+    tw_redis_client_start(f->client);
+    tw_test_loop_until(&f->loop, has_lost_five, f, DEADLINE_MS);
+    /* At least half of 50, 100, 200 and 400. */
+    assert_true(uv_now(&f->loop) - begun_ms >= 375);
+    assert_int_equal(f->ups, 5);
+}
+
+static void test_client__the_pause_is_short_again_after_a_session_that_worked(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, NULL);
+    connect_to_port(f, "redis://127.0.0.1", "");
+    for (int i = 0; i < 10; ++i) {
+        wait_up(f);
+        tw_redis_client_reset(f->client, "the test wants it");
+    }
+    wait_up(f);
+    tw_redis_client_settled(f->client);
+    uint64_t begun_ms = uv_now(&f->loop);
+    tw_redis_client_reset(f->client, "the test wants it");
+    wait_up(f);
+    assert_true(uv_now(&f->loop) - begun_ms < f->config.backoff_max_ms / 2);
 }
 
 static void test_client__destroy_reports_what_waits(void **state)
@@ -485,6 +573,7 @@ int main(void)
         TEST(test_client__gives_up_on_a_server_that_is_silent),
         TEST(test_client__refuses_a_replica),
         TEST(test_client__refuses_a_redis_without_hello),
+        TEST(test_client__refuses_a_server_without_the_commands_that_it_needs),
         TEST(test_client__refuses_cluster_mode),
         TEST(test_client__refuses_a_database_that_is_not_there),
         TEST(test_client__sees_that_its_master_became_a_replica),
@@ -496,6 +585,9 @@ int main(void)
         TEST(test_client__refuses_commands_beyond_its_bounds),
         TEST(test_client__reports_commands_whose_reply_was_lost),
         TEST(test_client__comes_back_after_the_server_was_killed),
+        TEST(test_client__tells_a_failover_and_its_failback_from_continuity),
+        TEST(test_client__pauses_grow_until_the_session_works),
+        TEST(test_client__the_pause_is_short_again_after_a_session_that_worked),
         TEST(test_client__destroy_reports_what_waits),
         TEST(test_client__gives_what_is_published),
         TEST(test_sentinel__is_asked_again_at_each_reconnect),

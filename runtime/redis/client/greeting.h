@@ -1,0 +1,51 @@
+/**
+ * The greeting: says who we are to a server and finds out whether it is one that we can work with.
+ *
+ * All questions leave in one write; the first answer that does not fit refuses the server. Loop
+ * thread only.
+ */
+#ifndef TW_REDIS_GREETING_H
+#define TW_REDIS_GREETING_H
+
+#include "runtime/redis/client/connection.h"
+
+/* The oldest Redis that has all that we send. */
+#define TW_REDIS_VERSION_MIN_MAJOR 6
+#define TW_REDIS_VERSION_MIN_MINOR 2
+
+#define TW_REDIS_IDENTITY_MAX 128
+
+/* What the server told about itself. */
+typedef struct tw_redis_server {
+    char endpoint[TW_REDIS_ENDPOINT_TEXT_MAX];
+    char version[32];
+    /*
+     * run_id ":" master_replid. Two links with the same identity reach the same process with the
+     * same history of writes; it is another one after each restart and after each failover, also
+     * when the failover is undone again.
+     */
+    char identity[TW_REDIS_IDENTITY_MAX];
+    bool memory_limited; /* maxmemory is set */
+    bool may_evict;      /* the eviction policy is not noeviction */
+} tw_redis_server_t;
+
+typedef struct tw_redis_greeting {
+    tw_redis_connection_t *connection; /* borrowed while the greeting is under way */
+    tw_redis_server_t server;          /* complete when on_done says so */
+    /* The server can be used (problem NULL), or `problem` is one line that says why not. Not called
+     * when the connection ends first. */
+    void (*on_done)(const char *problem, void *data);
+    void *data;
+    bool done;
+} tw_redis_greeting_t;
+
+/**
+ * Sends the questions to the server at `endpoint` over `connection`, which is open. on_done comes
+ * once, never before this returns; it may close the connection. `greeting` must not move and
+ * lives as long as the connection. on_done and data have been set by the caller.
+ */
+void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_connection_t *connection,
+                            const tw_redis_endpoint_t *endpoint, const tw_redis_url_t *url,
+                            const char *name);
+
+#endif
