@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#define WHILE_NS (UINT64_C(30) * 1000000000)
-/* Reading a thread's CPU time is a system call: not in every turn of a busy loop. */
+#define PERIOD_NS (UINT64_C(30) * 1000000000)
+/* Reading a thread's CPU time is a system call, too dear for every turn of a busy loop. */
 #define CPU_READ_EVERY_NS UINT64_C(1000000)
 
 static uint64_t thread_cpu_ns(void)
@@ -22,18 +22,17 @@ static void raise_to(_Atomic uint64_t *longest, uint64_t us)
         atomic_store_explicit(longest, us, memory_order_relaxed);
 }
 
-static void begin_while(tw_loop_watch_t *watch, uint64_t now_ns)
+static void begin_period(tw_loop_watch_t *watch, uint64_t now_ns)
 {
     tw_loop_longest_t *now = &watch->longest[0], *before = &watch->longest[1];
-    watch->while_began_ns = now_ns;
+    watch->period_began_ns = now_ns;
     atomic_store(&before->wall_us, atomic_exchange(&now->wall_us, 0));
     atomic_store(&before->cpu_us, atomic_exchange(&now->cpu_us, 0));
 }
 
-static void on_turn(uv_prepare_t *turn)
+void tw_loop_watch_turn(tw_loop_watch_t *watch, uv_loop_t *uv)
 {
-    tw_loop_watch_t *watch = turn->data;
-    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(turn->loop);
+    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(uv);
     uint64_t took_us = (now_ns - watch->turned_ns - (idle_ns - watch->idle_ns)) / 1000;
     bool is_first = watch->turned_ns == 0;
 
@@ -51,26 +50,17 @@ static void on_turn(uv_prepare_t *turn)
     raise_to(&watch->longest[0].wall_us, took_us);
     if (took_us > TW_LOOP_STALL_US)
         atomic_fetch_add_explicit(&watch->stalls, 1, memory_order_relaxed);
-    if (now_ns - watch->while_began_ns >= WHILE_NS)
-        begin_while(watch, now_ns);
+    if (now_ns - watch->period_began_ns >= PERIOD_NS)
+        begin_period(watch, now_ns);
 }
 
-void tw_loop_watch_open(tw_loop_watch_t *watch, uv_loop_t *loop, const char *name)
+void tw_loop_watch_init(tw_loop_watch_t *watch, uv_loop_t *uv, const char *name)
 {
-    int error = uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
+    int error = uv_loop_configure(uv, UV_METRICS_IDLE_TIME);
     assert(error == 0);
     (void)error;
     snprintf(watch->name, sizeof(watch->name), "%s", name);
-    watch->while_began_ns = uv_hrtime();
-    uv_prepare_init(loop, &watch->turn);
-    watch->turn.data = watch;
-    uv_prepare_start(&watch->turn, on_turn);
-    uv_unref((uv_handle_t *)&watch->turn);
-}
-
-void tw_loop_watch_close(tw_loop_watch_t *watch)
-{
-    uv_close((uv_handle_t *)&watch->turn, NULL);
+    watch->period_began_ns = uv_hrtime();
 }
 
 static uint64_t longer(const _Atomic uint64_t *a, const _Atomic uint64_t *b)

@@ -2,8 +2,8 @@
  * How long the turns of a loop take: what everything on the loop waits for at worst.
  *
  * A turn is what happens between two waits for events. Its length is wall time, which on a busy
- * machine has pauses in it that the kernel made; the CPU time beside it is the loop's own work.
- * Belongs to its loop; any thread may read.
+ * machine includes pauses that the kernel made; the CPU time beside it is the loop's own work. Part
+ * of tw_loop_t and written by its thread; any thread may read.
  */
 #ifndef TW_BASE_LOOP_WATCH_H
 #define TW_BASE_LOOP_WATCH_H
@@ -14,29 +14,28 @@
 
 #define TW_LOOP_STALL_US 20000
 
-/** The longest turn of a while, microseconds. CPU is rounded up by at most one millisecond. */
+/** The longest turn of a period, microseconds. The CPU time is rounded up by at most one
+ * millisecond. */
 typedef struct tw_loop_longest {
     _Atomic uint64_t wall_us, cpu_us;
 } tw_loop_longest_t;
 
 typedef struct tw_loop_watch {
-    uv_prepare_t turn;
     char name[16];
     uint64_t turned_ns, idle_ns;  /* when the last turn ended; time spent waiting until then */
     uint64_t cpu_ns, cpu_read_ns; /* the thread's CPU time when it was last read; when that was */
-    uint64_t while_began_ns;
-    tw_loop_longest_t longest[2]; /* of this while, and of the one before */
+    uint64_t period_began_ns;
+    tw_loop_longest_t longest[2]; /* of this period, and of the one before */
     _Atomic uint64_t stalls;      /* turns longer than TW_LOOP_STALL_US */
 } tw_loop_watch_t;
 
-/** Begins to watch; before the loop first runs, on any thread. `name` is copied. */
-void tw_loop_watch_open(tw_loop_watch_t *watch, uv_loop_t *loop, const char *name);
+/** Begins to watch, before the loop first runs. `name` is copied, and cut to its first 15 bytes. */
+void tw_loop_watch_init(tw_loop_watch_t *watch, uv_loop_t *uv, const char *name);
 
-/** Ends it; its memory is the loop's until the handle is closed. Loop's thread, or once it ended.
- */
-void tw_loop_watch_close(tw_loop_watch_t *watch);
+/** Ends a turn and begins the next one; called right before the loop waits for events. */
+void tw_loop_watch_turn(tw_loop_watch_t *watch, uv_loop_t *uv);
 
-/** The longest turn of the last half minute to minute, microseconds of wall time and of CPU. */
+/** The longest turn of the last 30 to 60 seconds, microseconds of wall time and of CPU. */
 uint64_t tw_loop_watch_wall_us(const tw_loop_watch_t *watch);
 uint64_t tw_loop_watch_cpu_us(const tw_loop_watch_t *watch);
 

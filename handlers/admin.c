@@ -96,8 +96,8 @@ void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none)
     (void)none;
     if (!tw_request_authorized(req) || !read_page(req, &query))
         return;
-    worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, worker->fanout, &query,
-                                               on_topics, await_page(req, &query));
+    worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, &worker->fanout->loop,
+                                               &query, on_topics, await_page(req, &query));
 }
 
 /* --- connections --- */
@@ -147,8 +147,9 @@ void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none)
     tw_topic_name_t name = tw_topic_name(topic.base, topic.len);
     if (topic.len > 0)
         query.topic = &name;
-    worker->gateway->adapter->ops->list_connections(
-        worker->gateway->adapter, worker->fanout, &query, on_connections, await_page(req, &query));
+    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, &worker->fanout->loop,
+                                                    &query, on_connections,
+                                                    await_page(req, &query));
 }
 
 static void on_closed(void *data, tw_status_t status)
@@ -174,7 +175,7 @@ void tw_handle_admin_close(h2o_req_t *req, tw_path_parameter_t connection_id)
     h2o_iovec_t id = tw_request_decode(req, connection_id.base, connection_id.len, false);
     tw_log(TW_LOG_INFO, "operator closes a connection",
            tw_log_bytes("connectionId", id.base, id.len));
-    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, worker->fanout,
+    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, &worker->fanout->loop,
                                                     id.base, TW_CLOSE_ADMIN, on_closed,
                                                     tw_pending_create(req));
 }
@@ -208,7 +209,7 @@ void tw_handle_admin_nodes(h2o_req_t *req, tw_path_parameter_t none)
 
     (void)none;
     if (tw_request_authorized(req))
-        worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, worker->fanout,
+        worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, &worker->fanout->loop,
                                                   on_nodes, tw_pending_create(req));
 }
 

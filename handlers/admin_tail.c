@@ -107,8 +107,8 @@ void tw_handle_admin_tail(h2o_req_t *req, tw_path_parameter_t parameter)
     page->pending = tw_pending_create(req);
     page->topic_len = topic.len;
     memcpy(page->topic, topic.base, topic.len);
-    worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, worker->fanout, &topic,
-                                               NULL, limit, on_tail, page);
+    worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, &worker->fanout->loop,
+                                               &topic, NULL, limit, on_tail, page);
 }
 
 /* --- a stream --- */
@@ -270,9 +270,10 @@ static void ask(tw_tail_stream_t *self)
 
     self->asking = true;
     ++self->refs;
-    gateway->adapter->ops->tail_events(
-        gateway->adapter, self->worker->fanout, &self->topic, self->seen_any ? &before_seen : NULL,
-        self->begun || self->seen_any ? NEWS_MAX : LIMIT_DEFAULT, on_news, self);
+    gateway->adapter->ops->tail_events(gateway->adapter, &self->worker->fanout->loop, &self->topic,
+                                       self->seen_any ? &before_seen : NULL,
+                                       self->begun || self->seen_any ? NEWS_MAX : LIMIT_DEFAULT,
+                                       on_news, self);
 }
 
 static void on_poll(uv_timer_t *timer)

@@ -39,6 +39,8 @@ typedef struct tw_publish {
     bool inside;  /* within begin(): an answer given there is acted on by its caller, which still
                      needs this */
     bool counted; /* among the publishes in flight */
+    tw_counters_t *counters; /* borrowed, the worker's: outlives the request */
+    int64_t begun_us;        /* when the adapter was given the event */
     tw_publish_stage_t stage;
     tw_topic_list_t topics; /* bytes in the request */
     h2o_iovec_t id, type;   /* likewise */
@@ -272,7 +274,7 @@ static tw_publish_stage_t begin(h2o_req_t *req, bool body_follows)
     tw_topic_list_init(&publish->topics, gateway->topics_max);
     if (read_headers(publish)) {
         publish->asking = true;
-        gateway->adapter->ops->has_subscribers(gateway->adapter, tw_worker_of(req)->fanout,
+        gateway->adapter->ops->has_subscribers(gateway->adapter, &tw_worker_of(req)->fanout->loop,
                                                &publish->topics, on_followed, publish);
     } else {
         publish->stage = TW_PUBLISH_REPLIED;
@@ -304,6 +306,8 @@ static void on_published(void *data, tw_status_t status, const tw_dispatch_resul
     tw_publish_t *publish = data;
 
     publish->asking = false;
+    if (status == TW_OK)
+        tw_count_latency(publish->counters, (uint64_t)(tw_clock_us() - publish->begun_us));
     if (publish->req == NULL) {
         destroy(publish);
         return;
@@ -348,8 +352,10 @@ static void publish_body(tw_publish_t *publish)
         return;
     }
     publish->asking = true;
-    gateway->adapter->ops->publish(gateway->adapter, tw_worker_of(req)->fanout, event, on_published,
-                                   publish);
+    publish->counters = counters_of(req);
+    publish->begun_us = tw_clock_us();
+    gateway->adapter->ops->publish(gateway->adapter, &tw_worker_of(req)->fanout->loop, event,
+                                   on_published, publish);
     tw_event_unref(event);
 }
 

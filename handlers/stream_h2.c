@@ -45,9 +45,9 @@ static tw_stream_t *stream_of(h2o_http2_lean_stream_t *lean)
 
 /* --- streams that are behind --- */
 
-static tw_turn_t *turn_of(tw_h2_connection_t *self)
+static tw_loop_t *loop_of(tw_h2_connection_t *self)
 {
-    return &self->super.fanout->turn;
+    return &self->super.fanout->loop;
 }
 
 static void wait_for_turn(tw_h2_connection_t *self, tw_subscriber_t *subscriber)
@@ -111,7 +111,7 @@ static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size
     }
     done = bytes == NULL || lean->window <= 0;
     h2o_http2_lean_commit(self->conn, &writer);
-    tw_turn_spend(turn_of(self), TW_TURN_WRITE_NS(may_write - budget));
+    tw_loop_spend(loop_of(self), TW_TURN_WRITE_NS(may_write - budget));
     subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
     return done;
 }
@@ -120,9 +120,9 @@ static void on_time_to_serve(tw_slice_t *slice);
 
 static void pump(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size_t budget)
 {
-    if (!tw_turn_has_time(turn_of(self))) {
+    if (!tw_loop_has_time(loop_of(self))) {
         wait_for_turn(self, subscriber);
-        tw_turn_defer(turn_of(self), &self->later, on_time_to_serve);
+        tw_loop_defer(loop_of(self), &self->later, on_time_to_serve);
         return;
     }
     if (catch_up(self, subscriber, budget))
@@ -146,8 +146,8 @@ static void serve_waiting(tw_h2_connection_t *self)
     tw_subscriber_t *subscriber, *last = TAILQ_LAST(&self->waiting, tw_waiting_list);
 
     while ((subscriber = TAILQ_FIRST(&self->waiting)) != NULL) {
-        if (!tw_turn_has_time(turn_of(self))) {
-            tw_turn_defer(turn_of(self), &self->later, on_time_to_serve);
+        if (!tw_loop_has_time(loop_of(self))) {
+            tw_loop_defer(loop_of(self), &self->later, on_time_to_serve);
             return;
         }
         stop_waiting(self, subscriber);
@@ -197,7 +197,7 @@ static void on_conn_close(h2o_http2_conn_t *conn)
     tw_h2_connection_t *self = h2o_http2_lean_data(conn);
 
     self->conn = NULL;
-    tw_turn_cancel(turn_of(self), &self->later);
+    tw_loop_cancel(loop_of(self), &self->later);
     tw_connection_close_streams(&self->super, SIZE_MAX, TW_CLOSE_CLIENT_CLOSED);
     free_unused(self);
 }

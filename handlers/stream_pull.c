@@ -41,7 +41,7 @@ static void send_bytes(tw_pull_stream_t *self, const char *bytes, size_t len,
 {
     h2o_iovec_t buf = h2o_iovec_init(bytes, len);
     self->sending = true;
-    tw_turn_spend(&self->super.fanout->turn, TW_TURN_WRITE_NS(len));
+    tw_loop_spend(&self->super.fanout->loop, TW_TURN_WRITE_NS(len));
     if (self->subscriber != NULL)
         self->subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
     h2o_send(self->req, &buf, len > 0,
@@ -90,10 +90,10 @@ static bool is_behind(const tw_pull_stream_t *self)
 /* As pump(), but what waits can wait longer: for the loop to have time. */
 static void pump_in_time(tw_pull_stream_t *self)
 {
-    tw_turn_t *turn = &self->super.fanout->turn;
+    tw_loop_t *loop = &self->super.fanout->loop;
 
-    if (!self->ended && is_behind(self) && !tw_turn_has_time(turn))
-        tw_turn_defer(turn, &self->later, on_time_to_send);
+    if (!self->ended && is_behind(self) && !tw_loop_has_time(loop))
+        tw_loop_defer(loop, &self->later, on_time_to_send);
     else
         pump(self);
 }
@@ -110,7 +110,7 @@ static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
 {
     tw_subscriber_t *subscriber = self->subscriber;
     self->subscriber = NULL;
-    tw_turn_cancel(&self->super.fanout->turn, &self->later);
+    tw_loop_cancel(&self->super.fanout->loop, &self->later);
     if (subscriber != NULL)
         tw_stream_closed(self->gateway, subscriber, reason);
 }

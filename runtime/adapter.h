@@ -3,8 +3,8 @@
  * process or in Redis.
  *
  * A const table of functions over an opaque instance; memory/ and redis/ each embed tw_adapter_t as
- * their first member. All calls are made on a worker's thread and name that worker (`from`); every
- * callback comes exactly once, on that worker's loop, unless the row says that it may not come. MAY
+ * their first member. All calls are made on a worker's thread and name that worker's loop (`from`);
+ * every callback comes exactly once, on that loop, unless the row says that it may not come. MAY
  * BE CALLED BACK BEFORE THE CALL RETURNS holds for every row marked [now]. What a call is given
  * (queries, names, ids) is borrowed until it returns, and so is what a callback is given. A caller
  * that loses interest still gets its callback: it keeps its `data` alive until then.
@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/loop.h"
 #include "runtime/close_reason.h"
 #include "runtime/event.h"
 #include "runtime/fanout.h"
@@ -117,9 +118,9 @@ typedef struct tw_node_info {
 typedef struct tw_adapter_ops {
     const char *name; /* "memory", "redis": the value of TIDEWAY_RUNTIME */
 
-    /** Begins to work: on the control loop's thread, before workers run. 0, or a negative value
-     * after one line in the log. */
-    int (*start)(tw_adapter_t *adapter, uv_loop_t *control_loop);
+    /** Begins to work: on the control loop's thread, before workers run. The loop is borrowed and
+     * outlives the adapter. 0, or a negative value after one line in the log. */
+    int (*start)(tw_adapter_t *adapter, tw_loop_t *control);
 
     /** Leaves the cluster: no calls after it but destroy; on the control loop, once streams are
      * closed. on_stopped may come [now]. */
@@ -152,32 +153,32 @@ typedef struct tw_adapter_ops {
                          tw_close_reason_t reason);
 
     /** For the early drop, before the body is read. [now] */
-    void (*has_subscribers)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_list_t *topics,
+    void (*has_subscribers)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
                             tw_followed_fn on_answer, void *data);
 
     /** Accepts an event (reference taken) and brings it to all subscribers; on_done when every
      * local worker has queued it. [now] */
-    void (*publish)(tw_adapter_t *adapter, tw_fanout_t *from, tw_event_t *event,
+    void (*publish)(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
                     tw_published_fn on_done, void *data);
 
     /** [now] */
-    void (*list_topics)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+    void (*list_topics)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                         tw_topics_fn on_page, void *data);
     /** Sorted by connection id; with query->topic in no particular order. [now] */
-    void (*list_connections)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+    void (*list_connections)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                              tw_connections_fn on_page, void *data);
     /** [now] */
-    void (*list_nodes)(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes, void *data);
+    void (*list_nodes)(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
 
     /**
      * The newest `limit` kept events of a topic; with after (may be NULL) only those newer than it,
      * if it is of the current epoch. [now]
      */
-    void (*tail_events)(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+    void (*tail_events)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
 
     /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND: there is none. [now] */
-    void (*close_connection)(tw_adapter_t *adapter, tw_fanout_t *from, const char *connection_id,
+    void (*close_connection)(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                              tw_close_reason_t reason, tw_status_fn on_done, void *data);
 } tw_adapter_ops_t;
 

@@ -1,6 +1,8 @@
 #include "runtime/fanout.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +40,13 @@ static void on_batch(void *owner)
     tw_fanout_reap(owner);
 }
 
-void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *loop)
+void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *uv)
 {
+    char name[16];
+
     *fanout = (tw_fanout_t){.hub = hub, .index = index, .jitter = hub->instance + index};
-    tw_mailbox_init(&fanout->mailbox, loop, fanout, on_batch);
-    tw_turn_init(&fanout->turn, loop);
+    snprintf(name, sizeof(name), "worker-%" PRIu32, index);
+    tw_loop_init(&fanout->loop, uv, name, fanout, on_batch);
     tw_table_init(&fanout->topics);
     tw_table_init(&fanout->groups);
     tw_ranked_tree_init(&fanout->listing, compare_number);
@@ -50,14 +54,13 @@ void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_
 
 void tw_fanout_close(tw_fanout_t *fanout)
 {
-    tw_mailbox_close(&fanout->mailbox);
-    tw_turn_close(&fanout->turn);
+    tw_loop_close(&fanout->loop);
 }
 
 void tw_fanout_dispose(tw_fanout_t *fanout)
 {
     assert(fanout->connections == NULL && fanout->topics.count == 0 && fanout->groups.count == 0);
-    tw_mailbox_dispose(&fanout->mailbox);
+    tw_loop_dispose(&fanout->loop);
     tw_table_dispose(&fanout->topics);
     tw_table_dispose(&fanout->groups);
 }

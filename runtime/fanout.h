@@ -1,6 +1,6 @@
 /**
- * One worker's part of the runtime: its subscribers by topic, its clock, its counters, and the
- * mailbox by which events reach it.
+ * One worker's part of the runtime: its loop, its subscribers by topic, its heartbeat clock and its
+ * counters. Events reach it as calls that are posted to its loop.
  *
  * topic → groups (one per connection that has followers of the topic) → streams. Fan-out walks it
  * event by event and connection by connection. All of it belongs to the worker's thread, except
@@ -11,10 +11,9 @@
 
 #include <uv.h>
 
-#include "base/mailbox.h"
+#include "base/loop.h"
 #include "base/ranked_tree.h"
 #include "base/table.h"
-#include "base/turn.h"
 #include "runtime/connection.h"
 #include "runtime/counters.h"
 #include "runtime/subscriber.h"
@@ -47,8 +46,7 @@ struct tw_fanout {
     tw_hub_t *hub; /* borrowed: outlives it */
     uint32_t index;
     uint16_t tick; /* heartbeat clock: tw_fanout_advance() */
-    tw_mailbox_t mailbox;
-    tw_turn_t turn;
+    tw_loop_t loop;
     tw_table_t topics;        /* tw_local_topic_t by name */
     tw_table_t groups;        /* tw_group_t by topic and connection */
     tw_ranked_tree_t listing; /* live subscribers by number */
@@ -59,8 +57,8 @@ struct tw_fanout {
     tw_counters_t counters;
 };
 
-/** On the loop's thread, or before it runs. */
-void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *loop);
+/** Prepares the worker with this index, on the thread that runs `uv`, or before it runs. */
+void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *uv);
 
 /** Begins to close the loop handle: when all streams are closed and nobody posts any more. */
 void tw_fanout_close(tw_fanout_t *fanout);
@@ -88,8 +86,8 @@ void tw_fanout_doom(tw_fanout_t *fanout, tw_subscriber_t *subscriber);
 /** Off the list of the doomed, if it is on it: it is closed before its turn. */
 void tw_fanout_undoom(tw_subscriber_t *subscriber);
 
-/** Closes what is doomed; the mailbox calls it after each batch, a transport after what may doom.
- */
+/** Closes what is doomed. The loop calls it after each batch of calls, a transport after anything
+ * that may doom a stream. */
 void tw_fanout_reap(tw_fanout_t *fanout);
 
 /** The heartbeat clock goes on by one; writes to the streams that were silent for `silence` ticks.

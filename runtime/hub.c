@@ -14,10 +14,9 @@
 /* An event on its way through the workers. */
 typedef struct tw_dispatch {
     tw_event_t *event; /* owned reference */
-    tw_fanout_t *from; /* NULL: nobody waits */
+    tw_loop_t *from;   /* NULL: nobody waits */
     tw_dispatched_fn on_done;
     void *data;
-    int64_t begun_us;
     atomic_uint pending; /* workers that have not queued it */
     _Atomic uint64_t delivered;
     size_t accepted_count;
@@ -118,7 +117,6 @@ static void finish(tw_dispatch_t *dispatch)
                                              .delivered = dispatch->delivered,
                                              .accepted = dispatch->accepted,
                                              .accepted_count = dispatch->accepted_count};
-        tw_count_latency(&dispatch->from->counters, (uint64_t)(tw_clock_us() - dispatch->begun_us));
         dispatch->on_done(dispatch->data, &result);
     }
     tw_event_unref(dispatch->event);
@@ -135,16 +133,16 @@ static void on_dispatch(void *owner, void *data)
 {
     tw_fanout_t *fanout = owner;
     tw_dispatch_t *dispatch = data;
-    tw_fanout_t *from = dispatch->from;
+    tw_loop_t *from = dispatch->from;
 
     atomic_fetch_add_explicit(&dispatch->delivered, tw_fanout_deliver(fanout, dispatch->event),
                               memory_order_relaxed);
     if (atomic_fetch_sub_explicit(&dispatch->pending, 1, memory_order_acq_rel) != 1)
         return;
-    if (from == NULL || from == fanout)
+    if (from == NULL || from == &fanout->loop)
         finish(dispatch);
     else
-        tw_mailbox_post(&from->mailbox, on_queued_everywhere, dispatch);
+        tw_loop_post(from, on_queued_everywhere, dispatch);
 }
 
 /* The workers that have followers of the event's topics, as bits; keeps the event and marks the
@@ -169,11 +167,11 @@ static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
     return workers;
 }
 
-void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const tw_position_t *at,
+void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw_position_t *at,
                      tw_dispatched_fn on_done, void *data)
 {
     tw_dispatch_t *dispatch = tw_alloc(sizeof(*dispatch) + event->topic_count);
-    int64_t now_us = tw_clock_us();
+    int64_t now_ms = tw_clock_ms();
     uint64_t workers = 0;
 
     assert((on_done == NULL) == (from == NULL));
@@ -181,7 +179,6 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const 
     dispatch->from = from;
     dispatch->on_done = on_done;
     dispatch->data = data;
-    dispatch->begun_us = now_us;
 
     pthread_mutex_lock(&hub->order);
     if (at == NULL || at->seq > hub->last.seq) {
@@ -190,12 +187,12 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const 
         else
             hub->last = *at;
         event->position = hub->last;
-        workers = route(hub, dispatch, now_us / 1000);
+        workers = route(hub, dispatch, now_ms);
         while (hub->kept_bytes > hub->config.tail_bytes)
-            evict(hub, hub->oldest, now_us / 1000);
+            evict(hub, hub->oldest, now_ms);
         atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
         for (uint64_t left = workers; left != 0; left &= left - 1)
-            tw_mailbox_post(&hub->fanouts[__builtin_ctzll(left)]->mailbox, on_dispatch, dispatch);
+            tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->loop, on_dispatch, dispatch);
     }
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
@@ -316,7 +313,7 @@ void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
     }
     atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
     for (uint64_t left = workers; left != 0; left &= left - 1)
-        tw_mailbox_post(&hub->fanouts[__builtin_ctzll(left)]->mailbox, on_dispatch, dispatch);
+        tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->loop, on_dispatch, dispatch);
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
         finish(dispatch);

@@ -2,11 +2,11 @@
  * The node's hub: the local part that every adapter shares. It puts events into one order, keeps
  * their tails, and brings them to the workers that have subscribers.
  *
- * Order: each event gets its sequence number, goes into its topics' tails and into the mailboxes of
- * its workers under one lock, the order lock. So all workers see one order of all events, a stream
- * on several topics sees them in the order of their numbers, and a number is enough to resume from.
- * A join goes through the same lock and the same mailbox: what came before it is in the tail, what
- * comes after it is fanned out, nothing is both or neither.
+ * Order: each event gets its sequence number, goes into its topics' tails and is posted to the
+ * loops of its workers under one lock, the order lock. So all workers see one order of all events,
+ * a stream on several topics sees them in the order of their numbers, and a number is enough to
+ * resume from. A join goes through the same lock and is posted to the same loop: what came before
+ * it is in the tail, what comes after it is fanned out, nothing is both or neither.
  *
  * Lock order: order lock → topic stripe → topic listing. Any thread, except what says otherwise.
  */
@@ -72,12 +72,12 @@ typedef void (*tw_dispatched_fn)(void *data, const tw_dispatch_result_t *result)
 
 /**
  * Puts the event (reference taken) into the order and brings it to its workers. on_done comes once,
- * on the caller's loop, when the last of them has queued it; before the call returns if none has
- * to. `from` is the caller's fan-out; NULL with on_done NULL: nobody waits. at NULL: the hub's own
- * next position; else the position that another order gave, which is newer than all before (a
- * repeated one is ignored: on_done says delivered 0).
+ * on `from`, the caller's loop, when the last of them has queued it; before the call returns if
+ * none has to. from and on_done are NULL when nobody waits. at NULL: the hub's own next position;
+ * else the position that another order gave, which is newer than all before (a repeated one is
+ * ignored: on_done says delivered 0).
  */
-void tw_hub_dispatch(tw_hub_t *hub, tw_fanout_t *from, tw_event_t *event, const tw_position_t *at,
+void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw_position_t *at,
                      tw_dispatched_fn on_done, void *data);
 
 /** on_open's `opening` is NULL when status is not TW_OK. */

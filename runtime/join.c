@@ -229,9 +229,9 @@ static void start_join(tw_hub_t *hub, tw_join_t *join)
 
     pthread_mutex_lock(&hub->order);
     follow_all(hub, join);
-    tw_mailbox_post(&fanout->mailbox, on_join, join);
+    tw_loop_post(&fanout->loop, on_join, join);
     pthread_mutex_unlock(&hub->order);
-    tw_turn_spend(&fanout->turn, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
+    tw_loop_spend(&fanout->loop, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
     if (join->last_event_id == NULL)
         return;
     sort_events(join, subscriber->topic_count);
@@ -241,7 +241,7 @@ static void start_join(tw_hub_t *hub, tw_join_t *join)
     tw_count(opening->gap == TW_GAP_NONE ? &fanout->counters.resumes_exact
                                          : &fanout->counters.resumes_gap,
              1);
-    tw_turn_spend(&fanout->turn, RESUME_NS + join->event_count * MISSED_EVENT_NS);
+    tw_loop_spend(&fanout->loop, RESUME_NS + join->event_count * MISSED_EVENT_NS);
 }
 
 static void on_time_to_join(tw_slice_t *slice)
@@ -273,9 +273,9 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
     if (resumes) {
         join->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
         join->last_event_id_len = resume->last_event_id_len;
-        if (!tw_turn_has_time(&fanout->turn)) {
+        if (!tw_loop_has_time(&fanout->loop)) {
             subscriber->join = join;
-            tw_turn_defer(&fanout->turn, &join->slice, on_time_to_join);
+            tw_loop_defer(&fanout->loop, &join->slice, on_time_to_join);
             return TW_OK;
         }
     }
@@ -288,7 +288,7 @@ static void cancel_join(tw_hub_t *hub, tw_subscriber_t *subscriber)
 {
     tw_join_t *join = subscriber->join;
 
-    tw_turn_cancel(&subscriber->connection->fanout->turn, &join->slice);
+    tw_loop_cancel(&subscriber->connection->fanout->loop, &join->slice);
     free_join(join);
     subscriber->join = NULL;
     subscriber->state = TW_SUBSCRIBER_NEW;

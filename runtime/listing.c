@@ -20,7 +20,7 @@ typedef struct tw_row {
 /* A page on its way from worker to worker; only one of them holds it at a time. */
 typedef struct tw_page {
     tw_hub_t *hub;
-    tw_fanout_t *from;
+    tw_loop_t *from;
     const char *node_id;
     tw_connections_fn on_page;
     void *data;
@@ -127,9 +127,9 @@ static void on_ask(void *owner, void *data)
     page->skip -= here < page->skip ? here : page->skip;
     page->wanted -= page->count - before;
     if (++page->worker < page->hub->config.worker_count)
-        tw_mailbox_post(&page->hub->fanouts[page->worker]->mailbox, on_ask, page);
+        tw_loop_post(&page->hub->fanouts[page->worker]->loop, on_ask, page);
     else
-        tw_mailbox_post(&page->from->mailbox, on_page_done, page);
+        tw_loop_post(page->from, on_page_done, page);
 }
 
 static bool is_hex(char c)
@@ -185,7 +185,7 @@ static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
     return true;
 }
 
-void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_query_t *query,
+void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
                             const char *node_id, tw_connections_fn on_page, void *data)
 {
     tw_page_t *page = tw_alloc(sizeof(*page) + query->page_size * sizeof(page->rows[0]));
@@ -206,15 +206,15 @@ void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_quer
         page->topic = *query->topic;
         page->topic.base = memcpy(page->topic_text, query->topic->base, query->topic->len);
     } else if (!parse_prefix(page, query->prefix != NULL ? query->prefix : "", query->prefix_len)) {
-        tw_mailbox_post(&from->mailbox, on_page_done, page);
+        tw_loop_post(from, on_page_done, page);
         return;
     }
-    tw_mailbox_post(&hub->fanouts[0]->mailbox, on_ask, page);
+    tw_loop_post(&hub->fanouts[0]->loop, on_ask, page);
 }
 
 /* A close on its way to the stream's worker. */
 typedef struct tw_close {
-    tw_fanout_t *from;
+    tw_loop_t *from;
     uint64_t number;
     tw_close_reason_t reason;
     tw_status_t status;
@@ -239,7 +239,7 @@ static void on_close(void *owner, void *data)
     if (subscriber != NULL)
         tw_subscriber_doom(subscriber, close->reason);
     if (close->from != NULL)
-        tw_mailbox_post(&close->from->mailbox, on_closed, close);
+        tw_loop_post(close->from, on_closed, close);
     else
         free(close);
 }
@@ -260,7 +260,7 @@ bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id)
     return parse_id(hub, connection_id, &worker, &number);
 }
 
-void tw_listing_close(tw_hub_t *hub, tw_fanout_t *from, const char *connection_id,
+void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
     tw_close_t *close = tw_alloc(sizeof(*close));
@@ -269,10 +269,10 @@ void tw_listing_close(tw_hub_t *hub, tw_fanout_t *from, const char *connection_i
     assert((from == NULL) == (on_done == NULL));
     *close = (tw_close_t){.from = from, .reason = reason, .on_done = on_done, .data = data};
     if (parse_id(hub, connection_id, &worker, &close->number)) {
-        tw_mailbox_post(&hub->fanouts[worker]->mailbox, on_close, close);
+        tw_loop_post(&hub->fanouts[worker]->loop, on_close, close);
     } else if (from != NULL) {
         close->status = TW_NOT_FOUND;
-        tw_mailbox_post(&from->mailbox, on_closed, close);
+        tw_loop_post(from, on_closed, close);
     } else {
         free(close);
     }

@@ -11,16 +11,16 @@
 
 /**
  * A page of this node's live streams; see tw_adapter_ops_t.list_connections. Rows carry node_id as
- * given (borrowed until on_page). on_page comes once, later, on the loop of `from`.
+ * given (borrowed until on_page). on_page comes once, later, on `from`.
  */
-void tw_listing_connections(tw_hub_t *hub, tw_fanout_t *from, const tw_page_query_t *query,
+void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
                             const char *node_id, tw_connections_fn on_page, void *data);
 
 /**
- * Closes the live stream with this id if it is this node's. on_done comes once, later, on the loop
- * of `from`: TW_OK or TW_NOT_FOUND; with from and on_done NULL nobody waits.
+ * Closes the live stream with this id if it is this node's. on_done comes once, later, on
+ * `from`: TW_OK or TW_NOT_FOUND; with from and on_done NULL nobody waits.
  */
-void tw_listing_close(tw_hub_t *hub, tw_fanout_t *from, const char *connection_id,
+void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
 /** Whether the id can be one of this process's streams. */

@@ -45,10 +45,11 @@ static void close_all(tw_control_t *control)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     uv_close((uv_handle_t *)&control->sweep, NULL);
     uv_close((uv_handle_t *)&control->step, NULL);
-    tw_loop_watch_close(&control->watch);
+    tw_loop_run_calls(control->loop); /* the last that the workers have posted */
+    tw_loop_close(control->loop);
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
-    uv_stop(control->loop);
+    uv_stop(control->loop->uv);
 }
 
 static void on_step(uv_timer_t *timer)
@@ -145,16 +146,15 @@ static void on_sweep(uv_timer_t *timer)
 
 void tw_control_start(tw_control_t *control)
 {
-    tw_loop_watch_open(&control->watch, control->loop, "control");
-    tw_gateway_watch(control->gateway, &control->watch);
+    tw_gateway_watch(control->gateway, &control->loop->watch);
     for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); ++i) {
-        uv_signal_init(control->loop, &control->signals[i]);
+        uv_signal_init(control->loop->uv, &control->signals[i]);
         control->signals[i].data = control;
         uv_signal_start(&control->signals[i], on_signal, handled_signals[i]);
     }
-    uv_timer_init(control->loop, &control->sweep);
+    uv_timer_init(control->loop->uv, &control->sweep);
     control->sweep.data = control;
     uv_timer_start(&control->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    uv_timer_init(control->loop, &control->step);
+    uv_timer_init(control->loop->uv, &control->step);
     control->step.data = control;
 }

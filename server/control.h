@@ -18,7 +18,7 @@
 #include "tls/reload.h"
 
 typedef struct tw_control {
-    uv_loop_t *loop;
+    tw_loop_t *loop; /* borrowed */
     tw_gateway_t *gateway;
     tw_worker_t *const *workers;
     uint32_t worker_count;
@@ -31,7 +31,6 @@ typedef struct tw_control {
     uv_signal_t signals[3];
     uv_timer_t sweep;
     uv_timer_t step;
-    tw_loop_watch_t watch;
     tw_trim_t trim;
     int64_t drain_ends_ms;
     int64_t closing_ends_ms;

@@ -1,6 +1,5 @@
 #include "server/handshakes.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 
 /* Two milliseconds of signing, at most, and one of tidying up, between two looks at the streams. */
 #define BEGUN_PER_TURN 4
+#define BEGIN_NS 500000
 #define CLOSED_PER_TURN 16
 
 struct tw_handshake {
@@ -23,7 +23,7 @@ struct tw_handshake {
     TAILQ_ENTRY(tw_handshake) neighbours;
 };
 
-static void on_turn(uv_idle_t *idle);
+static void on_time_for_some(tw_slice_t *slice);
 
 static void leave(tw_handshake_t *handshake)
 {
@@ -37,7 +37,7 @@ static void enter(tw_handshake_t *handshake, tw_handshake_line_t *line)
     leave(handshake);
     handshake->line = line;
     TAILQ_INSERT_TAIL(line, handshake, neighbours);
-    uv_idle_start(&handshake->all->turn, on_turn);
+    tw_loop_defer(handshake->all->loop, &handshake->all->slice, on_time_for_some);
 }
 
 /* Frees the handshake; the socket is the caller's again. */
@@ -111,27 +111,26 @@ static void begin_first(tw_handshakes_t *handshakes)
     leave(first);
     h2o_socket_ssl_handshake(first->socket, tw_tls_store_context(handshakes->tls), NULL,
                              on_complete);
+    tw_loop_spend(handshakes->loop, BEGIN_NS);
 }
 
-static void on_turn(uv_idle_t *idle)
+static void on_time_for_some(tw_slice_t *slice)
 {
-    tw_handshakes_t *handshakes = idle->data;
+    tw_handshakes_t *handshakes = H2O_STRUCT_FROM_MEMBER(tw_handshakes_t, slice, slice);
 
     for (int i = 0; i < BEGUN_PER_TURN && !TAILQ_EMPTY(&handshakes->waiting); ++i)
         begin_first(handshakes);
     close_first(&handshakes->failed, CLOSED_PER_TURN);
-    if (TAILQ_EMPTY(&handshakes->waiting) && TAILQ_EMPTY(&handshakes->failed))
-        uv_idle_stop(idle);
+    if (!TAILQ_EMPTY(&handshakes->waiting) || !TAILQ_EMPTY(&handshakes->failed))
+        tw_loop_defer(handshakes->loop, slice, on_time_for_some);
 }
 
-void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, tw_tls_store_t *tls,
-                        tw_limits_t *limits)
+void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, h2o_accept_ctx_t *accept,
+                        tw_tls_store_t *tls, tw_limits_t *limits)
 {
-    *handshakes = (tw_handshakes_t){.accept = accept, .tls = tls, .limits = limits};
+    *handshakes = (tw_handshakes_t){.loop = loop, .accept = accept, .tls = tls, .limits = limits};
     TAILQ_INIT(&handshakes->waiting);
     TAILQ_INIT(&handshakes->failed);
-    uv_idle_init(accept->ctx->loop, &handshakes->turn);
-    handshakes->turn.data = handshakes;
 }
 
 void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client)
@@ -159,10 +158,5 @@ void tw_handshakes_refuse(tw_handshakes_t *handshakes)
     handshakes->closing = true;
     close_first(&handshakes->waiting, SIZE_MAX);
     close_first(&handshakes->failed, SIZE_MAX);
-}
-
-void tw_handshakes_close(tw_handshakes_t *handshakes)
-{
-    assert(TAILQ_EMPTY(&handshakes->waiting) && TAILQ_EMPTY(&handshakes->failed));
-    uv_close((uv_handle_t *)&handshakes->turn, NULL);
+    tw_loop_cancel(handshakes->loop, &handshakes->slice);
 }

@@ -14,6 +14,7 @@
 
 #include <h2o.h>
 
+#include "base/loop.h"
 #include "handlers/limits.h"
 #include "tls/server_context.h"
 
@@ -25,14 +26,15 @@ typedef struct tw_handshakes {
     h2o_accept_ctx_t *accept; /* borrowed */
     tw_tls_store_t *tls;      /* borrowed */
     tw_limits_t *limits;      /* borrowed: each handshake that ends is let go there */
-    uv_idle_t turn;           /* runs while somebody is in a line */
+    tw_loop_t *loop;          /* borrowed */
+    tw_slice_t slice;         /* waits while somebody is in a line */
     bool closing;
     tw_handshake_line_t waiting; /* to begin */
     tw_handshake_line_t failed;  /* to be closed */
 } tw_handshakes_t;
 
-void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, tw_tls_store_t *tls,
-                        tw_limits_t *limits);
+void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, h2o_accept_ctx_t *accept,
+                        tw_tls_store_t *tls, tw_limits_t *limits);
 
 /**
  * Takes a connected socket, for which tw_limits_begin_handshake() has been called with the client
@@ -41,10 +43,7 @@ void tw_handshakes_init(tw_handshakes_t *handshakes, h2o_accept_ctx_t *accept, t
  */
 void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client);
 
-/** Closes those in the lines, and from now on every new one. */
+/** Closes those in the lines, and from now on every new one: the end of the worker. */
 void tw_handshakes_refuse(tw_handshakes_t *handshakes);
-
-/** Closes the loop handle; the lines are empty. */
-void tw_handshakes_close(tw_handshakes_t *handshakes);
 
 #endif

@@ -43,7 +43,8 @@
 /** Everything that lives as long as the process. */
 typedef struct tw_process {
     tw_options_t options;
-    uv_loop_t loop;
+    uv_loop_t uv; /* the main thread's */
+    tw_loop_t loop;
     tw_node_info_t node;
     tw_network_t *proxies; /* owned; or NULL */
     tw_hub_t *hub;
@@ -283,16 +284,16 @@ static bool open_doors(tw_process_t *process, char *error, size_t error_size)
                               .drain_ms = options->drain_ms};
     if (options->ops_listen != NULL && strcmp(options->ops_listen, "off") != 0) {
         control->ops =
-            tw_ops_open(&process->loop, &process->gateway, options->ops_listen, error, error_size);
+            tw_ops_open(&process->uv, &process->gateway, options->ops_listen, error, error_size);
         if (control->ops == NULL)
             return false;
     }
-    control->listener = tw_listener_open(&process->loop, &process->listener_config, options->listen,
+    control->listener = tw_listener_open(&process->uv, &process->listener_config, options->listen,
                                          error, error_size);
     if (control->listener == NULL)
         return false;
     if (process->tls != NULL)
-        control->reload = tw_tls_reload_open(&process->loop, process->tls, NULL, on_reloaded, NULL);
+        control->reload = tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, NULL);
     tw_control_start(control);
     return true;
 }
@@ -330,7 +331,8 @@ static int run(tw_process_t *process)
                                                                     : cpus);
     raise_descriptor_limit(&process->options);
     tw_node_detect(&process->node, &process->options, TIDEWAY_VERSION);
-    uv_loop_init(&process->loop);
+    uv_loop_init(&process->uv);
+    tw_loop_init(&process->loop, &process->uv, "control", process, NULL);
     if (!set_up_gateway(process, &problem))
         return fail(problem);
     if (!set_up_tls(process, &tls_error))
@@ -348,7 +350,7 @@ static int run(tw_process_t *process)
            tw_log_text("runtime", process->gateway.adapter->ops->name),
            tw_log_number("workers", process->worker_count));
     release_signals();
-    uv_run(&process->loop, UV_RUN_DEFAULT);
+    uv_run(&process->uv, UV_RUN_DEFAULT);
     return EXIT_SUCCESS;
 }
 
@@ -365,8 +367,9 @@ static void tear_down(tw_process_t *process)
     if (connections > 0 || tw_ops_connections(process->control.ops) > 0)
         return; /* their memory is still in use, and goes with the process */
     tw_ops_destroy(process->control.ops);
-    uv_run(&process->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&process->loop);
+    uv_run(&process->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&process->uv);
+    tw_loop_dispose(&process->loop);
     tw_hub_destroy(process->hub);
     h2o_config_dispose(&process->http);
     tw_tls_store_destroy(process->tls);

@@ -2,11 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/loop_watch.h"
 #include "server/handshakes.h"
 #include "server/trim.h"
 
@@ -46,7 +43,6 @@ struct tw_worker {
     uv_timer_t heartbeat;
     uv_timer_t drain;
     uv_timer_t age;
-    tw_loop_watch_t watch;
     tw_slice_t input; /* waits: requests that have been read are handled when the loop has time */
     _Atomic uint64_t connections;
     uint64_t drain_steps; /* left */
@@ -94,9 +90,9 @@ static int has_time(h2o_context_t *http)
 {
     tw_worker_t *worker = worker_of(http);
 
-    if (tw_turn_has_time(&worker->fanout.turn))
+    if (tw_loop_has_time(&worker->fanout.loop))
         return 1;
-    tw_turn_defer(&worker->fanout.turn, &worker->input, on_time_for_input);
+    tw_loop_defer(&worker->fanout.loop, &worker->input, on_time_for_input);
     return 0;
 }
 
@@ -104,24 +100,22 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
 {
     tw_worker_t *worker = tw_alloc(sizeof(*worker));
     uint64_t tick_ms = config->heartbeat_ms / HEARTBEAT_TICKS;
-    char name[16];
 
     worker->config = config;
     worker->index = index;
     int error = uv_loop_init(&worker->loop);
     assert(error == 0);
     (void)error;
-    snprintf(name, sizeof(name), "worker-%" PRIu32, index);
-    tw_loop_watch_open(&worker->watch, &worker->loop, name);
-    tw_gateway_watch(config->gateway, &worker->watch);
     tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
     tw_hub_attach(config->gateway->hub, &worker->fanout);
+    tw_gateway_watch(config->gateway, &worker->fanout.loop.watch);
     h2o_context_init(&worker->http.super, &worker->loop, config->http);
     worker->http.super.http2.has_time = has_time;
     worker->http.gateway = config->gateway;
     worker->http.fanout = &worker->fanout;
     worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
-    tw_handshakes_init(&worker->handshakes, &worker->accept, config->tls, &config->gateway->limits);
+    tw_handshakes_init(&worker->handshakes, &worker->fanout.loop, &worker->accept, config->tls,
+                       &config->gateway->limits);
     uv_timer_init(&worker->loop, &worker->heartbeat);
     worker->heartbeat.data = worker;
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
@@ -210,7 +204,7 @@ void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
     socket->client = client;
     socket->fd = fd;
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
-    tw_mailbox_post(&worker->fanout.mailbox, on_given, socket);
+    tw_loop_post(&worker->fanout.loop, on_given, socket);
 }
 
 uint64_t tw_worker_connections(const tw_worker_t *worker)
@@ -230,7 +224,7 @@ static void on_release_memory(void *owner, void *data)
 
 void tw_worker_release_memory(tw_worker_t *worker)
 {
-    tw_mailbox_post(&worker->fanout.mailbox, on_release_memory, NULL);
+    tw_loop_post(&worker->fanout.loop, on_release_memory, NULL);
 }
 
 /* --- the end --- */
@@ -240,11 +234,11 @@ typedef struct tw_worker_order {
     uint64_t ms;
 } tw_worker_order_t;
 
-static void post_order(tw_worker_t *worker, tw_mailbox_fn run_order, uint64_t ms)
+static void post_order(tw_worker_t *worker, tw_call_fn run_order, uint64_t ms)
 {
     tw_worker_order_t *order = tw_alloc(sizeof(*order));
     *order = (tw_worker_order_t){.worker = worker, .ms = ms};
-    tw_mailbox_post(&worker->fanout.mailbox, run_order, order);
+    tw_loop_post(&worker->fanout.loop, run_order, order);
 }
 
 /* An equal share of what is left in each step, so that clients come back spread. */
@@ -292,7 +286,7 @@ static void end_loop(tw_worker_t *worker)
     uv_timer_stop(&worker->drain);
     uv_timer_stop(&worker->heartbeat);
     uv_timer_stop(&worker->age);
-    tw_turn_cancel(&worker->fanout.turn, &worker->input);
+    tw_loop_cancel(&worker->fanout.loop, &worker->input);
     uv_stop(&worker->loop);
 }
 
@@ -339,8 +333,6 @@ void tw_worker_destroy(tw_worker_t *worker)
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
     uv_close((uv_handle_t *)&worker->age, NULL);
-    tw_loop_watch_close(&worker->watch);
-    tw_handshakes_close(&worker->handshakes);
     /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
      * by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))

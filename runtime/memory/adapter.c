@@ -17,10 +17,10 @@ static tw_memory_adapter_t *self_of(tw_adapter_t *adapter)
     return (tw_memory_adapter_t *)adapter;
 }
 
-static int start(tw_adapter_t *adapter, uv_loop_t *control_loop)
+static int start(tw_adapter_t *adapter, tw_loop_t *control)
 {
     (void)adapter;
-    (void)control_loop;
+    (void)control;
     return 0;
 }
 
@@ -62,7 +62,7 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
     tw_hub_leave(adapter->hub, subscriber);
 }
 
-static void has_subscribers(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_list_t *topics,
+static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
                             tw_followed_fn on_answer, void *data)
 {
     uint8_t few[64] = {0}, *followed = topics->count <= sizeof(few) ? few : tw_alloc(topics->count);
@@ -87,7 +87,7 @@ static void on_dispatched(void *data, const tw_dispatch_result_t *result)
     publishing.on_done(publishing.data, TW_OK, result);
 }
 
-static void publish(tw_adapter_t *adapter, tw_fanout_t *from, tw_event_t *event,
+static void publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
                     tw_published_fn on_done, void *data)
 {
     tw_publishing_t *publishing = tw_alloc(sizeof(*publishing));
@@ -120,7 +120,7 @@ static void visit_topic(const char *name, size_t name_len, uint32_t followers, v
                                      .node_count = 1};
 }
 
-static void list_topics(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+static void list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                         tw_topics_fn on_page, void *data)
 {
     tw_topic_page_t page = {.node_id = self_of(adapter)->info->node_id,
@@ -140,14 +140,14 @@ static void list_topics(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_
     free(page.names);
 }
 
-static void list_connections(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+static void list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                              tw_connections_fn on_page, void *data)
 {
     tw_listing_connections(adapter->hub, from, query, self_of(adapter)->info->node_id, on_page,
                            data);
 }
 
-static void list_nodes(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes, void *data)
+static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
 {
     const tw_memory_adapter_t *self = self_of(adapter);
     const tw_node_row_t row = {.node_id = self->info->node_id,
@@ -161,7 +161,7 @@ static void list_nodes(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_
     on_nodes(data, TW_OK, &row, 1);
 }
 
-static void tail_events(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data)
 {
     tw_event_t **events = tw_alloc((limit + 1) * sizeof(*events));
@@ -176,7 +176,7 @@ static void tail_events(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic
     free(events);
 }
 
-static void close_connection(tw_adapter_t *adapter, tw_fanout_t *from, const char *connection_id,
+static void close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                              tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
     tw_listing_close(adapter->hub, from, connection_id, reason, on_done, data);

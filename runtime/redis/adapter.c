@@ -14,9 +14,6 @@
 #include "tls/client_context.h"
 
 #define PULSE_MS 250
-#define SWEEP_CONTROL_INDEX                                                                        \
-    TW_WORKERS_MAX /* of the control loop's fan-out, which has no streams                          \
-                    */
 
 /* --- the control loop's own --- */
 
@@ -25,7 +22,6 @@ static void on_turn(uv_prepare_t *turn)
     tw_redis_node_t *node = turn->data;
     tw_redis_publishing_turn(node);
     tw_redis_asks_turn(node);
-    tw_redis_chores_turn(node);
     tw_redis_routing_turn(node);
     tw_redis_session_turn(node);
 }
@@ -40,7 +36,7 @@ static void end_when_idle(tw_redis_node_t *node);
 static void on_pulse(uv_timer_t *timer)
 {
     tw_redis_node_t *node = timer->data;
-    uint64_t now_ms = uv_now(node->loop);
+    uint64_t now_ms = uv_now(node->loop->uv);
 
     tw_redis_session_pulse(node, now_ms);
     tw_redis_registry_pulse(node, now_ms);
@@ -49,18 +45,16 @@ static void on_pulse(uv_timer_t *timer)
     tw_redis_peers_expire(node, now_ms, false);
 }
 
-static int start(tw_adapter_t *adapter, uv_loop_t *control_loop)
+static int start(tw_adapter_t *adapter, tw_loop_t *control)
 {
     tw_redis_node_t *node = tw_redis_node_of_adapter(adapter);
 
-    node->loop = control_loop;
-    tw_fanout_init(&node->control, adapter->hub, SWEEP_CONTROL_INDEX, control_loop);
-    uv_prepare_init(control_loop, &node->turn);
-    uv_timer_init(control_loop, &node->pulse);
-    uv_timer_init(control_loop, &node->registering);
-    uv_idle_init(control_loop, &node->more);
-    node->turn.data = node->pulse.data = node->registering.data = node->more.data = node;
-    node->handles = 4;
+    node->loop = control;
+    uv_prepare_init(control->uv, &node->turn);
+    uv_timer_init(control->uv, &node->pulse);
+    uv_timer_init(control->uv, &node->registering);
+    node->turn.data = node->pulse.data = node->registering.data = node;
+    node->handles = 3;
     tw_redis_session_start(node);
     uv_prepare_start(&node->turn, on_turn);
     uv_timer_start(&node->pulse, on_pulse, PULSE_MS, PULSE_MS);
@@ -74,8 +68,10 @@ static int start(tw_adapter_t *adapter, uv_loop_t *control_loop)
 static void on_handle_closed(uv_handle_t *handle)
 {
     tw_redis_node_t *node = handle->data;
-    if (--node->handles == 0)
-        node->on_stopped(node->stop_data);
+    if (--node->handles > 0)
+        return;
+    node->stopped = true;
+    node->on_stopped(node->stop_data);
 }
 
 static void on_ending(uv_timer_t *timer)
@@ -83,24 +79,20 @@ static void on_ending(uv_timer_t *timer)
     end_when_idle(timer->data);
 }
 
-/* Workers may still bring answers of what they were asked; then nobody posts to us any more. */
+/* Workers may still bring answers to what they were asked. What they report later, a stream that
+ * was closed, is dropped. */
 static void end_when_idle(tw_redis_node_t *node)
 {
-    tw_mailbox_run(&node->control.mailbox);
-    tw_redis_chores_finish(node);
     tw_redis_publishing_turn(node); /* no turn will do it: what was asked last is answered, too */
     tw_redis_asks_turn(node);
-    if (node->walking || node->publishes_open > 0 || node->openings_open > 0 ||
+    if (node->walking || node->steps > 0 || node->publishes_open > 0 || node->openings_open > 0 ||
         node->peer_reads > 0) {
         uv_timer_start(&node->pulse, on_ending, 1, 0);
         return;
     }
-    atomic_store(&node->deaf, true);
-    tw_fanout_close(&node->control);
     uv_close((uv_handle_t *)&node->turn, on_handle_closed);
     uv_close((uv_handle_t *)&node->pulse, on_handle_closed);
     uv_close((uv_handle_t *)&node->registering, on_handle_closed);
-    uv_close((uv_handle_t *)&node->more, on_handle_closed);
 }
 
 static void on_gone(tw_redis_node_t *node)
@@ -153,7 +145,6 @@ static void destroy(tw_adapter_t *adapter)
         tw_redis_publishing_dispose(node);
         tw_redis_peers_dispose(node);
         tw_redis_session_dispose(node);
-        tw_fanout_dispose(&node->control);
     }
     free_node(node);
 }
@@ -219,7 +210,7 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
         tw_alloc(sizeof(*opening) + names_bytes(subscriber->joining, count));
 
     opening->node = node;
-    opening->worker = subscriber->connection->fanout;
+    opening->worker = &subscriber->connection->fanout->loop;
     opening->subscriber = subscriber;
     opening->on_open = on_open;
     opening->data = data;
@@ -231,7 +222,7 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
     }
     subscriber->opening = opening;
     atomic_fetch_add(&node->openings_open, 1);
-    tw_mailbox_post(&node->control.mailbox, tw_redis_on_open_request, opening);
+    tw_loop_post(node->loop, tw_redis_on_open_request, opening);
 }
 
 /* The control loop lets its topics go, and the registry the stream if it was open. */
@@ -240,11 +231,10 @@ static void post_left(tw_redis_node_t *node, const tw_subscriber_t *subscriber, 
     size_t count = subscriber->topic_count, bytes = sizeof(tw_redis_left_t);
     for (size_t i = 0; i < count; ++i)
         bytes += sizeof(tw_topic_name_t) + tw_subscriber_topic(subscriber, i).len;
-    if (atomic_load(&node->deaf))
-        return;
     tw_redis_left_t *left = tw_alloc(bytes);
     char *to = (char *)(left->topics + count);
 
+    left->node = node;
     left->was_open = was_open;
     left->topic_count = count;
     tw_subscriber_id(subscriber, left->id);
@@ -254,7 +244,7 @@ static void post_left(tw_redis_node_t *node, const tw_subscriber_t *subscriber, 
         left->topics[i].base = memcpy(to, name.base, name.len);
         to += name.len;
     }
-    tw_mailbox_post(&node->control.mailbox, tw_redis_on_left, left);
+    tw_loop_post(node->loop, tw_redis_on_left, left);
 }
 
 static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
@@ -281,7 +271,7 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
     }
 }
 
-static void has_subscribers(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_list_t *topics,
+static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
                             tw_followed_fn on_answer, void *data)
 {
     tw_redis_node_t *node = tw_redis_node_of_adapter(adapter);
@@ -303,10 +293,10 @@ static void has_subscribers(tw_adapter_t *adapter, tw_fanout_t *from, const tw_t
     ask->followed = followed;
     ask->topic_count = topics->count;
     copy_names(ask->topics, topics->items, topics->count);
-    tw_mailbox_post(&node->control.mailbox, tw_redis_on_ask_request, ask);
+    tw_loop_post(node->loop, tw_redis_on_ask_request, ask);
 }
 
-static void publish(tw_adapter_t *adapter, tw_fanout_t *from, tw_event_t *event,
+static void publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
                     tw_published_fn on_done, void *data)
 {
     tw_redis_node_t *node = tw_redis_node_of_adapter(adapter);
@@ -321,9 +311,8 @@ static void publish(tw_adapter_t *adapter, tw_fanout_t *from, tw_event_t *event,
     publishing->event = tw_event_ref(event);
     publishing->on_done = on_done;
     publishing->data = data;
-    publishing->begun_us = tw_clock_us();
     atomic_fetch_add(&node->publishes_open, 1);
-    tw_mailbox_post(&node->control.mailbox, tw_redis_on_publish_request, publishing);
+    tw_loop_post(node->loop, tw_redis_on_publish_request, publishing);
 }
 
 static const tw_adapter_ops_t redis_ops = {
@@ -370,7 +359,6 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
     TAILQ_INIT(&node->to_mark);
     TAILQ_INIT(&node->openings);
     TAILQ_INIT(&node->waiting);
-    STAILQ_INIT(&node->chores);
     TAILQ_INIT(&node->changed_routes);
     TAILQ_INIT(&node->to_publish);
     TAILQ_INIT(&node->unreturned);

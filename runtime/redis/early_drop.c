@@ -19,7 +19,7 @@ static void on_answered(void *owner, void *data)
 static void answer(tw_redis_ask_t *ask, tw_status_t status)
 {
     ask->status = status;
-    tw_mailbox_post(&ask->worker->mailbox, on_answered, ask);
+    tw_loop_post(ask->worker, on_answered, ask);
 }
 
 /* The asks of one turn, in one question. */
@@ -97,10 +97,10 @@ static bool is_leaving(tw_redis_node_t *node, const tw_topic_name_t *topic)
     return route != NULL && route->leaving;
 }
 
-void tw_redis_on_ask_request(void *control, void *data)
+void tw_redis_on_ask_request(void *owner, void *data)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
     tw_redis_ask_t *ask = data;
+    tw_redis_node_t *node = ask->node;
 
     if (!tw_redis_node_up(node)) {
         answer(ask, TW_UNAVAILABLE);

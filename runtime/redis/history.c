@@ -358,7 +358,7 @@ static void on_primed(const redisReply *reply, void *data)
         restore(priming.node, route, reply);
         route->primed = true;
     }
-    tw_redis_openings_stir(priming.node, &route->waiting);
+    tw_redis_openings_advance(priming.node, &route->waiting);
     tw_redis_route_unuse(priming.node, route);
 }
 

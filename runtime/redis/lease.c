@@ -62,7 +62,7 @@ static void take_lease(tw_redis_node_t *node)
     if (node->leasing || node->leaving)
         return;
     node->leasing = true;
-    node->leased_at_ms = uv_now(node->loop);
+    node->leased_at_ms = uv_now(node->loop->uv);
     snprintf(instance, sizeof(instance), "%08" PRIx32, node->super.hub->instance);
     snprintf(started, sizeof(started), "%" PRId64, info->started_at_ms);
     const char *fields[] = {"hostname",  info->hostname, "ip",
@@ -120,7 +120,7 @@ static void on_predecessor_gone(const redisReply *reply, void *data)
 
 void tw_redis_registry_up(tw_redis_node_t *node)
 {
-    node->up_since_ms = uv_now(node->loop);
+    node->up_since_ms = uv_now(node->loop->uv);
     node->leasing = false;
     if (node->introduced)
         take_lease(node);

@@ -3,7 +3,6 @@
  * otherwise.
  *
  *     adapter.c     the contract's table, the workers' side of it
- *     chores.c      work in slices
  *     session.c     connecting, catching up, losing Redis; marks and the probe
  *     routing.c     which topics this node gets, and the streams that wait for them
  *     publishing.c  publishing, what other nodes count
@@ -44,6 +43,9 @@
 #define TW_REDIS_RENEW_EVERY_MS 30000 /* and its time to live is that much longer */
 #define TW_REDIS_RENEWED_PLACES 4096
 #define TW_REDIS_CHANNELS_PER_COMMAND 256
+/* What a step of a stream's opening or closing costs the control loop, and each of its topics. */
+#define TW_REDIS_STEP_NS 2000
+#define TW_REDIS_STEP_TOPIC_NS 1500
 #define TW_REDIS_KEY_MAX (TW_TOPIC_NAME_MAX + 16)
 
 /* name, label: what /readyz says */
@@ -66,18 +68,8 @@ typedef struct tw_redis_opening tw_redis_opening_t;
 typedef struct tw_redis_publish tw_redis_publish_t;
 typedef struct tw_redis_call tw_redis_call_t;
 
-typedef struct tw_redis_chore tw_redis_chore_t;
-
 typedef TAILQ_HEAD(tw_redis_openings, tw_redis_opening) tw_redis_openings_t;
 typedef TAILQ_HEAD(tw_redis_publishes, tw_redis_publish) tw_redis_publishes_t;
-
-typedef void (*tw_redis_chore_fn)(tw_redis_node_t *node, tw_redis_chore_t *chore);
-
-/** What is to be done once, soon; the first member of what it is about. */
-struct tw_redis_chore {
-    STAILQ_ENTRY(tw_redis_chore) link;
-    tw_redis_chore_fn run;
-};
 
 /** A topic that this node gets from Redis, or is about to, or has just registered. */
 typedef struct tw_redis_route {
@@ -104,12 +96,12 @@ typedef struct tw_redis_route {
 /** A stream on its way to being open. The worker owns `subscriber`, on_open and data, Control the
  * rest. */
 struct tw_redis_opening {
-    tw_redis_chore_t chore;
+    tw_slice_t slice; /* first member */
     tw_redis_node_t *node;
     TAILQ_ENTRY(tw_redis_opening) all;  /* in node->openings, until it is answered */
     TAILQ_ENTRY(tw_redis_opening) link; /* in *list */
-    tw_redis_openings_t *list;          /* what it waits for; NULL: it is a chore */
-    tw_fanout_t *worker;
+    tw_redis_openings_t *list;          /* what it waits for; NULL: its next step is scheduled */
+    tw_loop_t *worker;
     tw_subscriber_t *subscriber; /* NULL: the stream was closed meanwhile */
     tw_opened_fn on_open;
     void *data;
@@ -138,11 +130,10 @@ struct tw_redis_publish {
     tw_redis_node_t *node;
     tw_table_node_t by_token;           /* while returns */
     TAILQ_ENTRY(tw_redis_publish) link; /* parked; to_publish; unreturned, while it is replied */
-    tw_fanout_t *worker;
+    tw_loop_t *worker;
     tw_event_t *event; /* owned reference */
     tw_published_fn on_done;
     void *data;
-    int64_t begun_us;
     uint64_t token;
     char *body; /* owned until it is sent */
     size_t body_len;
@@ -189,18 +180,15 @@ struct tw_redis_node {
     uint32_t
         keep; /* events in a topic's stream: one more than a tail, which proves the tail whole */
 
-    uv_loop_t *loop;
-    tw_fanout_t control; /* for its mailbox: how workers reach us, and dispatches come back */
-    uv_prepare_t turn;   /* the end of each turn: sends what the turn has gathered */
-    uv_timer_t pulse;    /* every 250 ms */
+    tw_loop_t *loop;   /* borrowed: the control loop, by which workers reach us */
+    uv_prepare_t turn; /* the end of each turn: sends what the turn has gathered */
+    uv_timer_t pulse;  /* every 250 ms */
     uv_timer_t registering;
-    uv_idle_t more; /* while there are chores: the loop does not wait */
-    STAILQ_HEAD(tw_redis_chores, tw_redis_chore) chores; /* oldest first */
     unsigned handles;
+    unsigned steps; /* scheduled by tw_redis_schedule() and not begun */
     void (*on_stopped)(void *data);
     void *stop_data;
-    bool stopping;
-    _Atomic bool deaf;                              /* the control loop takes no calls any more */
+    bool stopping, stopped;
     _Atomic uint64_t openings_open, publishes_open; /* those that a worker may still post about */
     unsigned peer_reads;                            /* questions of others that workers answer */
 
@@ -280,28 +268,26 @@ static inline tw_redis_node_t *tw_redis_node_of_adapter(tw_adapter_t *adapter)
     return (tw_redis_node_t *)adapter;
 }
 
-/** The node whose control mailbox runs the call. */
-static inline tw_redis_node_t *tw_redis_node_of_control(void *owner)
-{
-    return (tw_redis_node_t *)((char *)owner - offsetof(tw_redis_node_t, control));
-}
-
 /** Whether events flow. Any thread. */
 static inline bool tw_redis_node_up(tw_redis_node_t *node)
 {
     return atomic_load_explicit(&node->phase, memory_order_acquire) == TW_REDIS_PHASE_UP;
 }
 
-/* --- chores.c --- */
+/** Has run(slice) called in a later turn: what many streams ask for at once must not keep the loop
+ * from publishing. It begins with tw_redis_step_begins(). */
+static inline void tw_redis_schedule(tw_redis_node_t *node, tw_slice_t *slice, tw_slice_fn run)
+{
+    ++node->steps;
+    tw_loop_defer(node->loop, slice, run);
+}
 
-/** Has it run at the end of this turn, or of one soon after. */
-void tw_redis_chore_add(tw_redis_node_t *node, tw_redis_chore_t *chore, tw_redis_chore_fn run);
-
-/** Runs chores, for some two milliseconds. */
-void tw_redis_chores_turn(tw_redis_node_t *node);
-
-/** Runs all chores. */
-void tw_redis_chores_finish(tw_redis_node_t *node);
+/** A scheduled step on so many topics runs. */
+static inline void tw_redis_step_begins(tw_redis_node_t *node, size_t topics)
+{
+    --node->steps;
+    tw_loop_spend(node->loop, TW_REDIS_STEP_NS + topics * TW_REDIS_STEP_TOPIC_NS);
+}
 
 /* --- session.c --- */
 
@@ -354,14 +340,14 @@ void tw_redis_route_confirmed(tw_redis_node_t *node, const char *channel, size_t
 /** An UNSUBSCRIBE was confirmed. */
 void tw_redis_route_left(tw_redis_node_t *node, const char *channel, size_t len);
 
-/** A stream wants to open; mailbox call. */
-void tw_redis_on_open_request(void *control, void *data);
+/** A stream wants to open; posted call. */
+void tw_redis_on_open_request(void *owner, void *data);
 
 /** The stream was closed while it joined the hub; worker's thread. */
 void tw_redis_opening_give_up(tw_redis_opening_t *opening);
 
-/** Who waits in the list goes on: as chores. */
-void tw_redis_openings_stir(tw_redis_node_t *node, tw_redis_openings_t *openings);
+/** Schedules the next step of everyone in the list. */
+void tw_redis_openings_advance(tw_redis_node_t *node, tw_redis_openings_t *openings);
 
 /** All that wait in one list wait in another. */
 void tw_redis_openings_move(tw_redis_openings_t *from, tw_redis_openings_t *to);
@@ -382,8 +368,8 @@ void tw_redis_routing_dispose(tw_redis_node_t *node);
 
 /* --- publishing.c --- */
 
-/** Mailbox call: a tw_redis_publish_t. */
-void tw_redis_on_publish_request(void *control, void *data);
+/** Posted call: a tw_redis_publish_t. */
+void tw_redis_on_publish_request(void *owner, void *data);
 
 /** An event came, newer than all before: brings it to the hub. */
 void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *body, size_t len);
@@ -406,7 +392,7 @@ void tw_redis_publishing_dispose(tw_redis_node_t *node);
 typedef struct tw_redis_ask {
     tw_redis_node_t *node;
     struct tw_redis_ask *next;
-    tw_fanout_t *worker;
+    tw_loop_t *worker;
     tw_followed_fn on_answer;
     void *data;
     tw_status_t status;
@@ -415,8 +401,8 @@ typedef struct tw_redis_ask {
     tw_topic_name_t topics[]; /* bytes behind */
 } tw_redis_ask_t;
 
-/** Mailbox call: a tw_redis_ask_t. */
-void tw_redis_on_ask_request(void *control, void *data);
+/** Posted call: a tw_redis_ask_t. */
+void tw_redis_on_ask_request(void *owner, void *data);
 
 /** Sends what the turn gathered. */
 void tw_redis_asks_turn(tw_redis_node_t *node);
@@ -451,13 +437,14 @@ void tw_redis_registry_up(tw_redis_node_t *node);
 /** The session is lost. */
 void tw_redis_registry_lost(tw_redis_node_t *node);
 
-/** Mailbox calls: a tw_redis_opening_t that is open; a tw_redis_left_t. */
-void tw_redis_on_opened(void *control, void *data);
-void tw_redis_on_left(void *control, void *data);
+/** Posted calls: a tw_redis_opening_t that is open; a tw_redis_left_t. */
+void tw_redis_on_opened(void *owner, void *data);
+void tw_redis_on_left(void *owner, void *data);
 
 /** A stream that was closed. */
 typedef struct tw_redis_left {
-    tw_redis_chore_t chore;
+    tw_slice_t slice; /* first member */
+    tw_redis_node_t *node;
     char id[TW_CONNECTION_ID_SIZE];
     bool was_open;
     size_t topic_count;
@@ -485,13 +472,12 @@ void tw_redis_registry_dispose(tw_redis_node_t *node);
 
 /* --- queries.c --- */
 
-void tw_redis_list_topics(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *query,
+void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                           tw_topics_fn on_page, void *data);
-void tw_redis_list_connections(tw_adapter_t *adapter, tw_fanout_t *from,
-                               const tw_page_query_t *query, tw_connections_fn on_page, void *data);
-void tw_redis_list_nodes(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes,
-                         void *data);
-void tw_redis_tail_events(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+void tw_redis_list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
+                               tw_connections_fn on_page, void *data);
+void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
+void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                           const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
 
 /* --- peers.c --- */
@@ -517,7 +503,7 @@ void tw_redis_peers_expire(tw_redis_node_t *node, uint64_t now_ms, bool all);
 
 void tw_redis_peers_dispose(tw_redis_node_t *node);
 
-void tw_redis_close_connection(tw_adapter_t *adapter, tw_fanout_t *from, const char *connection_id,
+void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                                tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
 #endif

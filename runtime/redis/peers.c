@@ -124,7 +124,7 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         reply(service, json_object());
         return;
     }
-    tw_listing_connections(service->node->super.hub, &service->node->control, &query,
+    tw_listing_connections(service->node->super.hub, service->node->loop, &query,
                            service->node->info->node_id, on_listed, service);
 }
 
@@ -152,7 +152,7 @@ static void serve_next_stats(tw_redis_service_t *service)
                                    .page_size = 1,
                                    .prefix = text != NULL ? text : "?",
                                    .prefix_len = text != NULL ? strlen(text) : 1};
-    tw_listing_connections(service->node->super.hub, &service->node->control, &query,
+    tw_listing_connections(service->node->super.hub, service->node->loop, &query,
                            service->node->info->node_id, on_stats, service);
 }
 
@@ -165,7 +165,7 @@ static void serve(tw_redis_service_t *service, const json_t *request)
     ++service->node->peer_reads;
     if (op != NULL && strcmp(op, "close") == 0 && id != NULL && reason >= 0 &&
         reason < TW_CLOSE_REASON_COUNT) {
-        tw_listing_close(service->node->super.hub, &service->node->control, id,
+        tw_listing_close(service->node->super.hub, service->node->loop, id,
                          (tw_close_reason_t)reason, on_closed, service);
     } else if (op != NULL && strcmp(op, "list") == 0) {
         serve_list(service, request);
@@ -203,7 +203,7 @@ char *tw_redis_call_message(tw_redis_node_t *node, json_t *request, tw_redis_ans
     tw_redis_call_t *call = tw_alloc(sizeof(*call));
 
     *call = (tw_redis_call_t){.token = ++node->next_token,
-                              .deadline_ms = uv_now(node->loop) + CALL_TIMEOUT_MS,
+                              .deadline_ms = uv_now(node->loop->uv) + CALL_TIMEOUT_MS,
                               .on_answer = on_answer,
                               .data = data};
     TAILQ_INSERT_TAIL(&node->calls, call, link);
@@ -274,7 +274,7 @@ void tw_redis_peers_dispose(tw_redis_node_t *node)
 
 typedef struct tw_redis_closing {
     tw_redis_node_t *node;
-    tw_fanout_t *from;
+    tw_loop_t *from;
     tw_status_fn on_done;
     void *data;
     tw_close_reason_t reason;
@@ -294,7 +294,7 @@ static void on_close_answer(void *data, const json_t *answer)
 {
     tw_redis_closing_t *closing = data;
     closing->status = json_is_true(json_object_get(answer, "closed")) ? TW_OK : TW_NOT_FOUND;
-    tw_mailbox_post(&closing->from->mailbox, on_close_done, closing);
+    tw_loop_post(closing->from, on_close_done, closing);
 }
 
 /* How many nodes got the question: the owner of the id, or none. */
@@ -316,16 +316,16 @@ static void on_close_sent(const redisReply *sent, void *data)
     }
 }
 
-static void on_close_request(void *control, void *data)
+static void on_close_request(void *owner, void *data)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
     tw_redis_closing_t *closing = data;
+    tw_redis_node_t *node = closing->node;
     tw_redis_args_t args;
     char instance[9] = "";
 
     if (!tw_redis_node_up(node)) {
         closing->status = TW_UNAVAILABLE;
-        tw_mailbox_post(&closing->from->mailbox, on_close_done, closing);
+        tw_loop_post(closing->from, on_close_done, closing);
         return;
     }
     char *message = tw_redis_call_message(node,
@@ -341,7 +341,7 @@ static void on_close_request(void *control, void *data)
     free(message);
 }
 
-void tw_redis_close_connection(tw_adapter_t *adapter, tw_fanout_t *from, const char *connection_id,
+void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                                tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
     size_t len = strlen(connection_id);
@@ -361,5 +361,5 @@ void tw_redis_close_connection(tw_adapter_t *adapter, tw_fanout_t *from, const c
     closing->data = data;
     closing->reason = reason;
     memcpy(closing->id, connection_id, len + 1);
-    tw_mailbox_post(&closing->node->control.mailbox, on_close_request, closing);
+    tw_loop_post(closing->node->loop, on_close_request, closing);
 }

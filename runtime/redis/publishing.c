@@ -111,9 +111,6 @@ static void on_published(void *owner, void *data)
                                          .delivered = publish->delivered,
                                          .accepted = publish->accepted,
                                          .accepted_count = publish->accepted_count};
-    if (publish->status == TW_OK)
-        tw_count_latency(tw_fanout_counters(publish->worker),
-                         (uint64_t)(tw_clock_us() - publish->begun_us));
     publish->on_done(publish->data, publish->status, publish->status == TW_OK ? &result : NULL);
     tw_event_unref(publish->event);
     free(publish->accepted);
@@ -139,7 +136,7 @@ static void conclude(tw_redis_node_t *node, tw_redis_publish_t *publish, tw_stat
     free(publish->body);
     publish->body = NULL;
     atomic_fetch_sub(&node->publishes_open, 1);
-    tw_mailbox_post(&publish->worker->mailbox, on_published, publish);
+    tw_loop_post(publish->worker, on_published, publish);
 }
 
 /* Neither to be found by its event nor by its deadline any more. */
@@ -196,7 +193,7 @@ static void sent(tw_redis_publish_t *publish)
     publish->replied = true;
     publish->status = TW_OK;
     if (publish->returns && !publish->returned) {
-        publish->deadline_ms = uv_now(publish->node->loop) + TW_REDIS_PUBLISH_TIMEOUT_MS;
+        publish->deadline_ms = uv_now(publish->node->loop->uv) + TW_REDIS_PUBLISH_TIMEOUT_MS;
         TAILQ_INSERT_TAIL(&publish->node->unreturned, publish, link);
     } else if (!publish->in_flight) {
         conclude(publish->node, publish, TW_OK);
@@ -285,7 +282,7 @@ static tw_redis_batch_t *take_batch(tw_redis_node_t *node)
 static void send_batch(tw_redis_node_t *node)
 {
     tw_redis_batch_t *batch = take_batch(node);
-    uint64_t now_ms = uv_now(node->loop);
+    uint64_t now_ms = uv_now(node->loop->uv);
     tw_redis_args_t args;
 
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_PUBLISH);
@@ -333,12 +330,12 @@ static bool find_routes(tw_redis_node_t *node, tw_redis_publish_t *publish)
     return true;
 }
 
-void tw_redis_on_publish_request(void *control, void *data)
+void tw_redis_on_publish_request(void *owner, void *data)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
     tw_redis_publish_t *publish = data;
+    tw_redis_node_t *node = publish->node;
     const tw_event_t *event = publish->event;
-    uint64_t now_ms = uv_now(node->loop);
+    uint64_t now_ms = uv_now(node->loop->uv);
 
     if (!tw_redis_node_up(node)) {
         conclude(node, publish, TW_UNAVAILABLE);
@@ -395,8 +392,7 @@ void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *byt
     if (publish != NULL) {
         forget(node, publish);
         publish->returned = publish->in_flight = true;
-        tw_hub_dispatch(node->super.hub, &node->control, publish->event, &at, on_queued_here,
-                        publish);
+        tw_hub_dispatch(node->super.hub, node->loop, publish->event, &at, on_queued_here, publish);
         return;
     }
     tw_event_t *event = tw_redis_body_event(&body);
@@ -425,12 +421,12 @@ void tw_redis_publishing_unpark(tw_redis_node_t *node)
     node->parked_asks = NULL;
     for (; asks != NULL; asks = next) {
         next = asks->next;
-        tw_redis_on_ask_request(&node->control, asks);
+        tw_redis_on_ask_request(NULL, asks);
     }
     TAILQ_CONCAT(&publishes, &node->parked, link);
     while ((publish = TAILQ_FIRST(&publishes)) != NULL) {
         TAILQ_REMOVE(&publishes, publish, link);
-        tw_redis_on_publish_request(&node->control, publish);
+        tw_redis_on_publish_request(NULL, publish);
     }
 }
 

@@ -31,10 +31,10 @@ static void on_delivered(void *owner, void *data)
 
 void tw_redis_query_answer(tw_redis_query_t *query)
 {
-    tw_mailbox_post(&query->from->mailbox, on_delivered, query);
+    tw_loop_post(query->from, on_delivered, query);
 }
 
-static void on_query(void *control, void *data)
+static void on_query(void *owner, void *data)
 {
     tw_redis_query_t *query = data;
     if (tw_redis_node_up(query->node))
@@ -43,7 +43,7 @@ static void on_query(void *control, void *data)
         tw_redis_query_answer(query);
 }
 
-tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_fanout_t *from, const char *text,
+tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
                                        size_t len, void *data)
 {
     tw_redis_query_t *query = tw_alloc(sizeof(*query));
@@ -57,7 +57,7 @@ tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_fanout_t *from,
 
 void tw_redis_query_post(tw_redis_query_t *query)
 {
-    tw_mailbox_post(&query->node->control.mailbox, on_query, query);
+    tw_loop_post(query->node->loop, on_query, query);
 }
 
 json_t *tw_redis_to_json(const redisReply *reply)
@@ -145,7 +145,7 @@ static void send_topics(tw_redis_query_t *query)
     tw_redis_query_page(query, TW_REDIS_SCRIPT_LIST_TOPICS, on_rows);
 }
 
-void tw_redis_list_topics(tw_adapter_t *adapter, tw_fanout_t *from, const tw_page_query_t *page,
+void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
                           tw_topics_fn on_page, void *data)
 {
     tw_redis_query_t *query =
@@ -199,7 +199,7 @@ static void send_nodes(tw_redis_query_t *query)
         tw_redis_query_answer(query);
 }
 
-void tw_redis_list_nodes(tw_adapter_t *adapter, tw_fanout_t *from, tw_nodes_fn on_nodes, void *data)
+void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
 {
     tw_redis_query_t *query = tw_redis_query_begin(adapter, from, NULL, 0, data);
     query->send = send_nodes;
@@ -259,7 +259,7 @@ static void send_tail(tw_redis_query_t *query)
         tw_redis_query_answer(query);
 }
 
-void tw_redis_tail_events(tw_adapter_t *adapter, tw_fanout_t *from, const tw_topic_name_t *topic,
+void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                           const tw_position_t *after, size_t limit, tw_tail_fn on_events,
                           void *data)
 {

@@ -9,7 +9,7 @@ typedef struct tw_redis_query tw_redis_query_t;
 /* A read on its way: worker → control → Redis → control → worker. */
 struct tw_redis_query {
     tw_redis_node_t *node;
-    tw_fanout_t *from;
+    tw_loop_t *from;
     void (*send)(tw_redis_query_t *query);
     void (*deliver)(
         tw_redis_query_t *query); /* worker's thread; reads `rows`, NULL when it failed */
@@ -33,7 +33,7 @@ struct tw_redis_query {
 };
 
 /** A new read; `text` (may be NULL) is copied. Worker's thread. */
-tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_fanout_t *from, const char *text,
+tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
                                        size_t len, void *data);
 
 /** Page numbers into rows to pass over. */

@@ -124,10 +124,12 @@ static void add_member(tw_redis_node_t *node, char *member, bool again)
     append(node, change);
 }
 
-static void take_opened(tw_redis_node_t *node, tw_redis_chore_t *chore)
+static void take_opened(tw_slice_t *slice)
 {
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_redis_node_t *node = opening->node;
 
+    tw_redis_step_begins(node, opening->topic_count);
     for (size_t i = 0; i < opening->topic_count; ++i)
         tw_redis_route_count(node, opening->routes[i], 1);
     add_member(node, opening->member, false);
@@ -137,16 +139,18 @@ static void take_opened(tw_redis_node_t *node, tw_redis_chore_t *chore)
     free(opening);
 }
 
-void tw_redis_on_opened(void *control, void *data)
+void tw_redis_on_opened(void *owner, void *data)
 {
     tw_redis_opening_t *opening = data;
-    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, take_opened);
+    tw_redis_schedule(opening->node, &opening->slice, take_opened);
 }
 
-static void take_left(tw_redis_node_t *node, tw_redis_chore_t *chore)
+static void take_left(tw_slice_t *slice)
 {
-    tw_redis_left_t *left = (tw_redis_left_t *)chore;
+    tw_redis_left_t *left = (tw_redis_left_t *)slice;
+    tw_redis_node_t *node = left->node;
 
+    tw_redis_step_begins(node, left->topic_count);
     for (size_t i = 0; i < left->topic_count; ++i) {
         tw_redis_route_t *route = tw_redis_route_find(node, &left->topics[i]);
         assert(route != NULL);
@@ -167,10 +171,13 @@ static void take_left(tw_redis_node_t *node, tw_redis_chore_t *chore)
     free(left);
 }
 
-void tw_redis_on_left(void *control, void *data)
+void tw_redis_on_left(void *owner, void *data)
 {
     tw_redis_left_t *left = data;
-    tw_redis_chore_add(tw_redis_node_of_control(control), &left->chore, take_left);
+    if (left->node->stopped)
+        free(left);
+    else
+        tw_redis_schedule(left->node, &left->slice, take_left);
 }
 
 /* --- sending them --- */
@@ -379,7 +386,7 @@ typedef struct tw_redis_walk {
     char *members[WALK_STEP];
 } tw_redis_walk_t;
 
-static void on_walked(void *control, void *data);
+static void on_walked(void *owner, void *data);
 
 static void visit(tw_subscriber_t *subscriber, void *data)
 {
@@ -396,18 +403,18 @@ static void on_walk(void *owner, void *data)
     uint64_t from = walk->after + 1;
 
     tw_fanout_list(fanout, tw_ranked_before(&fanout->listing, &from), WALK_STEP, visit, walk);
-    tw_mailbox_post(&walk->node->control.mailbox, on_walked, walk);
+    tw_loop_post(walk->node->loop, on_walked, walk);
 }
 
 static void walk_on(tw_redis_node_t *node, tw_redis_walk_t *walk)
 {
-    tw_mailbox_post(&node->super.hub->fanouts[walk->worker]->mailbox, on_walk, walk);
+    tw_loop_post(&node->super.hub->fanouts[walk->worker]->loop, on_walk, walk);
 }
 
-static void on_walked(void *control, void *data)
+static void on_walked(void *owner, void *data)
 {
-    tw_redis_node_t *node = tw_redis_node_of_control(control);
     tw_redis_walk_t *walk = data;
+    tw_redis_node_t *node = walk->node;
     size_t count = walk->count;
 
     for (size_t i = 0; i < count; ++i)

@@ -171,7 +171,7 @@ void tw_redis_route_confirmed(tw_redis_node_t *node, const char *channel, size_t
         return;
     route->subscribed = true;
     --node->unconfirmed;
-    tw_redis_openings_stir(node, &route->waiting);
+    tw_redis_openings_advance(node, &route->waiting);
     tw_redis_route_collect(node, route);
 }
 
@@ -208,7 +208,7 @@ static void answer(tw_redis_opening_t *opening, tw_status_t status)
     put(opening, NULL);
     TAILQ_REMOVE(&opening->node->openings, opening, all);
     opening->status = status;
-    tw_mailbox_post(&opening->worker->mailbox, on_ready, opening);
+    tw_loop_post(opening->worker, on_ready, opening);
 }
 
 static bool all_routes(const tw_redis_opening_t *opening, size_t offset)
@@ -251,9 +251,9 @@ static bool wait_for_history(tw_redis_node_t *node, tw_redis_opening_t *opening)
 }
 
 /* Takes the next step of an opening. */
-static void go_on(tw_redis_node_t *node, tw_redis_chore_t *chore)
+static void advance(tw_redis_opening_t *opening)
 {
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
+    tw_redis_node_t *node = opening->node;
     bool resumes = opening->last_event_id != NULL;
 
     if (node->stopping) {
@@ -283,12 +283,20 @@ static void go_on(tw_redis_node_t *node, tw_redis_chore_t *chore)
         answer(opening, TW_OK);
 }
 
-void tw_redis_openings_stir(tw_redis_node_t *node, tw_redis_openings_t *openings)
+static void on_time_to_advance(tw_slice_t *slice)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+
+    tw_redis_step_begins(opening->node, opening->topic_count);
+    advance(opening);
+}
+
+void tw_redis_openings_advance(tw_redis_node_t *node, tw_redis_openings_t *openings)
 {
     tw_redis_opening_t *opening;
     while ((opening = TAILQ_FIRST(openings)) != NULL) {
         put(opening, NULL);
-        tw_redis_chore_add(node, &opening->chore, go_on);
+        tw_redis_schedule(node, &opening->slice, on_time_to_advance);
     }
 }
 
@@ -299,22 +307,24 @@ void tw_redis_openings_move(tw_redis_openings_t *from, tw_redis_openings_t *to)
         put(opening, to);
 }
 
-static void begin_opening(tw_redis_node_t *node, tw_redis_chore_t *chore)
+static void begin_opening(tw_slice_t *slice)
 {
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_redis_node_t *node = opening->node;
 
+    tw_redis_step_begins(node, opening->topic_count);
     opening->routes = tw_alloc(opening->topic_count * sizeof(tw_redis_route_t *));
     for (size_t i = 0; i < opening->topic_count; ++i)
         opening->routes[i] = tw_redis_route_use(node, &opening->topics[i]);
-    opening->deadline_ms = uv_now(node->loop) + TW_REDIS_OPEN_TIMEOUT_MS;
+    opening->deadline_ms = uv_now(node->loop->uv) + TW_REDIS_OPEN_TIMEOUT_MS;
     TAILQ_INSERT_TAIL(&node->openings, opening, all);
-    go_on(node, chore);
+    advance(opening);
 }
 
-void tw_redis_on_open_request(void *control, void *data)
+void tw_redis_on_open_request(void *owner, void *data)
 {
     tw_redis_opening_t *opening = data;
-    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, begin_opening);
+    tw_redis_schedule(opening->node, &opening->slice, begin_opening);
 }
 
 void tw_redis_openings_expire(tw_redis_node_t *node, uint64_t now_ms, bool all)
@@ -330,10 +340,12 @@ void tw_redis_openings_expire(tw_redis_node_t *node, uint64_t now_ms, bool all)
 }
 
 /* The uses of an opening that came to nothing, and the opening. */
-static void give_up(tw_redis_node_t *node, tw_redis_chore_t *chore)
+static void give_up(tw_slice_t *slice)
 {
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)chore;
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_redis_node_t *node = opening->node;
 
+    tw_redis_step_begins(node, opening->topic_count);
     for (size_t i = 0; i < opening->topic_count; ++i)
         tw_redis_route_unuse(node, opening->routes[i]);
     atomic_fetch_sub(&node->openings_open, 1);
@@ -343,15 +355,15 @@ static void give_up(tw_redis_node_t *node, tw_redis_chore_t *chore)
     free(opening);
 }
 
-static void on_given_up(void *control, void *data)
+static void on_given_up(void *owner, void *data)
 {
     tw_redis_opening_t *opening = data;
-    tw_redis_chore_add(tw_redis_node_of_control(control), &opening->chore, give_up);
+    tw_redis_schedule(opening->node, &opening->slice, give_up);
 }
 
 void tw_redis_opening_give_up(tw_redis_opening_t *opening)
 {
-    tw_mailbox_post(&opening->node->control.mailbox, on_given_up, opening);
+    tw_loop_post(opening->node->loop, on_given_up, opening);
 }
 
 /* The hub has the stream: its worker's thread. */
@@ -364,7 +376,7 @@ static void on_joined(void *data, tw_status_t status, const tw_opening_t *begin)
     assert(status == TW_OK);
     opening->subscriber->opening = NULL;
     opening->member = tw_redis_member(opening->subscriber);
-    tw_mailbox_post(&opening->node->control.mailbox, tw_redis_on_opened, opening);
+    tw_loop_post(opening->node->loop, tw_redis_on_opened, opening);
     on_open(open_data, TW_OK, begin);
 }
 
@@ -386,7 +398,7 @@ static void on_ready(void *owner, void *data)
         opening->subscriber->opening = NULL;
         opening->on_open(opening->data, status, NULL);
     }
-    tw_mailbox_post(&node->control.mailbox, on_given_up, opening);
+    tw_loop_post(node->loop, on_given_up, opening);
 }
 
 /* --- the turn --- */
@@ -454,7 +466,7 @@ void tw_redis_resubscribe(tw_redis_node_t *node)
 void tw_redis_routing_dispose(tw_redis_node_t *node)
 {
     tw_redis_route_t *route;
-    assert(TAILQ_EMPTY(&node->openings) && STAILQ_EMPTY(&node->chores));
+    assert(TAILQ_EMPTY(&node->openings) && node->steps == 0);
     while ((route = LIST_FIRST(&node->all_routes)) != NULL) {
         LIST_REMOVE(route, all);
         tw_table_remove(&node->routes, &route->node);

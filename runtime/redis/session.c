@@ -16,7 +16,7 @@
 
 void tw_redis_refused(tw_redis_node_t *node, const char *what, const redisReply *reply)
 {
-    uint64_t now_ms = uv_now(node->loop);
+    uint64_t now_ms = uv_now(node->loop->uv);
 
     /* Once a second tells enough: a full Redis refuses every event. */
     if (reply->type != REDIS_REPLY_ERROR || now_ms - node->refusal_logged_ms < 1000)
@@ -127,7 +127,7 @@ static void send_mark(tw_redis_node_t *node, bool for_session)
     TAILQ_INIT(&mark->openings);
     tw_redis_openings_move(&node->to_mark, &mark->openings);
     TAILQ_INSERT_TAIL(&node->marks, mark, link);
-    node->probe_sent_ms = uv_now(node->loop);
+    node->probe_sent_ms = uv_now(node->loop->uv);
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_MARK);
     tw_redis_args_text(&args, node->info->node_id);
     tw_redis_args_number(&args, mark->token);
@@ -153,7 +153,7 @@ static void on_mark(tw_redis_node_t *node, const char *message)
         if (seq > node->last)
             node->last = seq;
         tw_hub_advance(node->super.hub, seq);
-        tw_redis_openings_stir(node, &mark->openings);
+        tw_redis_openings_advance(node, &mark->openings);
     }
     free(mark);
 }
@@ -169,7 +169,7 @@ static bool is_own_channel(const tw_redis_node_t *node, const char *channel, siz
 
 static void confirm(tw_redis_node_t *node, const char *channel, size_t len)
 {
-    node->probe_sent_ms = uv_now(node->loop);
+    node->probe_sent_ms = uv_now(node->loop->uv);
     if (is_own_channel(node, channel, len)) {
         node->own_channel_confirmed = true;
         tw_redis_resubscribe(node);
@@ -237,7 +237,7 @@ static void subscribe_own_channel(tw_redis_node_t *node)
 
     set_phase(node, TW_REDIS_PHASE_SUBSCRIBING);
     node->own_channel_confirmed = false;
-    node->probe_sent_ms = uv_now(node->loop);
+    node->probe_sent_ms = uv_now(node->loop->uv);
     node->resubscribe_next = LIST_FIRST(&node->all_routes);
     tw_redis_client_send_push(node->pushes, 2, argv, lens);
 }
@@ -364,9 +364,9 @@ void tw_redis_session_caught_up(tw_redis_node_t *node)
                                          : "kept"));
     node->last_reason[0] = '\0';
     node->epoch_changed = false;
-    tw_redis_openings_stir(node, &node->waiting);
+    tw_redis_openings_advance(node, &node->waiting);
     tw_redis_registry_up(node);
-    tw_redis_publishes_expire(node, uv_now(node->loop), true);
+    tw_redis_publishes_expire(node, uv_now(node->loop->uv), true);
 }
 
 /* --- life --- */
@@ -392,8 +392,8 @@ void tw_redis_session_start(tw_redis_node_t *node)
     };
 
     set_phase(node, TW_REDIS_PHASE_DOWN);
-    node->commands = tw_redis_client_create(node->loop, &config, &commands, node);
-    node->pushes = tw_redis_client_create(node->loop, &config, &pushes, node);
+    node->commands = tw_redis_client_create(node->loop->uv, &config, &commands, node);
+    node->pushes = tw_redis_client_create(node->loop->uv, &config, &pushes, node);
     tw_redis_client_start(node->commands);
     tw_redis_client_start(node->pushes);
 }

@@ -244,8 +244,8 @@ static void send_topic(tw_redis_query_t *query)
         tw_redis_query_answer(query);
 }
 
-void tw_redis_list_connections(tw_adapter_t *adapter, tw_fanout_t *from,
-                               const tw_page_query_t *page, tw_connections_fn on_page, void *data)
+void tw_redis_list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+                               tw_connections_fn on_page, void *data)
 {
     bool by_topic = page->topic != NULL;
     tw_redis_query_t *query =

@@ -113,8 +113,8 @@ static void publish_event(tw_publisher_t *publisher, uint8_t to, const char *id)
 
     name_topics(publisher->run, to, topics, sizeof(topics));
     publisher->event = tw_test_event(topics, id, "x");
-    adapter->ops->publish(adapter, &publisher->at.worker->fanout, publisher->event, on_published,
-                          publisher);
+    adapter->ops->publish(adapter, &publisher->at.worker->fanout.loop, publisher->event,
+                          on_published, publisher);
 }
 
 static void publish_next(tw_publisher_t *publisher)
@@ -190,7 +190,7 @@ static void cut(tw_client_t *client)
     tw_fake_connection_dispose(&client->session->connection);
     --client->cuts_left;
     client->at = some_place(client->run, &client->random);
-    tw_mailbox_post(&client->at.worker->thread.mailbox, open_session, client);
+    tw_loop_post(&client->at.worker->thread.loop, open_session, client);
 }
 
 /* Lets some turns of the loop go by, and cuts. */
@@ -198,7 +198,7 @@ static void on_hop(void *owner, void *data)
 {
     tw_client_t *client = data;
     if (client->hops_left-- > 0)
-        tw_mailbox_post(&client->at.worker->thread.mailbox, on_hop, client);
+        tw_loop_post(&client->at.worker->thread.loop, on_hop, client);
     else
         cut(client);
 }
@@ -246,7 +246,7 @@ static void open_session(void *owner, void *data)
     if (client->hops_left == 0) /* sometimes before it has opened */
         cut(client);
     else
-        tw_mailbox_post(&client->at.worker->thread.mailbox, on_hop, client);
+        tw_loop_post(&client->at.worker->thread.loop, on_hop, client);
 }
 
 static void end_client(void *data)
@@ -444,7 +444,7 @@ static void start(tw_run_t *run, tw_test_random_t *random, tw_client_t *clients,
                                 .cuts_left = tw_test_random_below(random, 7),
                                 .at = some_place(run, random)};
         tw_test_latch_init(&client->stays);
-        tw_mailbox_post(&client->at.worker->thread.mailbox, open_session, client);
+        tw_loop_post(&client->at.worker->thread.loop, open_session, client);
     }
     for (size_t i = 0; i < publisher_count; ++i) {
         publishers[i] = (tw_publisher_t){.run = run,

@@ -27,7 +27,8 @@
 #define TURNS_MAX 4000 /* 20 s of the adapter's time: above each of its timeouts */
 
 typedef struct tw_node_test {
-    uv_loop_t loop;
+    uv_loop_t uv;
+    tw_loop_t loop; /* the control loop */
     tw_fake_redis_t redis;
     tw_hub_t *hub;
     tw_adapter_t *adapter;
@@ -54,7 +55,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void turn(void)
 {
-    uv_run(&test->loop, UV_RUN_NOWAIT);
+    uv_run(&test->uv, UV_RUN_NOWAIT);
     tw_test_workers_pump(&test->workers);
 }
 
@@ -64,7 +65,7 @@ static void settle(void)
     for (unsigned quiet = 0, turns = 0; quiet < QUIET_TURNS && turns < TURNS_MAX; ++turns) {
         size_t commands = test->redis.commands;
         turn();
-        bool moved = test->redis.commands != commands || test->loop.active_reqs.count > 0;
+        bool moved = test->redis.commands != commands || test->uv.active_reqs.count > 0;
         quiet = moved ? 0 : quiet + 1;
     }
 }
@@ -196,40 +197,40 @@ static void publish(uint8_t how)
     tw_topic_list_init(&topics, 4);
     tw_check(tw_topic_list_add(&topics, "a,d", 3) == TW_TOPIC_LIST_OK);
     test->asked += 2;
-    test->adapter->ops->has_subscribers(test->adapter, &test->workers.items[0].fanout, &topics,
+    test->adapter->ops->has_subscribers(test->adapter, &test->workers.items[0].fanout.loop, &topics,
                                         on_followed, NULL);
-    test->adapter->ops->publish(test->adapter, &test->workers.items[0].fanout, event, on_published,
-                                NULL);
+    test->adapter->ops->publish(test->adapter, &test->workers.items[0].fanout.loop, event,
+                                on_published, NULL);
     tw_topic_list_dispose(&topics);
     tw_event_unref(event);
 }
 
 static void read_state(uint8_t how)
 {
-    tw_fanout_t *fanout = &test->workers.items[0].fanout;
+    tw_loop_t *from = &test->workers.items[0].fanout.loop;
     const tw_topic_name_t topic = tw_topic_name("a", 1);
     tw_page_query_t query = {.page = 1, .page_size = 10};
 
     ++test->asked;
     switch (how % 6) {
     case 0:
-        test->adapter->ops->list_topics(test->adapter, fanout, &query, on_topics, NULL);
+        test->adapter->ops->list_topics(test->adapter, from, &query, on_topics, NULL);
         break;
     case 1:
         query.topic = &topic;
-        test->adapter->ops->list_connections(test->adapter, fanout, &query, on_connections, NULL);
+        test->adapter->ops->list_connections(test->adapter, from, &query, on_connections, NULL);
         break;
     case 2:
-        test->adapter->ops->list_connections(test->adapter, fanout, &query, on_connections, NULL);
+        test->adapter->ops->list_connections(test->adapter, from, &query, on_connections, NULL);
         break;
     case 3:
-        test->adapter->ops->list_nodes(test->adapter, fanout, on_nodes, NULL);
+        test->adapter->ops->list_nodes(test->adapter, from, on_nodes, NULL);
         break;
     case 4:
-        test->adapter->ops->tail_events(test->adapter, fanout, &topic, NULL, 5, on_tail, NULL);
+        test->adapter->ops->tail_events(test->adapter, from, &topic, NULL, 5, on_tail, NULL);
         break;
     default:
-        test->adapter->ops->close_connection(test->adapter, fanout, "00000001-1", TW_CLOSE_ADMIN,
+        test->adapter->ops->close_connection(test->adapter, from, "00000001-1", TW_CLOSE_ADMIN,
                                              on_status, NULL);
         break;
     }
@@ -279,12 +280,13 @@ static void set_up(tw_fuzz_input_t *input)
     char url[64], error[256];
 
     test = calloc(1, sizeof(*test));
-    tw_check(test != NULL && uv_loop_init(&test->loop) == 0);
+    tw_check(test != NULL && uv_loop_init(&test->uv) == 0);
+    tw_loop_init(&test->loop, &test->uv, "control", test, NULL);
     config.worker_count = 1;
     config.tail_events = 4;
     config.resume_window_ms = (how & 2) != 0 ? 1000 : 0;
     test->hub = tw_hub_create(&config);
-    tw_fake_redis_init(&test->redis, &test->loop, info.node_id, input);
+    tw_fake_redis_init(&test->redis, &test->uv, info.node_id, input);
     test->redis.rude = (how & 1) != 0;
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", test->redis.port);
     const tw_redis_config_t redis = {.url = url};
@@ -322,10 +324,13 @@ static void tear_down(void)
     tw_check(test->answered == test->asked);
     tw_fake_connection_dispose(&test->connection);
     tw_test_workers_stop(&test->workers);
-    while (uv_run(&test->loop, UV_RUN_NOWAIT) != 0)
+    tw_loop_run_calls(&test->loop);
+    tw_loop_close(&test->loop);
+    while (uv_run(&test->uv, UV_RUN_NOWAIT) != 0)
         ;
     test->adapter->ops->destroy(test->adapter);
-    tw_check(uv_loop_close(&test->loop) == 0);
+    tw_check(uv_loop_close(&test->uv) == 0);
+    tw_loop_dispose(&test->loop);
     tw_hub_destroy(test->hub);
     free(test);
 }

@@ -92,7 +92,7 @@ static void publish(tw_resume_test_t *test, tw_fuzz_input_t *input)
     read_id(test, input, published->id);
     write_topics(published->topics, topics);
     tw_event_t *event = tw_test_event(topics, published->id, "x");
-    tw_hub_dispatch(test->hub, &test->workers.items[0].fanout, event, NULL, on_dispatched,
+    tw_hub_dispatch(test->hub, &test->workers.items[0].fanout.loop, event, NULL, on_dispatched,
                     published);
     tw_event_unref(event);
     tw_test_workers_pump(&test->workers);

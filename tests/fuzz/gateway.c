@@ -25,7 +25,8 @@
 #define OUTPUT_KEPT ((size_t)1 << 20)
 
 static struct {
-    uv_loop_t loop;
+    uv_loop_t uv;
+    tw_loop_t loop; /* the control loop; idle, since the memory adapter needs none */
     tw_node_info_t node;
     tw_gateway_t gateway;
     h2o_globalconf_t http;
@@ -109,7 +110,7 @@ static bool receive(tw_fuzz_peer_t *peer)
 /* One turn of the loop; whether it had an effect that a client sees. */
 static bool turn(tw_fuzz_peer_t *peer)
 {
-    uv_run(&self.loop, UV_RUN_NOWAIT);
+    uv_run(&self.uv, UV_RUN_NOWAIT);
     bool any = receive(&self.follower);
     return (peer != NULL && receive(peer)) || any;
 }
@@ -133,7 +134,7 @@ void tw_fuzz_connect(tw_fuzz_peer_t *peer)
 
     tw_check(tcp != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     *peer = (tw_fuzz_peer_t){.fd = pair[0], .reads = true};
-    uv_tcp_init(&self.loop, tcp);
+    uv_tcp_init(&self.uv, tcp);
     tw_check(uv_tcp_open(tcp, pair[1]) == 0);
     ++self.connections;
     h2o_accept(&self.accept, h2o_uv_socket_create((uv_stream_t *)tcp, on_closed));
@@ -189,12 +190,13 @@ void tw_fuzz_gateway_start(void)
 
     signal(SIGPIPE, SIG_IGN); /* as the server does */
     tw_log_start(open("/dev/null", O_WRONLY | O_CLOEXEC), TW_LOG_DEBUG, true);
-    tw_check(uv_loop_init(&self.loop) == 0);
+    tw_check(uv_loop_init(&self.uv) == 0);
+    tw_loop_init(&self.loop, &self.uv, "control", NULL, NULL);
     set_up_http();
     set_up_gateway();
-    tw_fanout_init(&self.fanout, self.gateway.hub, 0, &self.loop);
+    tw_fanout_init(&self.fanout, self.gateway.hub, 0, &self.uv);
     tw_hub_attach(self.gateway.hub, &self.fanout);
-    h2o_context_init(&self.worker.super, &self.loop, &self.http);
+    h2o_context_init(&self.worker.super, &self.uv, &self.http);
     self.worker.gateway = &self.gateway;
     self.worker.fanout = &self.fanout;
     self.accept = (h2o_accept_ctx_t){.ctx = &self.worker.super, .hosts = self.http.hosts};

@@ -47,8 +47,8 @@ void tw_test_latch_wait(tw_test_latch_t *latch)
 
 void tw_test_thread_init(tw_test_thread_t *thread)
 {
-    tw_check(uv_loop_init(&thread->loop) == 0);
-    tw_mailbox_init(&thread->mailbox, &thread->loop, thread, NULL);
+    tw_check(uv_loop_init(&thread->uv) == 0);
+    tw_loop_init(&thread->loop, &thread->uv, "test", thread, NULL);
     tw_test_latch_init(&thread->ended);
     thread->started = false;
 }
@@ -56,7 +56,7 @@ void tw_test_thread_init(tw_test_thread_t *thread)
 static void run(void *data)
 {
     tw_test_thread_t *thread = data;
-    uv_run(&thread->loop, UV_RUN_DEFAULT);
+    uv_run(&thread->uv, UV_RUN_DEFAULT);
     tw_test_latch_set(&thread->ended);
 }
 
@@ -88,7 +88,7 @@ void tw_test_thread_call(tw_test_thread_t *thread, void (*call)(void *data), voi
         return;
     }
     tw_test_latch_init(&posted.done);
-    tw_mailbox_post(&thread->mailbox, on_call, &posted);
+    tw_loop_post(&thread->loop, on_call, &posted);
     tw_test_latch_wait(&posted.done);
     tw_test_latch_dispose(&posted.done);
 }
@@ -100,29 +100,30 @@ static void stop_loop(void *data)
 
 void tw_test_thread_pause(tw_test_thread_t *thread)
 {
-    tw_test_thread_call(thread, stop_loop, &thread->loop);
+    tw_test_thread_call(thread, stop_loop, &thread->uv);
     tw_test_latch_wait(&thread->ended);
     uv_thread_join(&thread->thread);
     thread->ended.set = false;
     thread->started = false;
 }
 
-static void close_mailbox(void *data)
+static void close_loop(void *data)
 {
-    tw_mailbox_close(data);
+    tw_loop_run_calls(data);
+    tw_loop_close(data);
 }
 
 void tw_test_thread_stop(tw_test_thread_t *thread)
 {
-    tw_test_thread_call(thread, close_mailbox, &thread->mailbox);
+    tw_test_thread_call(thread, close_loop, &thread->loop);
     if (thread->started) {
         tw_test_latch_wait(&thread->ended);
         uv_thread_join(&thread->thread);
     } else {
-        uv_run(&thread->loop, UV_RUN_DEFAULT);
+        uv_run(&thread->uv, UV_RUN_DEFAULT);
     }
-    tw_check(uv_loop_close(&thread->loop) == 0);
-    tw_mailbox_dispose(&thread->mailbox);
+    tw_check(uv_loop_close(&thread->uv) == 0);
+    tw_loop_dispose(&thread->loop);
     tw_test_latch_dispose(&thread->ended);
 }
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "base/mailbox.h"
+#include "base/loop.h"
 
 /** Something that one thread waits for and another one says. */
 typedef struct tw_test_latch {
@@ -26,8 +26,8 @@ void tw_test_latch_set(tw_test_latch_t *latch);
 void tw_test_latch_wait(tw_test_latch_t *latch);
 
 typedef struct tw_test_thread {
-    uv_loop_t loop;
-    tw_mailbox_t mailbox;
+    uv_loop_t uv;
+    tw_loop_t loop;
     uv_thread_t thread;
     tw_test_latch_t ended;
     bool started;

@@ -24,7 +24,7 @@ void tw_test_workers_init(tw_test_workers_t *workers, tw_hub_t *hub)
     for (uint32_t i = 0; i < workers->count; ++i) {
         tw_test_worker_t *worker = &workers->items[i];
         tw_test_thread_init(&worker->thread);
-        tw_fanout_init(&worker->fanout, hub, i, &worker->thread.loop);
+        tw_fanout_init(&worker->fanout, hub, i, &worker->thread.uv);
         tw_hub_attach(hub, &worker->fanout);
     }
 }
@@ -38,8 +38,8 @@ void tw_test_workers_start(tw_test_workers_t *workers)
 static bool has_posts(tw_test_workers_t *workers)
 {
     for (uint32_t i = 0; i < workers->count; ++i)
-        if (workers->items[i].fanout.mailbox.posted.count > 0 ||
-            !TAILQ_EMPTY(&workers->items[i].fanout.turn.waiting))
+        if (workers->items[i].fanout.loop.posted.count > 0 ||
+            !TAILQ_EMPTY(&workers->items[i].fanout.loop.waiting))
             return true;
     return false;
 }
@@ -48,8 +48,8 @@ void tw_test_workers_pump(tw_test_workers_t *workers)
 {
     while (has_posts(workers))
         for (uint32_t i = 0; i < workers->count; ++i) {
-            tw_turn_begin(&workers->items[i].fanout.turn);
-            tw_mailbox_run(&workers->items[i].fanout.mailbox);
+            tw_loop_run_slices(&workers->items[i].fanout.loop);
+            tw_loop_run_calls(&workers->items[i].fanout.loop);
         }
 }
 

@@ -1,12 +1,12 @@
 /* How long a loop's turns take. */
 #include <time.h>
 
-#include "base/loop_watch.h"
+#include "base/loop.h"
 #include "tests/support/cmocka_test.h"
 
 typedef struct tw_watched {
-    uv_loop_t loop;
-    tw_loop_watch_t watch;
+    uv_loop_t uv;
+    tw_loop_t loop;
     uv_timer_t timer;
     uv_timer_cb then;
 } tw_watched_t;
@@ -14,9 +14,9 @@ typedef struct tw_watched {
 static void watched_init(tw_watched_t *watched)
 {
     *watched = (tw_watched_t){.timer = {.data = NULL}};
-    assert_int_equal(uv_loop_init(&watched->loop), 0);
-    tw_loop_watch_open(&watched->watch, &watched->loop, "test");
-    uv_timer_init(&watched->loop, &watched->timer);
+    assert_int_equal(uv_loop_init(&watched->uv), 0);
+    tw_loop_init(&watched->loop, &watched->uv, "test", NULL, NULL);
+    uv_timer_init(&watched->uv, &watched->timer);
     watched->timer.data = watched;
 }
 
@@ -31,19 +31,21 @@ static void watched_run(tw_watched_t *watched, uv_timer_cb then)
 {
     watched->then = then;
     uv_timer_start(&watched->timer, on_first, 0, 0);
-    uv_run(&watched->loop, UV_RUN_DEFAULT);
+    uv_run(&watched->uv, UV_RUN_DEFAULT);
 }
 
 static void watched_close(tw_watched_t *watched)
 {
-    tw_loop_watch_close(&watched->watch);
-    uv_run(&watched->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&watched->loop), 0);
+    tw_loop_close(&watched->loop);
+    uv_run(&watched->uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&watched->uv), 0);
+    tw_loop_dispose(&watched->loop);
 }
 
 static void on_last(uv_timer_t *timer)
 {
     uv_close((uv_handle_t *)timer, NULL);
+    uv_stop(timer->loop);
 }
 
 static void pause_ms(long ms)
@@ -73,9 +75,9 @@ static void test_loop_watch__sees_a_turn_that_blocks(void **state)
     tw_watched_t watched;
     watched_init(&watched);
     watched_run(&watched, on_blocking);
-    assert_true(tw_loop_watch_wall_us(&watched.watch) >= 40000);
-    assert_true(tw_loop_watch_cpu_us(&watched.watch) < 30000);
-    assert_true(watched.watch.stalls >= 1);
+    assert_true(tw_loop_watch_wall_us(&watched.loop.watch) >= 40000);
+    assert_true(tw_loop_watch_cpu_us(&watched.loop.watch) < 30000);
+    assert_true(watched.loop.watch.stalls >= 1);
     watched_close(&watched);
 }
 
@@ -84,8 +86,8 @@ static void test_loop_watch__sees_a_turn_that_works(void **state)
     tw_watched_t watched;
     watched_init(&watched);
     watched_run(&watched, on_working);
-    assert_true(tw_loop_watch_wall_us(&watched.watch) >= 40000);
-    assert_true(tw_loop_watch_cpu_us(&watched.watch) >= 40000);
+    assert_true(tw_loop_watch_wall_us(&watched.loop.watch) >= 40000);
+    assert_true(tw_loop_watch_cpu_us(&watched.loop.watch) >= 40000);
     watched_close(&watched);
 }
 
@@ -95,9 +97,9 @@ static void test_loop_watch__leaves_waiting_out(void **state)
     tw_watched_t watched;
     watched_init(&watched);
     uv_timer_start(&watched.timer, on_last, 500, 0);
-    uv_run(&watched.loop, UV_RUN_DEFAULT);
-    assert_true(tw_loop_watch_wall_us(&watched.watch) < 400000);
-    assert_true(tw_loop_watch_cpu_us(&watched.watch) < 20000);
+    uv_run(&watched.uv, UV_RUN_DEFAULT);
+    assert_true(tw_loop_watch_wall_us(&watched.loop.watch) < 400000);
+    assert_true(tw_loop_watch_cpu_us(&watched.loop.watch) < 20000);
     watched_close(&watched);
 }
 

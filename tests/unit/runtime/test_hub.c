@@ -140,7 +140,7 @@ static void dispatch(tw_setup_t *s, const char *topics, const char *id, const tw
 {
     tw_event_t *event = tw_test_event(topics, id, "");
     *answer = (tw_answer_t){.count = 0};
-    tw_hub_dispatch(s->hub, &s->workers.items[0].fanout, event, at, on_done, answer);
+    tw_hub_dispatch(s->hub, &s->workers.items[0].fanout.loop, event, at, on_done, answer);
     tw_event_unref(event);
 }
 
@@ -174,13 +174,13 @@ static void test_hub__answers_when_the_last_worker_has_queued_it(void **state)
     tw_client_t *one = open_client(&s, 0, "a", NULL), *two = open_client(&s, 1, "a,b", NULL);
     dispatch(&s, "b,a", "1", NULL, &answer);
     assert_int_equal(answer.count, 0);
-    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
     expect_ids(one, "1");
     assert_int_equal(answer.count, 0);
-    tw_mailbox_run(&s.workers.items[1].fanout.mailbox);
+    tw_loop_run_calls(&s.workers.items[1].fanout.loop);
     expect_ids(two, "1");
     assert_int_equal(answer.count, 0); /* it comes on the caller's loop */
-    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
     assert_int_equal(answer.count, 1);
     assert_int_equal(answer.delivered, 2);
     assert_int_equal(answer.accepted_count, 2);
@@ -321,7 +321,7 @@ static void test_hub__refuses_streams_beyond_its_maximum(void **state)
 
 static void use_up_the_turn(tw_setup_t *s, uint32_t worker)
 {
-    tw_turn_spend(&s->workers.items[worker].fanout.turn, TW_TURN_NS);
+    tw_loop_spend(&s->workers.items[worker].fanout.loop, TW_TURN_NS);
 }
 
 /* When many resume at once their loop takes them in slices; each is as exact as if it were alone.
@@ -337,11 +337,11 @@ static void test_hub__resumes_wait_for_their_loop_to_have_time(void **state)
     publish_range(&s, "t", 1, 2);
     use_up_the_turn(&s, 0);
     tw_client_t *fresh = begin(&s, 0, "t", NULL), *late = begin(&s, 0, "t", "1");
-    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
     assert_true(fresh->opened);
     assert_false(late->opened);
     dispatch(&s, "t", "3", NULL, &answers[0]);
-    tw_mailbox_run(&s.workers.items[0].fanout.mailbox);
+    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
     assert_int_equal(answers[0].delivered, 2);
     tw_test_workers_pump(&s.workers);
     assert_true(late->opened);
@@ -571,7 +571,7 @@ static void publish_next(tw_publisher_t *publisher)
     snprintf(id, sizeof(id), "%c%" PRIu32, (char)('a' + publisher->worker), publisher->sent++);
     tw_event_t *event = tw_test_event("t", id, "");
     tw_hub_dispatch(publisher->setup->hub,
-                    &publisher->setup->workers.items[publisher->worker].fanout, event, NULL,
+                    &publisher->setup->workers.items[publisher->worker].fanout.loop, event, NULL,
                     on_dispatched, publisher);
     tw_event_unref(event);
 }

@@ -92,7 +92,7 @@ static void list(tw_setup_t *s, const tw_page_query_t *query)
 {
     unsigned before = s->answers;
 
-    tw_listing_connections(s->hub, &s->workers.items[1].fanout, query, "here", on_page, s);
+    tw_listing_connections(s->hub, &s->workers.items[1].fanout.loop, query, "here", on_page, s);
     assert_int_equal(s->answers, before); /* never before it returns */
     tw_test_workers_pump(&s->workers);
     assert_int_equal(s->answers, before + 1);
@@ -221,14 +221,14 @@ static void test_listing__closes_by_id(void **state)
         tw_subscriber_id(s.streams[i].subscriber, id);
         assert_true(tw_listing_owns(s.hub, id));
         s.answers = 0;
-        tw_listing_close(s.hub, &s.workers.items[0].fanout, id, TW_CLOSE_ADMIN, on_status, &s);
+        tw_listing_close(s.hub, &s.workers.items[0].fanout.loop, id, TW_CLOSE_ADMIN, on_status, &s);
         assert_int_equal(s.answers, 0);
         tw_test_workers_pump(&s.workers);
         assert_int_equal(s.answers, 1);
         assert_int_equal(s.status, TW_OK);
         assert_true(s.streams[i].closed);
         assert_int_equal(s.streams[i].close_reason, TW_CLOSE_ADMIN);
-        tw_listing_close(s.hub, &s.workers.items[0].fanout, id, TW_CLOSE_ADMIN, on_status, &s);
+        tw_listing_close(s.hub, &s.workers.items[0].fanout.loop, id, TW_CLOSE_ADMIN, on_status, &s);
         tw_test_workers_pump(&s.workers);
         assert_int_equal(s.status, TW_NOT_FOUND);
     }
