@@ -1,13 +1,13 @@
-# Targets from globs, so that a new source file needs no edit of a CMakeLists.txt. A folder that has
-# no sources makes no target, and linking a target that does not exist is left out.
+# Targets from globs, so that a new source file needs no edit of a CMakeLists.txt.
 
-# tw_link(TARGET LIB...): links those of the libraries that exist, and Tideway's flags.
+# tw_link(TARGET LIB...): links libraries, which must exist, and Tideway's flags.
 function(tw_link target)
     target_link_libraries(${target} PUBLIC tw_flags Threads::Threads)
     foreach(lib IN LISTS ARGN)
-        if(TARGET ${lib})
-            target_link_libraries(${target} PUBLIC ${lib})
+        if(NOT TARGET ${lib})
+            message(FATAL_ERROR "${target} links ${lib}, and there is no such library")
         endif()
+        target_link_libraries(${target} PUBLIC ${lib})
     endforeach()
 endfunction()
 
@@ -19,9 +19,6 @@ function(tw_add_library name)
     foreach(file IN LISTS arg_EXCEPT)
         list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/${file})
     endforeach()
-    if(NOT sources)
-        return()
-    endif()
     add_library(${name} STATIC ${sources})
     tw_link(${name} ${arg_LINK})
 endfunction()

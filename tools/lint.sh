@@ -10,6 +10,10 @@ lint_format() {
     sources '*.c' '*.h' | xargs -0r clang-format --dry-run -Werror
 }
 
+lint_structure() {
+    "$PYTHON" -B tools/lint/structure.py
+}
+
 lint_tidy() {
     "$PYTHON" tools/lint/tidy.py build "$JOBS"
 }
@@ -57,7 +61,7 @@ verb_lint() {
     local failed=() check
     require build ui test lint
     TESTS=ON build_release || die "the build failed"
-    for check in layering:tools/lint/layering hosts:tools/lint/hosts format:lint_format \
+    for check in structure:lint_structure hosts:tools/lint/hosts format:lint_format \
         shellcheck:lint_shell pyflakes:lint_python admin-ui:lint_ui examples:lint_examples \
         cppcheck:lint_cppcheck clang-tidy:lint_tidy; do
         step "lint: ${check%%:*}" "${check#*:}" || failed+=("${check%%:*}")
