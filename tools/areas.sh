@@ -2,7 +2,7 @@
 # test, which are installed before anything is built.
 use build
 
-AREAS=(unit conformance integration hostile contract docs ui e2e bench packaging asan tsan fuzz)
+AREAS=(unit conformance simulation integration hostile contract docs ui e2e bench packaging asan tsan fuzz)
 
 declare -gA NEEDS=(
     [contract]="contract"
@@ -39,6 +39,11 @@ test_unit() {
 
 test_conformance() {
     TESTS=ON build_release && run_ctest build '^conformance$' "conformance tests"
+}
+
+# The Redis adapter on a simulated network, and the model of Redis that it talks to.
+test_simulation() {
+    TESTS=ON build_release && run_ctest build '^simulation$' "simulation"
 }
 
 test_integration() {

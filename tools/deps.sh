@@ -5,7 +5,7 @@ declare -gA PACKAGES=(
     [build]="gcc g++ libc6-dev cmake ninja-build make patch pkg-config dpkg-dev ca-certificates curl
         libuv1-dev libssl-dev libjansson-dev libhiredis-dev libyaml-dev zlib1g-dev"
     [ui]="nodejs npm"
-    [test]="git libcmocka-dev libfaketime libnghttp2-dev python3 python3-pytest python3-pytest-xdist python3-h2 python3-hpack
+    [test]="git libcmocka-dev libfaketime liblua5.1-0-dev libnghttp2-dev python3 python3-pytest python3-pytest-xdist python3-h2 python3-hpack
         nghttp2-client redis-server openssl procps iproute2 util-linux"
     [e2e]="python3-venv curl jq libssl-dev pkg-config cargo-web rustc-web"
     [browser]="chromium openssl python3 python3-hpack python3-h2"
