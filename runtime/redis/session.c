@@ -354,7 +354,7 @@ static void on_pushes_up(const tw_redis_server_t *server, void *data)
 void tw_redis_session_caught_up(tw_redis_node_t *node)
 {
     set_phase(node, TW_REDIS_PHASE_UP);
-    node->up_at_ms = uv_now(node->loop);
+    node->up_at_ms = uv_now(node->loop->uv);
     atomic_fetch_add(TW_REDIS_STAT(node, connects), 1);
     tw_log(TW_LOG_INFO, "Redis is in use", tw_log_text("address", node->server.endpoint),
            tw_log_text("version", node->server.version),
