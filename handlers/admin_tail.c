@@ -13,7 +13,7 @@
 #include "handlers/pending.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 500

@@ -15,7 +15,7 @@
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 #define ID_MAX 256
 #define REFUSALS_INTERVAL_MS 1000

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "handlers/error_codes.h"
-#include "runtime/status.h"
+#include "runtime/model/status.h"
 
 /** Answers with a JSON value, whose reference is taken. NULL (out of memory, invalid UTF-8) becomes
  * a 500. */

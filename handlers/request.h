@@ -13,7 +13,7 @@
 
 #include "handlers/error_codes.h"
 #include "handlers/limits.h"
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 
 /** The path without the query, as sent. */
 h2o_iovec_t tw_request_path(const h2o_req_t *req);

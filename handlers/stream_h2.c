@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "handlers/reply.h"
 #include "handlers/stream.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 /* A stream that catches up writes this much, then the next one's turn comes. */
 #define TURN_BYTES 65536

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "handlers/stream.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 #define SEND_BYTES 16384
 

@@ -21,13 +21,13 @@
 #include <stdint.h>
 
 #include "base/loop.h"
-#include "runtime/close_reason.h"
-#include "runtime/event.h"
 #include "runtime/fanout.h"
 #include "runtime/hub.h"
-#include "runtime/resume.h"
-#include "runtime/status.h"
-#include "runtime/topic_name.h"
+#include "runtime/model/close_reason.h"
+#include "runtime/model/event.h"
+#include "runtime/model/resume.h"
+#include "runtime/model/status.h"
+#include "runtime/model/topic_name.h"
 
 typedef struct tw_adapter tw_adapter_t;
 

@@ -15,8 +15,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "runtime/close_reason.h"
-#include "runtime/event.h"
+#include "runtime/model/close_reason.h"
+#include "runtime/model/event.h"
 
 typedef struct tw_connection tw_connection_t;
 typedef struct tw_subscriber tw_subscriber_t;

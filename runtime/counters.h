@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "runtime/close_reason.h"
+#include "runtime/model/close_reason.h"
 
 #define TW_COUNTER "counter"
 #define TW_GAUGE "gauge"

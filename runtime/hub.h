@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 
 #include "runtime/fanout.h"
-#include "runtime/resume.h"
-#include "runtime/status.h"
+#include "runtime/model/resume.h"
+#include "runtime/model/status.h"
 #include "runtime/topic_index.h"
 
 #define TW_WORKERS_MAX 64

@@ -15,7 +15,7 @@
 
 #include "base/ranked_tree.h"
 #include "runtime/connection.h"
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 
 /** "0a1b2c3d-01000000002a" and a NUL: instance, worker, number; sorts by worker and age. */
 #define TW_CONNECTION_ID_SIZE 22

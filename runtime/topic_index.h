@@ -17,8 +17,8 @@
 
 #include "base/ranked_tree.h"
 #include "base/table.h"
-#include "runtime/tail.h"
-#include "runtime/topic_name.h"
+#include "runtime/model/tail.h"
+#include "runtime/model/topic_name.h"
 
 #define TW_INDEX_STRIPES 64
 

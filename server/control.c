@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/event.h"
+#include "runtime/model/event.h"
 
 #define SWEEP_MS 1000
 #define STEP_MS 20

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/event.h"
+#include "runtime/model/event.h"
 
 typedef struct tw_redis_body {
     uint64_t epoch, origin, token;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 #include "tests/conformance/cluster.h"
 #include "tests/support/check.h"
 

@@ -63,8 +63,8 @@ def test_docs__options_that_are_named_exist():
 def test_docs__troubleshooting_has_every_code_and_reason():
     text = (ROOT / "docs" / "troubleshooting.md").read_text()
     for path, pattern in (("handlers/error_codes.h", r'X\(\w+, \d+, "(\w+)"'),
-                          ("runtime/close_reason.h", r'X\(\w+, "(\w+)"'),
-                          ("runtime/resume.h", r'X\((?!NONE)\w+, "(\w+)"')):
+                          ("runtime/model/close_reason.h", r'X\(\w+, "(\w+)"'),
+                          ("runtime/model/resume.h", r'X\((?!NONE)\w+, "(\w+)"')):
         codes = re.findall(pattern, (ROOT / path).read_text())
         assert len(codes) > 2
         assert not [code for code in codes if f"`{code}`" not in text], path

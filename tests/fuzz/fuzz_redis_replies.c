@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "runtime/model/sse.h"
 #include "runtime/redis/adapter.h"
-#include "runtime/sse.h"
 #include "tests/fuzz/clock.h"
 #include "tests/fuzz/fake_redis.h"
 #include "tests/support/check.h"

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/check.h"
 #include "tests/support/sse_reader.h"

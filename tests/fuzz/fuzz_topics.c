@@ -3,7 +3,7 @@
  * name, then each line is one list. Checked: a name that was taken is valid, taken once, and where
  * a list has it; the one at fault is at fault.
  */
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/check.h"
 

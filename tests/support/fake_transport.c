@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 #include "tests/support/check.h"
 
 #define TOPICS_MAX 64

@@ -1,6 +1,6 @@
 /**
  * An event-stream client, written from WHATWG HTML 9.2.5 (parsing) and 9.2.6 (interpreting) alone:
- * what the gateway writes is read here as a browser would. Shares no code with runtime/sse.c.
+ * what the gateway writes is read here as a browser would. Shares no code with runtime/model/sse.c.
  */
 #ifndef TW_TEST_SSE_READER_H
 #define TW_TEST_SSE_READER_H

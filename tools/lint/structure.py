@@ -18,13 +18,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 FLOORS = {
     "base": ([], ["uv.h"]),
     "tls": (["base"], ["uv.h", "openssl/"]),
-    "runtime": (["base"], ["uv.h", "jansson.h"]),
-    "runtime/memory": (["base", "runtime"], ["uv.h", "jansson.h"]),
+    "runtime/model": (["base"], []),
+    "runtime": (["base", "runtime/model"], ["uv.h"]),
+    "runtime/memory": (["base", "runtime/model", "runtime"], ["uv.h"]),
     "runtime/redis/client": (["base", "tls"], ["uv.h", "hiredis/", "openssl/"]),
-    "runtime/redis": (["base", "tls", "runtime", "runtime/redis/client"],
+    "runtime/redis": (["base", "tls", "runtime/model", "runtime", "runtime/redis/client"],
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
-    "handlers": (["base", "runtime"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "server": (["base", "tls", "runtime", "runtime/memory", "runtime/redis", "handlers"],
+    "handlers": (["base", "runtime/model", "runtime"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
+    "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
 LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "h2o"]

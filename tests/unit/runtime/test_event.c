@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "runtime/event.h"
-#include "runtime/sse.h"
+#include "runtime/model/event.h"
+#include "runtime/model/sse.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 

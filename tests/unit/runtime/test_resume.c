@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/resume.h"
+#include "runtime/model/resume.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/random.h"
 

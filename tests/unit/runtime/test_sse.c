@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/random.h"
 #include "tests/support/sse_reader.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "runtime/tail.h"
+#include "runtime/model/tail.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 #include "tests/support/cmocka_test.h"
 
 static tw_topic_list_result_t add(tw_topic_list_t *list, const char *text)

@@ -6,14 +6,14 @@
  * `~<epoch>-<seq>` of the opening block, which a stream that has seen no event yet sends back.
  * Where continuity cannot be proven the stream says so before its first event.
  */
-#ifndef TW_RUNTIME_RESUME_H
-#define TW_RUNTIME_RESUME_H
+#ifndef TW_MODEL_RESUME_H
+#define TW_MODEL_RESUME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/event.h"
+#include "runtime/model/event.h"
 
 /** Why continuity cannot be proven. name, label, meaning */
 #define TW_GAP_TABLE(X)                                                                            \

@@ -1,8 +1,8 @@
 /**
  * Why a stream ended: each is a metric label, a log field and a word in the docs.
  */
-#ifndef TW_RUNTIME_CLOSE_REASON_H
-#define TW_RUNTIME_CLOSE_REASON_H
+#ifndef TW_MODEL_CLOSE_REASON_H
+#define TW_MODEL_CLOSE_REASON_H
 
 /* name, label, meaning */
 #define TW_CLOSE_REASON_TABLE(X)                                                                   \

@@ -1,4 +1,4 @@
-#include "runtime/resume.h"
+#include "runtime/model/resume.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,15 +6,15 @@
  * What admins see of it (id, type, payload) is read back from the frame, so nothing is kept twice.
  * Any thread; refs are atomic.
  */
-#ifndef TW_RUNTIME_EVENT_H
-#define TW_RUNTIME_EVENT_H
+#ifndef TW_MODEL_EVENT_H
+#define TW_MODEL_EVENT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 
 /** Where an event stands in the one order of a runtime. Positions of different epochs cannot be
  * compared. */

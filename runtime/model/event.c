@@ -1,4 +1,4 @@
-#include "runtime/event.h"
+#include "runtime/model/event.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 #define ID_AT (sizeof("id: ") - 1)
 #define TYPE_AT (sizeof("\nevent: ") - 1)

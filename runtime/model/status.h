@@ -1,7 +1,7 @@
 /** What an adapter's operation can end with: one table, from which the HTTP layer makes its
  * answers. */
-#ifndef TW_RUNTIME_STATUS_H
-#define TW_RUNTIME_STATUS_H
+#ifndef TW_MODEL_STATUS_H
+#define TW_MODEL_STATUS_H
 
 /* name, value, text */
 #define TW_STATUS_TABLE(X)                                                                         \

@@ -7,8 +7,8 @@
  * a client sees the lines that the publisher meant; a payload that ends in a line end has an empty
  * last line, and an empty payload is one empty line. Any thread; nothing here allocates.
  */
-#ifndef TW_RUNTIME_SSE_H
-#define TW_RUNTIME_SSE_H
+#ifndef TW_MODEL_SSE_H
+#define TW_MODEL_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,13 +3,13 @@
  *
  * Not thread-safe: the hub's order lock guards every tail.
  */
-#ifndef TW_RUNTIME_TAIL_H
-#define TW_RUNTIME_TAIL_H
+#ifndef TW_MODEL_TAIL_H
+#define TW_MODEL_TAIL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/event.h"
+#include "runtime/model/event.h"
 
 typedef struct tw_tail {
     tw_event_t **ring; /* owned; NULL until the first event */

@@ -1,4 +1,4 @@
-#include "runtime/sse.h"
+#include "runtime/model/sse.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "runtime/tail.h"
+#include "runtime/model/tail.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * and tabs, empty items are skipped, repeated ones dropped, the order is kept. Any thread; a list
  * belongs to one.
  */
-#ifndef TW_RUNTIME_TOPIC_NAME_H
-#define TW_RUNTIME_TOPIC_NAME_H
+#ifndef TW_MODEL_TOPIC_NAME_H
+#define TW_MODEL_TOPIC_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "runtime/topic_name.h"
+#include "runtime/model/topic_name.h"
 
 #include <assert.h>
 #include <stdlib.h>
