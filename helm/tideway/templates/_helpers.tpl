@@ -33,14 +33,37 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{ include "tideway.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "tideway.image" -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- $repository := .Values.image.repository -}}
+{{- if .Values.global.imageRegistry -}}
+{{- $repository = printf "%s/%s" .Values.global.imageRegistry $repository -}}
 {{- end -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Secrets for private registries: the chart's and those of all charts of a release. */}}
+{{- define "tideway.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (default list .Values.global.imagePullSecrets) .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (ternary . (dict "name" .) (kindIs "map" .)) -}}
+{{- end -}}
+{{- with $secrets | uniq -}}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the number of gateways is not the chart's to set: the autoscaler, KEDA or a person sets it. */}}
+{{- define "tideway.scaledElsewhere" -}}
+{{- if or .Values.autoscaling.enabled (kindIs "invalid" .Values.replicaCount) -}}true{{- end -}}
 {{- end -}}
 
 {{- define "tideway.apiKeysSecret" -}}
@@ -112,7 +135,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{/* What no single value can tell. */}}
 {{- define "tideway.validate" -}}
-{{- if and (eq .Values.runtime "memory") (or .Values.autoscaling.enabled (gt (int64 .Values.replicaCount) 1)) -}}
+{{- if and (eq .Values.runtime "memory") (or (include "tideway.scaledElsewhere" .) (gt (int64 .Values.replicaCount) 1)) -}}
 {{- fail "runtime is memory: only one replica can serve, since others would not see its events; set replicaCount to 1 and leave autoscaling off, or set runtime to redis" -}}
 {{- end -}}
 {{- if and (eq .Values.runtime "redis") (not .Values.redis.bundled.enabled) (not .Values.redis.url) (not (and .Values.redis.existingSecret .Values.redis.urlKey)) -}}
@@ -141,6 +164,12 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end -}}
 {{- if and .Values.gatewayApi.enabled .Values.tls.enabled (not .Values.gatewayApi.backendTLS.hostname) -}}
 {{- fail "gatewayApi.enabled with tls.enabled: say in gatewayApi.backendTLS.hostname which name the certificate holds, or set tls.enabled to false" -}}
+{{- end -}}
+{{- if and (not (kindIs "invalid" .Values.podDisruptionBudget.minAvailable)) (not (kindIs "invalid" .Values.podDisruptionBudget.maxUnavailable)) -}}
+{{- fail "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both given: set one of them to null" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (not .Values.autoscaling.streamsPerPod) (not .Values.autoscaling.cpuUtilization) (not .Values.autoscaling.metrics) -}}
+{{- fail "autoscaling.enabled is true: give autoscaling.cpuUtilization, autoscaling.streamsPerPod or autoscaling.metrics" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.enabled is true: give ingress.hosts" -}}

@@ -19,9 +19,9 @@ def run(*arguments):
     return subprocess.run([HELM, *arguments], capture_output=True, text=True)
 
 
-def render_text(*files, version=NEWEST, values=None, release="events", namespace="prod"):
+def render_text(*files, version=NEWEST, values=None, release="events", namespace="prod", arguments=()):
     """What `helm template` does; `values` is one more set of values."""
-    arguments = ["template", release, str(CHART), "--namespace", namespace, "--kube-version", version]
+    arguments = ["template", release, str(CHART), "--namespace", namespace, "--kube-version", version, *arguments]
     for file in files:
         arguments += ["--values", str(file)]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as extra:

@@ -10,8 +10,16 @@ import yaml
 import chart
 import schemas
 import tideway
+from cluster import Cluster
 
 OLDEST = "1.27"
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    cluster = Cluster(tmp_path)
+    yield cluster
+    cluster.close()
 
 
 @pytest.mark.parametrize("file", chart.FILES, ids=lambda path: path.stem)
@@ -53,7 +61,10 @@ def test_rendering_twice_gives_the_same(file):
 
 def test_nothing_random_in_the_templates():
     text = "".join(path.read_text() for path in (chart.CHART / "templates").rglob("*.*"))
-    assert not re.findall(r"\b(rand\w+|genCA|genSelfSignedCert|genPrivateKey|uuidv4|now|lookup)\b", text)
+    assert not re.findall(r"\b(rand\w+|genCA|genSelfSignedCert|genPrivateKey|uuidv4|now)\b", text)
+    # The one thing that is asked of the cluster: how many gateways something else has made of it.
+    assert re.findall(r"\(lookup [^)]*\(.*?\)\)", text) == [
+        '(lookup "apps/v1" "Deployment" .Release.Namespace (include "tideway.fullname" .))']
 
 
 def test_versions_are_the_projects():
@@ -95,6 +106,10 @@ def test_chart_knows_every_option_of_the_gateway():
     ({"gatewayApi": {"enabled": True}}, "gatewayApi.parentRefs"),
     ({"gatewayApi": {"enabled": True, "parentRefs": [{"name": "g"}]}}, "backendTLS.hostname"),
     ({"ingress": {"enabled": True}}, "ingress.hosts"),
+    ({"podDisruptionBudget": {"minAvailable": 1}}, "podDisruptionBudget.minAvailable"),
+    ({"autoscaling": {"enabled": True, "cpuUtilization": None}}, "autoscaling.cpuUtilization"),
+    ({"runtime": "memory", "replicaCount": None}, "set replicaCount to 1"),
+    ({"service": {"ipFamilies": ["IPv5"]}}, "ipFamilies"),
     ({"terminationGracePeriodSeconds": 12}, "terminationGracePeriodSeconds is 12"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_wrong_values_are_refused_by_name(values, message):
@@ -141,6 +156,51 @@ def test_large_numbers_are_not_rounded():
     assert env["TIDEWAY_TAIL_BYTES"] == "1099511627775"
 
 
+@pytest.mark.parametrize("values", [{"replicaCount": None}, {"autoscaling": {"enabled": True}}])
+def test_replicas_are_left_to_what_else_scales(values):
+    assert "replicas" not in chart.render(values=values)["Deployment", "events-tideway"]["spec"]
+
+
+@pytest.mark.parametrize("values", [{"replicaCount": None}, {"autoscaling": {"enabled": True}}])
+def test_an_upgrade_keeps_the_replicas_that_the_cluster_has(values, cluster):
+    cluster.deployment("events-tideway", replicas=7)
+    deployment = cluster.render(values=values)["Deployment", "events-tideway"]
+    assert deployment["spec"]["replicas"] == 7
+    assert cluster.render()["Deployment", "events-tideway"]["spec"]["replicas"] == 3
+
+
+def test_the_autoscaler_needs_no_adapter_for_metrics_by_default():
+    autoscaler = chart.render(values={"autoscaling": {"enabled": True}})["HorizontalPodAutoscaler", "events-tideway"]
+    assert [metric["type"] for metric in autoscaler["spec"]["metrics"]] == ["Resource"]
+
+
+def test_knobs_reach_the_pods():
+    objects = chart.render(chart.CHART / "ci/knobs-values.yaml")
+    pod = objects["Deployment", "events-tideway"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert container["image"].startswith("registry.example/tideway:")
+    assert pod["imagePullSecrets"] == [{"name": "shared"}, {"name": "own"}]
+    assert [c["name"] for c in pod["containers"]] == ["tideway", "logs"] and pod["initContainers"][0]["name"] == "wait"
+    assert container["envFrom"] == [{"configMapRef": {"name": "more"}}]
+    assert container["lifecycle"] == {"preStop": {"exec": {"command": ["/bin/true"]}}}
+    assert {"name": "cache", "mountPath": "/cache"} in container["volumeMounts"]
+    assert objects["ConfigMap", "events-extra"]["data"] == {"release": "events"}
+    assert all(o["metadata"]["labels"]["team"] == "push" for (_, name), o in objects.items() if name != "events-extra")
+    service = objects["Service", "events-tideway"]["spec"]
+    assert service["ipFamilies"] == ["IPv6", "IPv4"] and service["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
+    assert objects["PodDisruptionBudget", "events-tideway"]["spec"]["minAvailable"] == "50%"
+    assert objects["HorizontalPodAutoscaler", "events-tideway"]["spec"]["behavior"] == {
+        "scaleDown": {"selectPolicy": "Disabled"}}
+
+
+def test_helm_test_gets_through_the_network_policy():
+    objects = chart.render(chart.CHART / "ci/scaling-values.yaml", values={
+        "networkPolicy": {"enabled": True, "ingressFrom": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]}})
+    allowed = objects["NetworkPolicy", "events-tideway"]["spec"]["ingress"][0]["from"]
+    tester = objects["Pod", "events-tideway-test"]["metadata"]["labels"].items()
+    assert any(peer.get("podSelector", {}).get("matchLabels", {"": ""}).items() <= tester for peer in allowed)
+
+
 def test_protocol_is_told_to_proxies():
     for file, protocol in (("defaults", "https"), ("ingress", "kubernetes.io/h2c")):
         service = chart.render(chart.CHART / f"ci/{file}-values.yaml")["Service", "events-tideway"]
@@ -164,8 +224,18 @@ def test_selectors_meet_their_pods():
     assert services == ["events-tideway-ops"]
 
 
+def metrics_of(gateway):
+    try:
+        return gateway.ops("/metrics")[1]
+    except OSError:
+        return ""
+
+
 def test_dashboard_and_alerts_use_metrics_that_exist(start_gateway):
-    exposed = set(re.findall(r"(?m)^# TYPE (\w+)", start_gateway().ops("/metrics")[1]))
+    # Without Redis in reach the gateway is not ready, but shows the metrics that it would have.
+    on_redis = start_gateway(ready=False, runtime="redis", redis_url="redis://127.0.0.1:1")
+    tideway.wait_until(lambda: "tideway_redis_up" in metrics_of(on_redis), "metrics")
+    exposed = set(re.findall(r"(?m)^# TYPE (\w+)", metrics_of(on_redis)))
     objects = chart.render(chart.CHART / "ci/scaling-values.yaml")
     dashboard = json.loads(objects["ConfigMap", "events-tideway-dashboard"]["data"]["tideway.json"])
     rules = objects["PrometheusRule", "events-tideway"]["spec"]["groups"][0]["rules"]
@@ -173,5 +243,5 @@ def test_dashboard_and_alerts_use_metrics_that_exist(start_gateway):
     used = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]] + \
         [rule["expr"] for rule in rules] + [m["pods"]["metric"]["name"] for m in autoscaler if m["type"] == "Pods"]
     names = set(re.findall(r"tideway_\w+", " ".join(used)))
-    assert len(names) >= 12
+    assert len(names) >= 20
     assert not {name for name in names if name.removesuffix("_bucket") not in exposed}
