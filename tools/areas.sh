@@ -2,7 +2,7 @@
 # test, which are installed before anything is built.
 use build
 
-AREAS=(unit conformance simulation integration hostile contract docs ui e2e bench packaging asan tsan fuzz)
+AREAS=(unit conformance simulation h2o integration hostile contract docs ui e2e bench packaging asan tsan fuzz)
 
 declare -gA NEEDS=(
     [contract]="contract"
@@ -44,6 +44,11 @@ test_conformance() {
 # The Redis adapter on a simulated network, and the model of Redis that it talks to.
 test_simulation() {
     TESTS=ON build_release && run_ctest build '^simulation$' "simulation"
+}
+
+# What the patches of libh2o and the lean streams do, with two small servers on libh2o instead of the gateway.
+test_h2o() {
+    TESTS=ON build_release && run_ctest build '^h2o$' "h2o tests"
 }
 
 test_integration() {
@@ -171,7 +176,7 @@ test_packaging() {
 test_asan() {
     local code=0
     build_asan && get_h2spec || return 1
-    run_ctest build-asan '^(unit|conformance)$' "unit and conformance tests (ASan, UBSan)" || code=1
+    run_ctest build-asan '^(unit|conformance|h2o)$' "unit, conformance and h2o tests (ASan, UBSan)" || code=1
     run_pytest asan-integration build-asan/tideway "integration tests (ASan, UBSan)" || code=1
     return "$code"
 }
@@ -179,7 +184,7 @@ test_asan() {
 test_tsan() {
     local code=0
     build_tsan || return 1
-    run_ctest build-tsan '^(unit|conformance)$' "unit and conformance tests (TSan)" || code=1
+    run_ctest build-tsan '^(unit|conformance|h2o)$' "unit, conformance and h2o tests (TSan)" || code=1
     run_pytest tsan-integration build-tsan/tideway "multi-worker tests (TSan)" -m tsan || code=1
     return "$code"
 }

@@ -84,7 +84,7 @@ require() {
         step "packages" install_packages "${missing[@]}" ||
             die "apt-get could not install the packages"
     fi
-    [ ! -x deps/h2o/fetch ] || once h2o-source "$(hash_of deps/h2o)" "h2o source" fetch_h2o ||
+    [ ! -x deps/h2o/fetch ] || once h2o-source "$(hash_of deps/h2o/fetch deps/h2o/version deps/h2o/sha256sums)" "h2o source" fetch_h2o ||
         die "the source of h2o could not be fetched"
     if [[ " $* " == *" contract "* ]]; then
         once contract-tools "$(hash_of tests/contract/requirements.txt)" "contract tools" \

@@ -17,7 +17,7 @@ H2SPEC = pathlib.Path(os.environ.get("TIDEWAY_H2SPEC", ROOT / "build-deps" / "bi
 NEVER_ENDS = "h2spec waits until the response has ended, which an event stream does not"
 NO_LENGTH = "h2spec wants to know the length of the response first, which an event stream has not"
 
-# An answer that ends, and an event stream, which h2o carries in another way (patch 20).
+# An answer that ends, and an event stream, which h2o carries in another way (deps/h2o/src).
 EXCEPTIONS = {
     "/healthz": {},
     "/v1/stream?topic=a": {
