@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
@@ -132,7 +133,7 @@ typedef struct tw_tail_stream {
 
 static tw_tail_stream_t *self_of(h2o_generator_t *generator)
 {
-    return (tw_tail_stream_t *)(void *)((char *)generator - offsetof(tw_tail_stream_t, generator));
+    return TW_CONTAINER_OF(generator, tw_tail_stream_t, generator);
 }
 
 static void unref(tw_tail_stream_t *self)

@@ -7,24 +7,11 @@
 #include <openssl/crypto.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 
-static bool is_blank(char c)
+static bool digest(const tw_auth_t *auth, tw_text_t key, unsigned char out[TW_KEY_DIGEST_SIZE])
 {
-    return c == ' ' || c == '\t';
-}
-
-static void trim(const char **from, const char **to)
-{
-    while (*from < *to && is_blank(**from))
-        ++*from;
-    while (*to > *from && is_blank((*to)[-1]))
-        --*to;
-}
-
-static bool digest(const tw_auth_t *auth, const char *from, const char *to,
-                   unsigned char out[TW_KEY_DIGEST_SIZE])
-{
-    return EVP_Digest(from, (size_t)(to - from), out, NULL, auth->sha256, NULL) == 1;
+    return EVP_Digest(key.base, key.len, out, NULL, auth->sha256, NULL) == 1;
 }
 
 /* Whether the digest behind the last one is there already: a key given twice is one key. */
@@ -38,16 +25,12 @@ static bool is_repeated(const tw_auth_t *auth)
 
 size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 {
+    tw_text_t list = tw_text_of(keys), key;
+
     *auth = (tw_auth_t){.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)};
-    for (const char *item = keys; item != NULL;) {
-        const char *comma = strchr(item, ','), *from = item,
-                   *to = comma != NULL ? comma : item + strlen(item);
-        item = comma != NULL ? comma + 1 : NULL;
-        trim(&from, &to);
-        if (from == to)
-            continue;
+    while (tw_text_next_item(&list, &key)) {
         auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
-        if (digest(auth, from, to, auth->digests[auth->count]) && !is_repeated(auth))
+        if (digest(auth, key, auth->digests[auth->count]) && !is_repeated(auth))
             ++auth->count;
     }
     return auth->count;
@@ -68,14 +51,13 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
 
     if (header == NULL)
         return false;
-    const char *from = header, *to = header + len;
-    trim(&from, &to);
-    if ((size_t)(to - from) < sizeof(scheme) ||
-        strncasecmp(from, scheme, sizeof(scheme) - 1) != 0 || !is_blank(from[sizeof(scheme) - 1]))
+    tw_text_t text = tw_text_trim(tw_text(header, len));
+    tw_text_t token = tw_text_trim(tw_text_from(text, sizeof(scheme) - 1));
+    /* A blank lies between the scheme and the key. */
+    if (token.len == 0 || token.base == text.base + sizeof(scheme) - 1 ||
+        strncasecmp(text.base, scheme, sizeof(scheme) - 1) != 0)
         return false;
-    from += sizeof(scheme);
-    trim(&from, &to);
-    if (!digest(auth, from, to, sent))
+    if (!digest(auth, token, sent))
         return false;
     for (size_t i = 0; i < auth->count; ++i) {
         size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0);

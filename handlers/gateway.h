@@ -9,6 +9,7 @@
 
 #include <h2o.h>
 
+#include "base/log_limit.h"
 #include "base/loop_watch.h"
 #include "handlers/auth.h"
 #include "handlers/limits.h"
@@ -42,18 +43,12 @@ typedef struct tw_gateway {
     uint32_t watch_count;
 } tw_gateway_t;
 
-/** Publishes that were not admitted, for the log; of a worker. */
-typedef struct tw_refusals {
-    int64_t said_ms; /* tw_clock_ms(); 0: nothing yet */
-    uint64_t count;  /* since then */
-} tw_refusals_t;
-
 /** A worker's h2o context, with what handlers reach from a request: see tw_worker_of(). */
 typedef struct tw_worker_context {
     h2o_context_t super;
-    tw_gateway_t *gateway; /* borrowed */
-    tw_fanout_t *fanout;   /* borrowed; NULL on the ops listener */
-    tw_refusals_t refusals;
+    tw_gateway_t *gateway;           /* borrowed */
+    tw_fanout_t *fanout;             /* borrowed; NULL on the ops listener */
+    tw_log_limit_t publish_refusals; /* lines about publishes that were not admitted */
 } tw_worker_context_t;
 
 /** One more loop whose turns /metrics tells about; before the workers start. */

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/hash.h"
 
 #define MINUTE_MS 60000
@@ -25,8 +26,7 @@ struct tw_client {
 
 static bool has_key(const tw_table_node_t *node, const void *key)
 {
-    const tw_client_t *client =
-        (const tw_client_t *)(const void *)((const char *)node - offsetof(tw_client_t, node));
+    const tw_client_t *client = TW_CONTAINER_OF(node, tw_client_t, node);
     return memcmp(&client->key, key, sizeof(client->key)) == 0;
 }
 
@@ -54,7 +54,7 @@ void tw_limits_dispose(tw_limits_t *limits)
         tw_table_node_t *node;
         while ((node = tw_table_any(&limits->stripes[i].clients)) != NULL) {
             tw_table_remove(&limits->stripes[i].clients, node);
-            free((char *)node - offsetof(tw_client_t, node));
+            free(TW_CONTAINER_OF(node, tw_client_t, node));
         }
         tw_table_dispose(&limits->stripes[i].clients);
         pthread_mutex_destroy(&limits->stripes[i].lock);
@@ -153,30 +153,19 @@ static bool parse_network(const char *text, size_t len, tw_network_t *network)
     return true;
 }
 
-bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, const char **bad,
-                       size_t *bad_len)
+bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, tw_text_t *bad)
 {
+    tw_text_t list = tw_text_of(text), item;
+
     *networks = NULL;
     *count = 0;
-    for (const char *item = text; item != NULL;) {
-        size_t len = strcspn(item, ",");
-        const char *next = item[len] == ',' ? item + len + 1 : NULL;
-        while (len > 0 && *item == ' ') {
-            ++item;
-            --len;
+    while (tw_text_next_item(&list, &item)) {
+        *networks = tw_realloc(*networks, (*count + 1) * sizeof(**networks));
+        if (!parse_network(item.base, item.len, &(*networks)[*count])) {
+            *bad = item;
+            return false;
         }
-        while (len > 0 && item[len - 1] == ' ')
-            --len;
-        if (len > 0) {
-            *networks = tw_realloc(*networks, (*count + 1) * sizeof(**networks));
-            if (!parse_network(item, len, &(*networks)[*count])) {
-                *bad = item;
-                *bad_len = len;
-                return false;
-            }
-            ++*count;
-        }
-        item = next;
+        ++*count;
     }
     return true;
 }
@@ -216,8 +205,7 @@ static tw_limits_stripe_t *lock_stripe(tw_limits_t *limits, uint64_t hash)
 static tw_client_t *find(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
 {
     tw_table_node_t *node = tw_table_find(&stripe->clients, hash, has_key, key);
-    return node != NULL ? (tw_client_t *)(void *)((char *)node - offsetof(tw_client_t, node))
-                        : NULL;
+    return node != NULL ? TW_CONTAINER_OF(node, tw_client_t, node) : NULL;
 }
 
 static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)

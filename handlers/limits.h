@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "base/table.h"
+#include "base/text.h"
 
 #define TW_LIMITS_STRIPES 64
 
@@ -77,10 +78,9 @@ typedef struct tw_limits {
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);
 void tw_limits_dispose(tw_limits_t *limits);
 
-/** Reads a comma-separated list of networks into a heap array, the caller's. False: *bad and
- * *bad_len say which item is none. */
-bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, const char **bad,
-                       size_t *bad_len);
+/** Reads a comma-separated list of networks (NULL: none) into a heap array, the caller's to free().
+ * False: *bad is the first item that is no network, and the array is the caller's all the same. */
+bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, tw_text_t *bad);
 
 /** The client behind a socket address. */
 tw_client_key_t tw_client_key(const struct sockaddr *address);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
@@ -18,7 +19,6 @@
 #include "runtime/model/sse.h"
 
 #define ID_MAX 256
-#define REFUSALS_INTERVAL_MS 1000
 #define UNCHECKED_MAX 80 /* bytes of what a peer without a key has sent */
 #define TYPE_MAX 256
 
@@ -102,39 +102,26 @@ static void refuse(tw_publish_t *publish, tw_error_t error, const char *code)
     tw_reply_error(publish->req, error);
 }
 
-/* A JSON string of printable ASCII, which ids and topic names are; returns its end. */
-static char *write_string(char *to, const char *text, size_t len)
-{
-    *to++ = '"';
-    for (size_t i = 0; i < len; ++i) {
-        if (text[i] == '"' || text[i] == '\\')
-            *to++ = '\\';
-        *to++ = text[i];
-    }
-    *to++ = '"';
-    return to;
-}
-
 /* Written by hand: an answer to each of 100,000 publishes a second is no place for a tree of JSON
  * values. */
 static void reply_result(tw_publish_t *publish, const char *status, const uint8_t *followed,
                          const uint64_t *delivered)
 {
     h2o_req_t *req = publish->req;
-    size_t size = 128 + 2 * publish->id.len;
+    size_t size = 128 + TW_JSON_STRING_MAX(publish->id.len);
 
     for (size_t i = 0; i < publish->topics.count; ++i)
-        size += 2 * publish->topics.items[i].len + 3;
+        size += TW_JSON_STRING_MAX(publish->topics.items[i].len) + 1;
     char *text = h2o_mem_alloc_pool(&req->pool, size), *to = text;
     to += sprintf(to, "{\"status\":\"%s\",\"id\":", status);
-    to = write_string(to, publish->id.base, publish->id.len);
+    to = tw_json_write_string(to, publish->id.base, publish->id.len);
     if (delivered != NULL)
         to += sprintf(to, ",\"delivered\":%" PRIu64, *delivered);
     to = stpcpy(to, ",\"droppedTopics\":[");
     for (size_t i = 0; i < publish->topics.count; ++i) {
         if (followed[i])
             continue;
-        to = write_string(to, publish->topics.items[i].base, publish->topics.items[i].len);
+        to = tw_json_write_string(to, publish->topics.items[i].base, publish->topics.items[i].len);
         *to++ = ',';
     }
     if (to[-1] == ',')
@@ -166,19 +153,17 @@ static void fail(tw_publish_t *publish, tw_status_t status)
  */
 static bool refused(tw_publish_t *publish, const char *code)
 {
-    tw_refusals_t *refusals = &tw_worker_of(publish->req)->refusals;
     h2o_iovec_t topics = tw_request_header(publish->req, "x-sse-topic");
-    int64_t now_ms = tw_clock_ms();
+    uint64_t count =
+        tw_log_limit_count(&tw_worker_of(publish->req)->publish_refusals, tw_clock_ms());
 
     tw_count(&counters_of(publish->req)->published_refused, 1);
-    ++refusals->count;
-    if (refusals->said_ms != 0 && now_ms - refusals->said_ms < REFUSALS_INTERVAL_MS)
+    if (count == 0)
         return false;
     tw_log(TW_LOG_INFO, "publish refused",
            tw_log_bytes("topic", topics.base != NULL ? topics.base : "",
                         topics.len < UNCHECKED_MAX ? topics.len : UNCHECKED_MAX),
-           tw_log_text("code", code), tw_log_number("count", (int64_t)refusals->count));
-    *refusals = (tw_refusals_t){.said_ms = now_ms};
+           tw_log_text("code", code), tw_log_number("count", (int64_t)count));
     return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "handlers/gateway.h"
 #include "handlers/reply.h"
 
@@ -143,14 +144,11 @@ typedef enum tw_forwarded {
 } tw_forwarded_t;
 
 /* Without blanks around it, brackets and a port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. */
-static h2o_iovec_t bare_address(const char *from, const char *to)
+static h2o_iovec_t bare_address(tw_text_t text)
 {
-    const char *colon;
+    text = tw_text_trim(text);
+    const char *from = text.base, *to = from + text.len, *colon;
 
-    while (from < to && (*from == ' ' || *from == '\t'))
-        ++from;
-    while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
-        --to;
     if (from < to && *from == '[') {
         const char *close = memchr(from, ']', (size_t)(to - from));
         if (close != NULL && (close + 1 == to || close[1] == ':'))
@@ -169,7 +167,8 @@ static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list, 
 
     while (end > list.base) {
         const char *comma = memrchr(list.base, ',', (size_t)(end - list.base));
-        h2o_iovec_t address = bare_address(comma != NULL ? comma + 1 : list.base, end);
+        const char *item = comma != NULL ? comma + 1 : list.base;
+        h2o_iovec_t address = bare_address(tw_text(item, (size_t)(end - item)));
         tw_client_key_t key;
         uint8_t whole[16];
 

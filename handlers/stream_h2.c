@@ -5,6 +5,7 @@
 #include <h2o/http2_lean.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "handlers/reply.h"
 #include "handlers/stream.h"
 #include "runtime/model/sse.h"
@@ -40,7 +41,7 @@ static h2o_http2_lean_stream_t *lean_of(tw_stream_t *stream)
 
 static tw_stream_t *stream_of(h2o_http2_lean_stream_t *lean)
 {
-    return (tw_stream_t *)(void *)((char *)lean - offsetof(tw_stream_t, transport));
+    return TW_CONTAINER_OF(lean, tw_stream_t, transport);
 }
 
 /* --- streams that are behind --- */
@@ -161,8 +162,7 @@ static void serve_waiting(tw_h2_connection_t *self)
 
 static void on_time_to_serve(tw_slice_t *slice)
 {
-    serve_waiting(
-        (tw_h2_connection_t *)(void *)((char *)slice - offsetof(tw_h2_connection_t, later)));
+    serve_waiting(TW_CONTAINER_OF(slice, tw_h2_connection_t, later));
 }
 
 static void on_room(h2o_http2_conn_t *conn)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "handlers/stream.h"
 #include "runtime/model/sse.h"
 
@@ -33,7 +34,7 @@ static tw_pull_stream_t *self_of(tw_connection_t *connection)
 
 static tw_pull_stream_t *self_of_generator(h2o_generator_t *generator)
 {
-    return (tw_pull_stream_t *)(void *)((char *)generator - offsetof(tw_pull_stream_t, generator));
+    return TW_CONTAINER_OF(generator, tw_pull_stream_t, generator);
 }
 
 static void send_bytes(tw_pull_stream_t *self, const char *bytes, size_t len,
@@ -79,7 +80,7 @@ static void pump(tw_pull_stream_t *self)
 
 static void on_time_to_send(tw_slice_t *slice)
 {
-    pump((tw_pull_stream_t *)(void *)((char *)slice - offsetof(tw_pull_stream_t, later)));
+    pump(TW_CONTAINER_OF(slice, tw_pull_stream_t, later));
 }
 
 static bool is_behind(const tw_pull_stream_t *self)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "runtime/fanout.h"
 
 #define CHUNK_MIN 2
@@ -81,8 +82,7 @@ tw_stream_t *tw_connection_add_stream(tw_connection_t *connection, tw_subscriber
 
 void tw_connection_remove_stream(tw_connection_t *connection, tw_stream_t *stream)
 {
-    tw_stream_chunk_t *chunk =
-        (tw_stream_chunk_t *)((char *)(stream - stream->slot) - offsetof(tw_stream_chunk_t, slots));
+    tw_stream_chunk_t *chunk = TW_CONTAINER_OF(stream - stream->slot, tw_stream_chunk_t, slots);
     bool was_full = is_full(chunk);
 
     chunk->used &= ~(UINT64_C(1) << stream->slot);

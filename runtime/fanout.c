@@ -8,13 +8,13 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/hash.h"
 #include "runtime/hub.h"
 
-#define TOPIC_OF(pointer) ((tw_local_topic_t *)((char *)(pointer)-offsetof(tw_local_topic_t, node)))
-#define GROUP_OF(pointer) ((tw_group_t *)((char *)(pointer)-offsetof(tw_group_t, node)))
-#define SUBSCRIBER_OF(pointer)                                                                     \
-    ((tw_subscriber_t *)((char *)(pointer)-offsetof(tw_subscriber_t, ranked)))
+#define TOPIC_OF(pointer) TW_CONTAINER_OF(pointer, tw_local_topic_t, node)
+#define GROUP_OF(pointer) TW_CONTAINER_OF(pointer, tw_group_t, node)
+#define SUBSCRIBER_OF(pointer) TW_CONTAINER_OF(pointer, tw_subscriber_t, ranked)
 
 static bool topic_has_name(const tw_table_node_t *node, const void *key)
 {

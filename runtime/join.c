@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/hash.h"
 #include "runtime/hub.h"
 
@@ -246,7 +247,7 @@ static void start_join(tw_hub_t *hub, tw_join_t *join)
 
 static void on_time_to_join(tw_slice_t *slice)
 {
-    tw_join_t *join = (tw_join_t *)(void *)((char *)slice - offsetof(tw_join_t, slice));
+    tw_join_t *join = TW_CONTAINER_OF(slice, tw_join_t, slice);
     join->subscriber->join = NULL;
     start_join(join->subscriber->connection->fanout->hub, join);
 }

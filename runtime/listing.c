@@ -39,19 +39,11 @@ typedef struct tw_page {
 
 static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id)
 {
-    size_t names = subscriber->topic_count * sizeof(tw_topic_name_t), text = 0;
     size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) + 1 : 0;
 
-    for (uint16_t i = 0; i < subscriber->topic_count; ++i)
-        text += tw_subscriber_topic(subscriber, i).len;
-    tw_row_t *copy = tw_alloc(sizeof(*copy) + names + text + client_len);
+    tw_row_t *copy = tw_alloc(sizeof(*copy) + tw_subscriber_topics_size(subscriber) + client_len);
     tw_topic_name_t *topics = (tw_topic_name_t *)(void *)copy->text;
-    char *to = copy->text + names;
-    for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
-        topics[i] = tw_subscriber_topic(subscriber, i);
-        topics[i].base = memcpy(to, topics[i].base, topics[i].len);
-        to += topics[i].len;
-    }
+    char *to = tw_subscriber_copy_topics(subscriber, topics);
     tw_subscriber_id(subscriber, copy->connection_id);
     snprintf(copy->remote_address, sizeof(copy->remote_address), "%s",
              subscriber->remote_address != NULL ? subscriber->remote_address

@@ -16,18 +16,9 @@
 /* The names in one block: the array, then the bytes. */
 static tw_topic_name_t *copy_names(const tw_topic_list_t *topics)
 {
-    size_t bytes = topics->count * sizeof(tw_topic_name_t);
-    for (size_t i = 0; i < topics->count; ++i)
-        bytes += topics->items[i].len;
-    tw_topic_name_t *names = tw_try_alloc(bytes);
-    if (names == NULL)
-        return NULL;
-    char *to = (char *)(names + topics->count);
-    for (size_t i = 0; i < topics->count; ++i) {
-        names[i] = topics->items[i];
-        names[i].base = memcpy(to, topics->items[i].base, topics->items[i].len);
-        to += names[i].len;
-    }
+    tw_topic_name_t *names = tw_try_alloc(tw_topic_names_size(topics->items, topics->count));
+    if (names != NULL)
+        tw_topic_names_copy(names, topics->items, topics->count);
     return names;
 }
 
@@ -132,6 +123,21 @@ tw_topic_name_t tw_subscriber_topic(const tw_subscriber_t *subscriber, size_t i)
 {
     return subscriber->joining != NULL ? subscriber->joining[i]
                                        : tw_group_topic(subscriber->topics[i].group);
+}
+
+size_t tw_subscriber_topics_size(const tw_subscriber_t *subscriber)
+{
+    size_t bytes = subscriber->topic_count * sizeof(tw_topic_name_t);
+    for (size_t i = 0; i < subscriber->topic_count; ++i)
+        bytes += tw_subscriber_topic(subscriber, i).len;
+    return bytes;
+}
+
+char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name_t *to)
+{
+    for (size_t i = 0; i < subscriber->topic_count; ++i)
+        to[i] = tw_subscriber_topic(subscriber, i);
+    return tw_topic_names_copy(to, to, subscriber->topic_count);
 }
 
 void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE])

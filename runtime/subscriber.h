@@ -86,6 +86,13 @@ void tw_subscriber_abandon(tw_subscriber_t *subscriber);
 /** The i-th topic's name; borrowed from the subscriber or its worker. */
 tw_topic_name_t tw_subscriber_topic(const tw_subscriber_t *subscriber, size_t i);
 
+/** The size of a block for tw_subscriber_copy_topics(). */
+size_t tw_subscriber_topics_size(const tw_subscriber_t *subscriber);
+
+/** Copies the subscriber's topics to the array `to`, and their bytes behind it, as
+ * tw_topic_names_copy() does. Returns the end of the bytes. */
+char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name_t *to);
+
 /** The server's id of the stream, NUL-terminated. */
 void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE]);
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 
-#define TOPIC_OF(member, pointer) ((tw_topic_t *)((char *)(pointer)-offsetof(tw_topic_t, member)))
+#define TOPIC_OF(member, pointer) TW_CONTAINER_OF(pointer, tw_topic_t, member)
 
 static bool has_name(const tw_table_node_t *node, const void *key)
 {

@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/text.h"
 #include "server/listener.h"
 
 #define STEP_TIMEOUT_S 2 /* of each connect, read and write */
@@ -101,17 +102,18 @@ int tw_healthcheck(const tw_options_t *options, char *error, size_t error_size)
 {
     bool ops = ops_is_on(options);
     const char *address = ops ? options->ops_listen : options->listen;
-    size_t address_len = strcspn(address, ",");
+    tw_text_t list = tw_text_of(address), first = list;
     char host[256], port[6], answer[ANSWER_MAX + 1];
 
-    if (!tw_listener_split(address, address_len, host, port)) {
+    tw_text_next_item(&list, &first);
+    if (!tw_listener_split(first.base, first.len, host, port)) {
         snprintf(error, error_size, "\"%.*s\" is no address: it must be host:port or [v6]:port",
-                 (int)address_len, address);
+                 (int)first.len, first.base);
         return -1;
     }
     int fd = connect_to(host, port);
     if (fd < 0) {
-        snprintf(error, error_size, "cannot connect to %.*s: %s", (int)address_len, address,
+        snprintf(error, error_size, "cannot connect to %.*s: %s", (int)first.len, first.base,
                  strerror(errno));
         return -1;
     }
@@ -122,6 +124,6 @@ int tw_healthcheck(const tw_options_t *options, char *error, size_t error_size)
     answer[strcspn(answer, "\r\n")] = '\0';
     if (strncmp(answer, "HTTP/1.1 200", 12) == 0)
         return 0;
-    snprintf(error, error_size, "%.*s answered \"%s\"", (int)address_len, address, answer);
+    snprintf(error, error_size, "%.*s answered \"%s\"", (int)first.len, first.base, answer);
     return -1;
 }

@@ -14,11 +14,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
+#include "base/text.h"
 
 #define SOCKETS_MAX 64
 #define ACCEPTS_PER_TURN 256
 #define PAUSE_MS 100
-#define LOG_INTERVAL_MS 1000
 
 typedef struct tw_listen_socket {
     uv_poll_t poll;
@@ -31,8 +32,7 @@ struct tw_listener {
     uv_timer_t pause; /* out of descriptors: accepting goes on after it */
     int spare_fd;     /* given up to accept and close one when there are no descriptors */
     uint32_t next;    /* where the search for the least loaded worker begins: ties go round */
-    int64_t refused_said_ms;
-    uint64_t refused;
+    tw_log_limit_t refusals; /* lines about connections that were refused */
     unsigned open_handles;
     size_t count;
     tw_listen_socket_t sockets[SOCKETS_MAX];
@@ -65,18 +65,14 @@ static tw_worker_t *least_loaded(tw_listener_t *listener, uint64_t *total)
 
 static void refuse(tw_listener_t *listener, int fd, const char *why)
 {
-    int64_t now_ms = tw_clock_ms();
+    uint64_t count = tw_log_limit_count(&listener->refusals, tw_clock_ms());
 
     if (fd >= 0)
         close(fd);
-    ++listener->refused;
     atomic_fetch_add(listener->config->refused, 1);
-    if (now_ms - listener->refused_said_ms < LOG_INTERVAL_MS)
-        return;
-    tw_log(TW_LOG_WARN, "connections refused", tw_log_text("reason", why),
-           tw_log_number("count", (int64_t)listener->refused));
-    listener->refused_said_ms = now_ms;
-    listener->refused = 0;
+    if (count > 0)
+        tw_log(TW_LOG_WARN, "connections refused", tw_log_text("reason", why),
+               tw_log_number("count", (int64_t)count));
 }
 
 /* No descriptor is left: the spare one takes a client off the queue to close it, then accepting
@@ -261,25 +257,15 @@ tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *con
                                 const char *addresses, char *error, size_t error_size)
 {
     tw_listener_t *listener = tw_alloc(sizeof(*listener));
+    tw_text_t list = tw_text_of(addresses), item;
     bool bound = true;
 
     listener->config = config;
     listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     uv_timer_init(loop, &listener->pause);
     listener->pause.data = listener;
-    for (const char *item = addresses; item != NULL && bound;) {
-        size_t len = strcspn(item, ",");
-        const char *next = item[len] == ',' ? item + len + 1 : NULL;
-        while (len > 0 && *item == ' ') {
-            ++item;
-            --len;
-        }
-        while (len > 0 && item[len - 1] == ' ')
-            --len;
-        if (len > 0)
-            bound = bind_address(listener, loop, item, len, error, error_size);
-        item = next;
-    }
+    while (bound && tw_text_next_item(&list, &item))
+        bound = bind_address(listener, loop, item.base, item.len, error, error_size);
     if (bound && listener->count == 0) {
         snprintf(error, error_size, "TIDEWAY_LISTEN names no address: give at least one host:port");
         bound = false;

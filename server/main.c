@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
 #include "runtime/redis/adapter.h"
@@ -96,22 +97,15 @@ static void raise_descriptor_limit(tw_options_t *options)
 
 static void read_cors(tw_cors_t *cors, const char *origins)
 {
-    for (const char *item = origins; item != NULL;) {
-        size_t len = strcspn(item, ",");
-        const char *next = item[len] == ',' ? item + len + 1 : NULL;
-        while (len > 0 && *item == ' ') {
-            ++item;
-            --len;
-        }
-        while (len > 0 && item[len - 1] == ' ')
-            --len;
-        if (len == 1 && *item == '*') {
+    tw_text_t list = tw_text_of(origins), item;
+
+    while (tw_text_next_item(&list, &item)) {
+        if (item.len == 1 && *item.base == '*') {
             cors->any = true;
-        } else if (len > 0) {
-            cors->origins = tw_realloc(cors->origins, (cors->count + 1) * sizeof(*cors->origins));
-            cors->origins[cors->count++] = tw_strndup(item, len);
+            continue;
         }
-        item = next;
+        cors->origins = tw_realloc(cors->origins, (cors->count + 1) * sizeof(*cors->origins));
+        cors->origins[cors->count++] = tw_strndup(item.base, item.len);
     }
 }
 
@@ -139,14 +133,13 @@ static bool set_up_limits(tw_process_t *process, const char **problem)
 {
     static char text[ERROR_BYTES];
     const tw_options_t *options = &process->options;
-    const char *bad;
-    size_t bad_len, proxy_count;
+    size_t proxy_count;
+    tw_text_t bad;
 
-    if (!tw_networks_parse(options->trusted_proxies, &process->proxies, &proxy_count, &bad,
-                           &bad_len)) {
+    if (!tw_networks_parse(options->trusted_proxies, &process->proxies, &proxy_count, &bad)) {
         snprintf(text, sizeof(text),
                  "TIDEWAY_TRUSTED_PROXIES: \"%.*s\" is no address or network such as 10.0.0.0/8",
-                 (int)bad_len, bad);
+                 (int)bad.len, bad.base);
         *problem = text;
         return false;
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "server/listener.h"
 
 typedef enum tw_option_kind { TW_OPTION_TEXT, TW_OPTION_CHOICE, TW_OPTION_NUMBER } tw_option_kind_t;
@@ -229,21 +230,16 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
 static tw_options_result_t check_addresses(const char *variable, const char *addresses, char *error,
                                            size_t error_size)
 {
+    tw_text_t list = tw_text_of(addresses), item;
     char host[256], port[6];
 
-    for (const char *item = addresses; *item != '\0';) {
-        item += strspn(item, ", ");
-        size_t len = strcspn(item, ",");
-        size_t trimmed = len;
-        while (trimmed > 0 && item[trimmed - 1] == ' ')
-            --trimmed;
-        if (trimmed > 0 && !tw_listener_split(item, trimmed, host, port)) {
-            snprintf(error, error_size,
-                     "%s is \"%s\": it must be host:port or [v6]:port, with a port up to 65535",
-                     variable, addresses);
-            return TW_OPTIONS_BAD;
-        }
-        item += len;
+    while (tw_text_next_item(&list, &item)) {
+        if (tw_listener_split(item.base, item.len, host, port))
+            continue;
+        snprintf(error, error_size,
+                 "%s is \"%s\": it must be host:port or [v6]:port, with a port up to 65535",
+                 variable, addresses);
+        return TW_OPTIONS_BAD;
     }
     return TW_OPTIONS_OK;
 }

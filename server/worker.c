@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "server/handshakes.h"
 #include "server/trim.h"
@@ -76,12 +77,12 @@ static void on_age(uv_timer_t *timer)
 
 static tw_worker_t *worker_of(h2o_context_t *http)
 {
-    return (tw_worker_t *)(void *)((char *)http - offsetof(tw_worker_t, http));
+    return TW_CONTAINER_OF(http, tw_worker_t, http);
 }
 
 static void on_time_for_input(tw_slice_t *slice)
 {
-    tw_worker_t *worker = (tw_worker_t *)(void *)((char *)slice - offsetof(tw_worker_t, input));
+    tw_worker_t *worker = TW_CONTAINER_OF(slice, tw_worker_t, input);
     h2o_http2_resume_input(&worker->http.super);
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
+
 /* Larger than any chain; what is beyond is no certificate file. */
 #define FILE_BYTES_MAX (1024 * 1024)
 
@@ -149,10 +151,10 @@ static int check_validity(const tw_certificate_t *certificate, const char *path,
 int tw_certificate_load(tw_certificate_t **certificate, const char *chain_path,
                         const char *key_path, tw_tls_error_t *error)
 {
-    tw_certificate_t *loaded = calloc(1, sizeof(*loaded));
+    tw_certificate_t *loaded = tw_alloc(sizeof(*loaded));
     int status;
 
-    if (loaded == NULL || (loaded->chain = sk_X509_new_null()) == NULL)
+    if ((loaded->chain = sk_X509_new_null()) == NULL)
         abort();
     if ((status = read_chain(loaded, chain_path, error)) != 0)
         goto fail;

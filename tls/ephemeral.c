@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "tls/certificate.h"
 
 #define SECONDS_A_DAY (24L * 60 * 60)
@@ -92,10 +93,9 @@ static int fill(X509 *leaf, EVP_PKEY *key)
 
 int tw_certificate_create_ephemeral(tw_certificate_t **certificate, tw_tls_error_t *error)
 {
-    tw_certificate_t *made = calloc(1, sizeof(*made));
+    tw_certificate_t *made = tw_alloc(sizeof(*made));
 
-    if (made == NULL || (made->chain = sk_X509_new_null()) == NULL ||
-        (made->leaf = X509_new()) == NULL)
+    if ((made->chain = sk_X509_new_null()) == NULL || (made->leaf = X509_new()) == NULL)
         abort();
     made->key = EVP_EC_gen("P-256");
     if (made->key == NULL || !fill(made->leaf, made->key)) {

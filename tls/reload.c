@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
+
 const tw_tls_reload_options_t tw_tls_reload_defaults = {.poll_ms = 10000, .settle_ms = 250};
 
 enum { CHAIN, KEY, FILE_COUNT };
@@ -206,15 +208,10 @@ static void on_wake(uv_async_t *wake)
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *directory;
 
     if (slash == NULL)
-        directory = strdup(".");
-    else
-        directory = strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (directory == NULL)
-        abort();
-    return directory;
+        return tw_strndup(".", 1);
+    return tw_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
 static void watch(tw_tls_reload_t *reload, uv_fs_event_t *event, const char *path)
@@ -237,11 +234,9 @@ tw_tls_reload_t *tw_tls_reload_open(uv_loop_t *loop, tw_tls_store_t *store,
                                     const tw_tls_reload_options_t *options,
                                     tw_tls_reload_cb callback, void *data)
 {
-    tw_tls_reload_t *reload = calloc(1, sizeof(*reload));
+    tw_tls_reload_t *reload = tw_alloc(sizeof(*reload));
     int i;
 
-    if (reload == NULL)
-        abort();
     reload->loop = loop;
     reload->store = store;
     reload->options = options != NULL ? *options : tw_tls_reload_defaults;

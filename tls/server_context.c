@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/clock.h"
+
 /*
  * Every TLS 1.2 suite here has forward secrecy and an AEAD cipher and is absent from HTTP/2's list
  * of prohibited ones (RFC 9113 appendix A). AES-128 leads: with AES instructions it is the
@@ -23,7 +26,7 @@
 typedef struct retired {
     struct retired *next; /* owned; older */
     SSL_CTX *context;     /* shared: ref */
-    time_t at;            /* monotonic seconds */
+    int64_t replaced_ms;  /* tw_clock_ms() */
 } retired_t;
 
 struct tw_tls_store {
@@ -96,14 +99,6 @@ SSL_CTX *tw_tls_server_context_create(const tw_certificate_t *certificate, tw_ti
     return context;
 }
 
-static time_t now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* From the files, or ephemeral. */
 static int make_context(const tw_tls_store_t *store, SSL_CTX **context, time_t *not_after,
                         tw_tls_error_t *error)
@@ -128,30 +123,19 @@ static int make_context(const tw_tls_store_t *store, SSL_CTX **context, time_t *
     return status;
 }
 
-static char *copy(const char *text)
-{
-    char *copied = strdup(text);
-
-    if (copied == NULL)
-        abort();
-    return copied;
-}
-
 int tw_tls_store_create(tw_tls_store_t **store, const char *chain_path, const char *key_path,
                         tw_tls_error_t *error)
 {
-    tw_tls_store_t *made = calloc(1, sizeof(*made));
+    tw_tls_store_t *made = tw_alloc(sizeof(*made));
     SSL_CTX *context = NULL;
     time_t not_after = 0;
     int status;
 
     assert((chain_path == NULL) == (key_path == NULL));
-    if (made == NULL)
-        abort();
     made->keys = tw_ticket_keys_create(TICKET_ROTATION_S);
     if (chain_path != NULL) {
-        made->chain_path = copy(chain_path);
-        made->key_path = copy(key_path);
+        made->chain_path = tw_strndup(chain_path, strlen(chain_path));
+        made->key_path = tw_strndup(key_path, strlen(key_path));
     }
     status = make_context(made, &context, &not_after, error);
     if (status != 0) {
@@ -200,18 +184,17 @@ int tw_tls_store_load(const tw_tls_store_t *store, SSL_CTX **context, time_t *no
 
 void tw_tls_store_replace(tw_tls_store_t *store, SSL_CTX *context, time_t not_after)
 {
-    retired_t *entry = calloc(1, sizeof(*entry));
+    retired_t *entry = tw_alloc(sizeof(*entry));
     retired_t **link = &store->retired;
+    int64_t now_ms = tw_clock_ms();
 
-    if (entry == NULL)
-        abort();
     /* The list is ordered by age: from the first that is old enough, all are. */
-    while (*link != NULL && now_s() - (*link)->at <= TW_TLS_CONTEXT_GRACE_S)
+    while (*link != NULL && now_ms - (*link)->replaced_ms <= TW_TLS_CONTEXT_GRACE_S * 1000)
         link = &(*link)->next;
     free_retired(link);
 
     entry->context = atomic_exchange_explicit(&store->current, context, memory_order_acq_rel);
-    entry->at = now_s();
+    entry->replaced_ms = now_ms;
     entry->next = store->retired;
     store->retired = entry;
     atomic_store(&store->not_after, not_after);

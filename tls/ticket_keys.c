@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
 
 #define NAME_BYTES 16
 #define KEY_COUNT 2
@@ -24,21 +26,13 @@ struct tw_ticket_keys {
     atomic_uint references;
     long rotation_s;
     pthread_mutex_t lock; /* of what follows */
-    time_t made_at;       /* of keys[0], monotonic seconds */
+    int64_t made_ms;      /* of keys[0], tw_clock_ms() */
     ticket_key_t
         keys[KEY_COUNT]; /* newest first; before the first rotation keys[1] is random too */
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 static int keys_index; /* of the SSL_CTX's extra data */
-
-static time_t now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 static void make_key(ticket_key_t *key)
 {
@@ -51,32 +45,31 @@ static void rotate_locked(tw_ticket_keys_t *keys)
 {
     memmove(&keys->keys[1], &keys->keys[0], sizeof(keys->keys[0]) * (KEY_COUNT - 1));
     make_key(&keys->keys[0]);
-    keys->made_at = now_s();
+    keys->made_ms = tw_clock_ms();
 }
 
 /* When nothing was asked of the keys for long, more than one rotation is due. */
 static void rotate_if_due_locked(tw_ticket_keys_t *keys)
 {
-    time_t age = now_s() - keys->made_at;
+    int64_t age_ms = tw_clock_ms() - keys->made_ms;
+    int64_t rotation_ms = (int64_t)keys->rotation_s * 1000;
 
-    if (age >= (time_t)keys->rotation_s * KEY_COUNT)
+    if (age_ms >= rotation_ms * KEY_COUNT)
         rotate_locked(keys);
-    if (age >= (time_t)keys->rotation_s)
+    if (age_ms >= rotation_ms)
         rotate_locked(keys);
 }
 
 tw_ticket_keys_t *tw_ticket_keys_create(long rotation_s)
 {
-    tw_ticket_keys_t *keys = calloc(1, sizeof(*keys));
+    tw_ticket_keys_t *keys = tw_alloc(sizeof(*keys));
     size_t i;
 
     assert(rotation_s > 0);
-    if (keys == NULL)
-        abort();
     atomic_init(&keys->references, 1);
     keys->rotation_s = rotation_s;
     pthread_mutex_init(&keys->lock, NULL);
-    keys->made_at = now_s();
+    keys->made_ms = tw_clock_ms();
     for (i = 0; i < KEY_COUNT; ++i)
         make_key(&keys->keys[i]);
     return keys;

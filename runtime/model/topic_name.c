@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 void tw_topic_list_init(tw_topic_list_t *list, size_t max)
 {
@@ -32,6 +33,25 @@ bool tw_topic_name_valid(const char *base, size_t len)
 tw_topic_name_t tw_topic_name(const char *base, size_t len)
 {
     return (tw_topic_name_t){.base = base, .len = len, .hash = tw_hash(base, len)};
+}
+
+size_t tw_topic_names_size(const tw_topic_name_t *names, size_t count)
+{
+    size_t bytes = count * sizeof(*names);
+    for (size_t i = 0; i < count; ++i)
+        bytes += names[i].len;
+    return bytes;
+}
+
+char *tw_topic_names_copy(tw_topic_name_t *to, const tw_topic_name_t *names, size_t count)
+{
+    char *bytes = (char *)(to + count);
+    for (size_t i = 0; i < count; ++i) {
+        to[i] = names[i];
+        to[i].base = memcpy(bytes, names[i].base, names[i].len);
+        bytes += names[i].len;
+    }
+    return bytes;
 }
 
 bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b)
@@ -75,26 +95,12 @@ static tw_topic_list_result_t add_one(tw_topic_list_t *list, const char *base, s
     return TW_TOPIC_LIST_OK;
 }
 
-static inline bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 tw_topic_list_result_t tw_topic_list_add(tw_topic_list_t *list, const char *text, size_t len)
 {
-    while (len > 0) {
-        const char *comma = memchr(text, ',', len);
-        const char *from = text, *to = comma != NULL ? comma : text + len;
-        size_t passed = (size_t)(to - from) + (comma != NULL);
-        text += passed;
-        len -= passed;
-        while (from < to && is_blank(*from))
-            ++from;
-        while (to > from && is_blank(to[-1]))
-            --to;
-        if (from == to)
-            continue;
-        tw_topic_list_result_t result = add_one(list, from, (size_t)(to - from));
+    tw_text_t rest = tw_text(text, len), item;
+
+    while (tw_text_next_item(&rest, &item)) {
+        tw_topic_list_result_t result = add_one(list, item.base, item.len);
         if (result != TW_TOPIC_LIST_OK)
             return result;
     }

@@ -51,6 +51,16 @@ bool tw_topic_name_valid(const char *base, size_t len);
 /** A name with its hash; borrows the bytes. */
 tw_topic_name_t tw_topic_name(const char *base, size_t len);
 
+/** The size of a block that holds an array of these names and, behind it, their bytes. */
+size_t tw_topic_names_size(const tw_topic_name_t *names, size_t count);
+
+/**
+ * Copies the names to the array `to`, and their bytes behind it, into a block of at least
+ * tw_topic_names_size() bytes. Returns the end of the bytes. `names` and `to` may be the same
+ * array.
+ */
+char *tw_topic_names_copy(tw_topic_name_t *to, const tw_topic_name_t *names, size_t count);
+
 bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b);
 
 /** <0, 0, >0 in byte order, a prefix first: the order of the topic listing. */

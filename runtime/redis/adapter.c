@@ -181,33 +181,13 @@ static void drain(tw_adapter_t *adapter)
 
 /* --- workers' threads --- */
 
-/* Room behind an array of n names for their bytes. */
-static size_t names_bytes(const tw_topic_name_t *names, size_t count)
-{
-    size_t bytes = count * sizeof(*names);
-    for (size_t i = 0; i < count; ++i)
-        bytes += names[i].len;
-    return bytes;
-}
-
-/* Copies names to the array, and their bytes behind it. */
-static void copy_names(tw_topic_name_t *to, const tw_topic_name_t *names, size_t count)
-{
-    char *bytes = (char *)(to + count);
-    for (size_t i = 0; i < count; ++i) {
-        to[i] = names[i];
-        to[i].base = memcpy(bytes, names[i].base, names[i].len);
-        bytes += names[i].len;
-    }
-}
-
 static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data)
 {
     tw_redis_node_t *node = tw_redis_node_of_adapter(adapter);
     size_t count = subscriber->topic_count;
     tw_redis_opening_t *opening =
-        tw_alloc(sizeof(*opening) + names_bytes(subscriber->joining, count));
+        tw_alloc(sizeof(*opening) + tw_topic_names_size(subscriber->joining, count));
 
     opening->node = node;
     opening->worker = &subscriber->connection->fanout->loop;
@@ -215,7 +195,7 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
     opening->on_open = on_open;
     opening->data = data;
     opening->topic_count = count;
-    copy_names(opening->topics, subscriber->joining, count);
+    tw_topic_names_copy(opening->topics, subscriber->joining, count);
     if (resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0) {
         opening->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
         opening->last_event_id_len = resume->last_event_id_len;
@@ -228,22 +208,13 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
 /* The control loop lets its topics go, and the registry the stream if it was open. */
 static void post_left(tw_redis_node_t *node, const tw_subscriber_t *subscriber, bool was_open)
 {
-    size_t count = subscriber->topic_count, bytes = sizeof(tw_redis_left_t);
-    for (size_t i = 0; i < count; ++i)
-        bytes += sizeof(tw_topic_name_t) + tw_subscriber_topic(subscriber, i).len;
-    tw_redis_left_t *left = tw_alloc(bytes);
-    char *to = (char *)(left->topics + count);
+    tw_redis_left_t *left = tw_alloc(sizeof(*left) + tw_subscriber_topics_size(subscriber));
 
     left->node = node;
     left->was_open = was_open;
-    left->topic_count = count;
+    left->topic_count = subscriber->topic_count;
     tw_subscriber_id(subscriber, left->id);
-    for (size_t i = 0; i < count; ++i) {
-        tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
-        left->topics[i] = name;
-        left->topics[i].base = memcpy(to, name.base, name.len);
-        to += name.len;
-    }
+    tw_subscriber_copy_topics(subscriber, left->topics);
     tw_loop_post(node->loop, tw_redis_on_left, left);
 }
 
@@ -285,14 +256,15 @@ static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_top
         free(followed);
         return;
     }
-    tw_redis_ask_t *ask = tw_alloc(sizeof(*ask) + names_bytes(topics->items, topics->count));
+    tw_redis_ask_t *ask =
+        tw_alloc(sizeof(*ask) + tw_topic_names_size(topics->items, topics->count));
     ask->node = node;
     ask->worker = from;
     ask->on_answer = on_answer;
     ask->data = data;
     ask->followed = followed;
     ask->topic_count = topics->count;
-    copy_names(ask->topics, topics->items, topics->count);
+    tw_topic_names_copy(ask->topics, topics->items, topics->count);
     tw_loop_post(node->loop, tw_redis_on_ask_request, ask);
 }
 

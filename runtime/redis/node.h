@@ -21,6 +21,7 @@
 
 #include <jansson.h>
 
+#include "base/log_limit.h"
 #include "base/table.h"
 #include "runtime/redis/adapter.h"
 #include "runtime/redis/args.h"
@@ -210,7 +211,8 @@ struct tw_redis_node {
     TAILQ_HEAD(tw_redis_calls, tw_redis_call) calls;
     tw_redis_openings_t to_mark; /* go with the next mark */
     uint64_t next_token;
-    uint64_t up_at_ms, probe_sent_ms, leased_at_ms, refusal_logged_ms;
+    uint64_t up_at_ms, probe_sent_ms, leased_at_ms;
+    tw_log_limit_t refusals; /* lines about errors that Redis returned */
     bool leasing, burying;
     char *peers; /* owned: ids of the live nodes but us, NUL after each, an empty one at the end */
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "runtime/redis/node.h"
 
 #define COUNT_FRESH_MS 1000
@@ -14,8 +15,7 @@
 #define BATCH_EVENTS_MAX 32
 #define BATCH_BYTES_MAX ((size_t)64 * 1024)
 
-#define PUBLISH_OF(pointer)                                                                        \
-    ((tw_redis_publish_t *)((char *)(pointer)-offsetof(tw_redis_publish_t, by_token)))
+#define PUBLISH_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_publish_t, by_token)
 
 /* --- what other nodes have registered of a topic --- */
 
@@ -29,7 +29,7 @@ typedef struct tw_redis_count {
     char name[];
 } tw_redis_count_t;
 
-#define COUNT_OF(pointer) ((tw_redis_count_t *)((char *)(pointer)-offsetof(tw_redis_count_t, node)))
+#define COUNT_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_count_t, node)
 
 static bool count_has_name(const tw_table_node_t *node, const void *key)
 {

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "runtime/redis/node.h"
 
 #define BATCH_MAX 128
@@ -24,8 +26,7 @@ typedef struct tw_redis_change {
     char id[TW_CONNECTION_ID_SIZE];
 } tw_redis_change_t;
 
-#define CHANGE_OF(pointer)                                                                         \
-    ((tw_redis_change_t *)((char *)(pointer)-offsetof(tw_redis_change_t, by_id)))
+#define CHANGE_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_change_t, by_id)
 
 /* What was sent together and is sent again if its reply is lost. */
 typedef struct tw_redis_batch {
@@ -34,29 +35,16 @@ typedef struct tw_redis_batch {
     size_t count;
 } tw_redis_batch_t;
 
-/* Appends a JSON string; what comes in is printable ASCII, or UTF-8 without control characters. */
-static char *put_string(char *to, const char *text, size_t len)
-{
-    *to++ = '"';
-    for (size_t i = 0; i < len; ++i) {
-        if (text[i] == '"' || text[i] == '\\')
-            *to++ = '\\';
-        *to++ = text[i];
-    }
-    *to++ = '"';
-    return to;
-}
-
 /* By hand: it is made for every stream that opens, on its worker. */
 char *tw_redis_member(const tw_subscriber_t *subscriber)
 {
     const tw_connection_t *connection = subscriber->connection;
     size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) : 0;
     size_t address_len = strlen(connection->remote_address);
-    size_t bytes = TW_CONNECTION_ID_SIZE + 128 + 2 * (client_len + address_len);
+    size_t bytes = TW_CONNECTION_ID_SIZE + 128 + TW_JSON_STRING_MAX(client_len + address_len);
 
     for (size_t i = 0; i < subscriber->topic_count; ++i)
-        bytes += 2 * tw_subscriber_topic(subscriber, i).len + 3;
+        bytes += TW_JSON_STRING_MAX(tw_subscriber_topic(subscriber, i).len) + 1;
     char *member = tw_alloc(bytes), *to = member + TW_CONNECTION_ID_SIZE - 1;
     tw_subscriber_id(subscriber, member);
     to = stpcpy(to, " {\"t\":[");
@@ -64,12 +52,13 @@ char *tw_redis_member(const tw_subscriber_t *subscriber)
         tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
         if (i > 0)
             *to++ = ',';
-        to = put_string(to, name.base, name.len);
+        to = tw_json_write_string(to, name.base, name.len);
     }
-    to = put_string(stpcpy(to, "],\"a\":"), connection->remote_address, address_len);
-    to = put_string(stpcpy(to, ",\"p\":"), connection->protocol, strlen(connection->protocol));
+    to = tw_json_write_string(stpcpy(to, "],\"a\":"), connection->remote_address, address_len);
+    to = tw_json_write_string(stpcpy(to, ",\"p\":"), connection->protocol,
+                              strlen(connection->protocol));
     if (subscriber->client_id != NULL)
-        to = put_string(stpcpy(to, ",\"c\":"), subscriber->client_id, client_len);
+        to = tw_json_write_string(stpcpy(to, ",\"c\":"), subscriber->client_id, client_len);
     to += sprintf(to, ",\"o\":%" PRId64 "}", subscriber->opened_at_ms);
     assert((size_t)(to - member) < bytes);
     return member;

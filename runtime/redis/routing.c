@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "runtime/redis/node.h"
 
-#define ROUTE_OF(pointer) ((tw_redis_route_t *)((char *)(pointer)-offsetof(tw_redis_route_t, node)))
+#define ROUTE_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_route_t, node)
 
 size_t tw_redis_topic_key(const tw_topic_name_t *topic, char key[TW_REDIS_KEY_MAX])
 {

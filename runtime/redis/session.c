@@ -16,14 +16,13 @@
 
 void tw_redis_refused(tw_redis_node_t *node, const char *what, const redisReply *reply)
 {
-    uint64_t now_ms = uv_now(node->loop->uv);
-
-    /* Once a second tells enough: a full Redis refuses every event. */
-    if (reply->type != REDIS_REPLY_ERROR || now_ms - node->refusal_logged_ms < 1000)
+    if (reply->type != REDIS_REPLY_ERROR)
         return;
-    node->refusal_logged_ms = now_ms;
-    tw_log(TW_LOG_ERROR, "Redis refused something", tw_log_text("what", what),
-           tw_log_text("reason", reply->str));
+    /* A Redis that is out of memory refuses every event. */
+    uint64_t count = tw_log_limit_count(&node->refusals, tw_clock_ms());
+    if (count > 0)
+        tw_log(TW_LOG_ERROR, "Redis returned an error", tw_log_text("command", what),
+               tw_log_text("reason", reply->str), tw_log_number("count", (int64_t)count));
 }
 
 static void set_phase(tw_redis_node_t *node, tw_redis_phase_t phase)

@@ -60,14 +60,14 @@ static void check_addresses(const char *text)
 static void check_networks(const char *text)
 {
     tw_network_t *networks;
-    size_t count, bad_len;
-    const char *bad;
+    size_t count;
+    tw_text_t bad;
 
-    if (tw_networks_parse(text, &networks, &count, &bad, &bad_len))
+    if (tw_networks_parse(text, &networks, &count, &bad))
         for (size_t i = 0; i < count; ++i)
             tw_check(networks[i].bits <= 128);
     else
-        tw_check(bad >= text && bad_len > 0 && bad + bad_len <= text + strlen(text));
+        tw_check(bad.base >= text && bad.len > 0 && bad.base + bad.len <= text + strlen(text));
     free(networks);
 }
 

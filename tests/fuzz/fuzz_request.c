@@ -32,10 +32,10 @@ static h2o_conn_t conn = {.ctx = &worker.super, .callbacks = &callbacks};
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     tw_network_t *proxies;
-    size_t count, bad_len;
-    const char *bad;
+    size_t count;
+    tw_text_t bad;
 
-    tw_check(tw_networks_parse("10.0.0.0/8,2001:db8::/32", &proxies, &count, &bad, &bad_len));
+    tw_check(tw_networks_parse("10.0.0.0/8,2001:db8::/32", &proxies, &count, &bad));
     const tw_limits_config_t config = {.proxies = proxies, .proxy_count = count};
     tw_check(tw_auth_init(&gateway.auth, "right, other") == 2);
     tw_limits_init(&gateway.limits, &config, gateway.auth.count);

@@ -104,12 +104,12 @@ static bool is_proxy(const tw_limits_t *limits, const char *address)
 static void test_proxies__are_those_of_the_networks(void **state)
 {
     tw_network_t *networks;
-    size_t count, bad_len;
-    const char *bad;
+    size_t count;
+    tw_text_t bad;
     tw_limits_t limits;
 
-    assert_true(tw_networks_parse("10.0.0.0/9, 192.0.2.7,2001:db8::/33, ,::1", &networks, &count,
-                                  &bad, &bad_len));
+    assert_true(
+        tw_networks_parse("10.0.0.0/9, 192.0.2.7,2001:db8::/33, ,::1", &networks, &count, &bad));
     assert_int_equal(count, 4);
     set_up(&limits, (tw_limits_config_t){.proxies = networks, .proxy_count = count});
     assert_true(is_proxy(&limits, "10.127.255.255"));
@@ -134,12 +134,12 @@ static void test_networks__names_the_item_that_is_none(void **state)
 
     for (size_t i = 0; i < sizeof(bad_items) / sizeof(bad_items[0]); ++i) {
         tw_network_t *networks;
-        size_t count, bad_len;
-        const char *bad;
+        size_t count;
+        tw_text_t bad;
         snprintf(text, sizeof(text), "::1, %s ,::2", bad_items[i]);
-        assert_false(tw_networks_parse(text, &networks, &count, &bad, &bad_len));
-        assert_int_equal(bad_len, strlen(bad_items[i]));
-        assert_memory_equal(bad, bad_items[i], bad_len);
+        assert_false(tw_networks_parse(text, &networks, &count, &bad));
+        assert_int_equal(bad.len, strlen(bad_items[i]));
+        assert_memory_equal(bad.base, bad_items[i], bad.len);
         free(networks);
     }
 }

@@ -166,11 +166,33 @@ static void test_topic_name__is_equal_by_its_bytes(void **state)
     assert_false(tw_topic_name_equal(&a, &c));
 }
 
+static void test_topic_names__are_copied_with_their_bytes_behind_them(void **state)
+{
+    char text[] = "news,a,sports";
+    tw_topic_list_t list;
+
+    tw_topic_list_init(&list, 8);
+    assert_int_equal(add(&list, text), TW_TOPIC_LIST_OK);
+    size_t size = tw_topic_names_size(list.items, list.count);
+    assert_int_equal(size, 3 * sizeof(tw_topic_name_t) + strlen("newsasports"));
+    tw_topic_name_t *names = malloc(size);
+    assert_ptr_equal(tw_topic_names_copy(names, list.items, list.count), (char *)names + size);
+    tw_topic_list_dispose(&list);
+    memset(text, 0, sizeof(text));
+    const char *expected[] = {"news", "a", "sports"};
+    for (size_t i = 0; i < 3; ++i) {
+        tw_topic_name_t name = tw_topic_name(expected[i], strlen(expected[i]));
+        assert_true(tw_topic_name_equal(&names[i], &name));
+    }
+    free(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_topic_list__trims_skips_and_keeps_the_order),
         cmocka_unit_test(test_topic_list__takes_an_empty_text_without_an_address),
+        cmocka_unit_test(test_topic_names__are_copied_with_their_bytes_behind_them),
         cmocka_unit_test(test_topic_list__drops_repeated_names_over_several_texts),
         cmocka_unit_test(test_topic_list__distinguishes_case_and_prefixes),
         cmocka_unit_test(test_topic_list__refuses_more_distinct_names_than_its_maximum),
