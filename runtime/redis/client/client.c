@@ -25,8 +25,8 @@ struct tw_redis_client {
     const tw_redis_client_callbacks_t *callbacks;
     void *data;
     client_state_t state;
-    tw_redis_sentinel_t *sentinel;     /* owned; NULL without Sentinel */
-    tw_redis_connection_t *connection; /* owned; NULL while LOCATING and WAITING */
+    tw_redis_sentinel_t *sentinel; /* owned; NULL without Sentinel */
+    tw_redis_link_t *link;         /* owned; NULL while LOCATING and WAITING */
     uv_timer_t retry;
     uint32_t backoff_ms; /* upper bound of the next pause */
     uint64_t up_at_ms;   /* the loop's clock */
@@ -56,15 +56,15 @@ static uint32_t next_pause_ms(tw_redis_client_t *client)
 static void go_down(tw_redis_client_t *client, const char *reason)
 {
     bool was_up = client->state == UP;
-    tw_redis_connection_t *connection = client->connection;
+    tw_redis_link_t *link = client->link;
 
     if (client->state == CLOSED)
         return;
     if (was_up && uv_now(client->loop) - client->up_at_ms >= TW_REDIS_SETTLED_MS)
         tw_redis_client_settled(client);
     client->state = WAITING;
-    client->connection = NULL;
-    tw_redis_connection_close(connection);
+    client->link = NULL;
+    tw_redis_link_close(link);
     uv_timer_start(&client->retry, on_retry, next_pause_ms(client), 0);
     client->callbacks->on_down(reason, was_up, client->data);
 }
@@ -77,7 +77,7 @@ static void on_fail(const char *reason, void *data)
 void tw_redis_client_reset(tw_redis_client_t *client, const char *reason)
 {
     if (client != NULL && client->state == UP)
-        tw_redis_connection_fail(client->connection, reason);
+        tw_redis_link_fail(client->link, reason);
 }
 
 void tw_redis_client_settled(tw_redis_client_t *client)
@@ -93,7 +93,7 @@ static void on_greeted(const char *problem, void *data)
     tw_redis_client_t *client = data;
 
     if (problem != NULL) {
-        tw_redis_connection_fail(client->connection, problem);
+        tw_redis_link_fail(client->link, problem);
         return;
     }
     client->state = UP;
@@ -106,8 +106,8 @@ static void on_open(void *data)
     tw_redis_client_t *client = data;
 
     client->state = GREETING;
-    tw_redis_greeting_send(&client->greeting, client->connection, &client->master,
-                           client->config.url, client->config.name);
+    tw_redis_greeting_send(&client->greeting, client->link, &client->master, client->config.url,
+                           client->config.name);
 }
 
 static void on_push(const redisReply *reply, void *data)
@@ -116,11 +116,11 @@ static void on_push(const redisReply *reply, void *data)
     if (client->callbacks->on_push != NULL)
         client->callbacks->on_push(reply, client->data);
     else
-        tw_redis_connection_fail(client->connection, "a reply came that nothing asked for");
+        tw_redis_link_fail(client->link, "a reply came that nothing asked for");
 }
 
 /*
- * Errors after which nothing on this connection can be trusted: a master that became a replica or
+ * Errors after which nothing on this link can be trusted: a master that became a replica or
  * lost its data set says so in its replies.
  */
 static bool ends_session(const char *error)
@@ -142,16 +142,16 @@ static void on_error(const redisReply *reply, void *data)
     if (client->state != UP || !ends_session(reply->str))
         return;
     snprintf(reason, sizeof(reason), "%s: %s", client->greeting.server.endpoint, reply->str);
-    tw_redis_connection_fail(client->connection, reason);
+    tw_redis_link_fail(client->link, reason);
 }
 
 static void connect_to_master(tw_redis_client_t *client)
 {
-    static const tw_redis_connection_callbacks_t callbacks = {
+    static const tw_redis_link_callbacks_t callbacks = {
         .on_open = on_open, .on_push = on_push, .on_error = on_error, .on_fail = on_fail};
     client->state = CONNECTING;
-    client->connection = tw_redis_connection_open(client->loop, &client->master, client->config.tls,
-                                                  &client->config.limits, &callbacks, client);
+    client->link = tw_redis_link_open(client->loop, &client->master, client->config.tls,
+                                      &client->config.limits, &callbacks, client);
 }
 
 static void on_master(const tw_redis_endpoint_t *master, const char *reason, void *data)
@@ -216,7 +216,7 @@ void tw_redis_client_destroy(tw_redis_client_t *client)
         return;
     client->state = CLOSED;
     tw_redis_sentinel_destroy(client->sentinel);
-    tw_redis_connection_close(client->connection);
+    tw_redis_link_close(client->link);
     uv_close((uv_handle_t *)&client->retry, on_timer_closed);
 }
 
@@ -227,13 +227,13 @@ int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const 
 {
     if (client == NULL || client->state != UP)
         return -1;
-    return tw_redis_connection_send(client->connection, argc, argv, lens, on_reply, data);
+    return tw_redis_link_send(client->link, argc, argv, lens, on_reply, data);
 }
 
 void tw_redis_client_flush(tw_redis_client_t *client)
 {
     if (client != NULL && client->state == UP)
-        tw_redis_connection_flush(client->connection);
+        tw_redis_link_flush(client->link);
 }
 
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
@@ -241,5 +241,5 @@ int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *c
 {
     if (client == NULL || client->state != UP)
         return -1;
-    return tw_redis_connection_send_push(client->connection, argc, argv, lens);
+    return tw_redis_link_send_push(client->link, argc, argv, lens);
 }

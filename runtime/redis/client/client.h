@@ -31,7 +31,7 @@ typedef struct tw_redis_client_callbacks {
     /* Commands can be sent now. `server` is valid for the call. */
     void (*on_up)(const tw_redis_server_t *server, void *data);
     /*
-     * The connection was lost (was_up), or an attempt failed; the next one follows after a pause.
+     * The link was lost (was_up), or an attempt failed; the next one follows after a pause.
      * Commands that waited have had their callbacks. `reason` is one line.
      */
     void (*on_down)(const char *reason, bool was_up, void *data);
@@ -52,17 +52,17 @@ void tw_redis_client_destroy(tw_redis_client_t *client);
 
 /**
  * Says that what the caller does with the server works, so that the next pause is the shortest
- * again. Until then, and unless a connection lasts for TW_REDIS_SETTLED_MS, pauses grow: a server
+ * again. Until then, and unless a link lasts for TW_REDIS_SETTLED_MS, pauses grow: a server
  * that greets us and refuses all else is not asked again at once. NULL, and a client that is not
  * up: nothing happens.
  */
 void tw_redis_client_settled(tw_redis_client_t *client);
 
-/** Drops a connection that is up and connects again, for `reason`; on_down comes before it returns.
+/** Drops a link that is up and connects again, for `reason`; on_down comes before it returns.
  * Nothing when it is not up. */
 void tw_redis_client_reset(tw_redis_client_t *client, const char *reason);
 
-/** As tw_redis_connection_send(); -1 also when the client is not up. NULL is never up. */
+/** As tw_redis_link_send(); -1 also when the client is not up. NULL is never up. */
 int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const *argv,
                          const size_t *lens, tw_redis_reply_cb on_reply, void *data);
 
@@ -70,7 +70,7 @@ int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const 
  * waits. */
 void tw_redis_client_flush(tw_redis_client_t *client);
 
-/** As tw_redis_connection_send_push(); -1 also when the client is not up. */
+/** As tw_redis_link_send_push(); -1 also when the client is not up. */
 int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
                               const size_t *lens);
 

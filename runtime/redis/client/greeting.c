@@ -163,10 +163,10 @@ static void ask(tw_redis_greeting_t *greeting, int argc, const char *const *argv
     size_t lens[8];
     for (int i = 0; i < argc; ++i)
         lens[i] = strlen(argv[i]);
-    tw_redis_connection_send(greeting->connection, argc, argv, lens, on_reply, greeting);
+    tw_redis_link_send(greeting->link, argc, argv, lens, on_reply, greeting);
 }
 
-void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_connection_t *connection,
+void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link,
                             const tw_redis_endpoint_t *endpoint, const tw_redis_url_t *url,
                             const char *name)
 {
@@ -174,7 +174,7 @@ void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_connection_t
     const char *hello[8] = {"HELLO", "2"}, *commands[2 + NEEDED_COUNT] = {"COMMAND", "INFO"};
     int argc = 2;
 
-    greeting->connection = connection;
+    greeting->link = link;
     greeting->done = false;
     greeting->server = (tw_redis_server_t){.memory_limited = false};
     tw_redis_endpoint_text(endpoint, greeting->server.endpoint, sizeof(greeting->server.endpoint));

@@ -7,7 +7,7 @@
 #ifndef TW_REDIS_GREETING_H
 #define TW_REDIS_GREETING_H
 
-#include "runtime/redis/client/connection.h"
+#include "runtime/redis/client/link.h"
 
 /* The oldest Redis that has all that we send. */
 #define TW_REDIS_VERSION_MIN_MAJOR 6
@@ -30,21 +30,21 @@ typedef struct tw_redis_server {
 } tw_redis_server_t;
 
 typedef struct tw_redis_greeting {
-    tw_redis_connection_t *connection; /* borrowed while the greeting is under way */
-    tw_redis_server_t server;          /* complete when on_done says so */
+    tw_redis_link_t *link;    /* borrowed while the greeting is under way */
+    tw_redis_server_t server; /* complete when on_done says so */
     /* The server can be used (problem NULL), or `problem` is one line that says why not. Not called
-     * when the connection ends first. */
+     * when the link ends first. */
     void (*on_done)(const char *problem, void *data);
     void *data;
     bool done;
 } tw_redis_greeting_t;
 
 /**
- * Sends the questions to the server at `endpoint` over `connection`, which is open. on_done comes
- * once, never before this returns; it may close the connection. `greeting` must not move and
- * lives as long as the connection. on_done and data have been set by the caller.
+ * Sends the questions to the server at `endpoint` over `link`, which is open. on_done comes
+ * once, never before this returns; it may close the link. `greeting` must not move and
+ * lives as long as the link. on_done and data have been set by the caller.
  */
-void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_connection_t *connection,
+void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link,
                             const tw_redis_endpoint_t *endpoint, const tw_redis_url_t *url,
                             const char *name);
 

@@ -1,334 +1,320 @@
 #include "runtime/redis/client/link.h"
 
 #include <assert.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/client/tls_engine.h"
 
-#define READ_BUFFER_BYTES (64 * 1024)
+/* The reader moves what is left of its buffer after each KiB that it parsed: small pieces keep that
+ * cheap. */
+#define FEED_BYTES ((size_t)8 * 1024)
+#define READER_IDLE_BYTES ((size_t)1024 * 1024)
+#define HEAD_MAX 24 /* of a command or an argument */
 
-typedef enum { RESOLVING, CONNECTING, SECURING, OPEN, FAILED, CLOSED } link_state_t;
+typedef struct waiting {
+    tw_redis_reply_cb on_reply;
+    void *data;
+    uint64_t sent_at_ms; /* the loop's clock */
+} waiting_t;
 
 struct tw_redis_link {
     uv_loop_t *loop; /* borrowed */
+    const tw_redis_limits_t *limits;
     const tw_redis_link_callbacks_t *callbacks;
     void *data;
-    link_state_t state;
-    unsigned pending; /* handles and requests whose last callback is still to come */
-    tw_redis_endpoint_t endpoint;
-    uv_timer_t deadline; /* of everything before OPEN */
-    uint32_t connect_timeout_ms;
-    uv_getaddrinfo_t lookup;
-    struct addrinfo *addresses; /* owned: what the lookup found */
-    struct addrinfo *next;      /* in `addresses`: to try when this one fails */
-    uv_tcp_t socket;
-    bool socket_open; /* initialized and not closing */
-    uv_connect_t connect;
-    SSL_CTX *context;           /* borrowed; NULL: cleartext */
-    tw_redis_tls_engine_t *tls; /* owned; NULL: cleartext, or not connected yet */
-    size_t unsent;
-    char problem[TW_REDIS_ERROR_MAX]; /* why the last address failed */
-    char buffer[READ_BUFFER_BYTES];
+    tw_redis_wire_t *wire; /* owned; NULL once failed */
+    redisReader *reader;   /* owned */
+    bool open, closed;
+    unsigned busy; /* callbacks of ours on the stack */
+    unsigned handles;
+    uv_prepare_t flush; /* before the loop waits: writes what the turn has sent */
+    uv_timer_t clock;   /* looks at the oldest command that waits */
+    uint64_t tick_ms, ticked_at_ms, read_at_ms;
+    char *output; /* owned */
+    size_t output_len, output_capacity;
+    waiting_t *ring; /* owned; a ring of ring_capacity, a power of two or 0 */
+    size_t ring_capacity, ring_head, ring_count;
 };
 
-typedef struct write_request {
-    uv_write_t request;
-    size_t len;
-    char bytes[];
-} write_request_t;
-
-static void connect_next(tw_redis_link_t *link);
-
-static void release(tw_redis_link_t *link)
+static void free_when_idle(tw_redis_link_t *link)
 {
-    assert(link->pending > 0);
-    if (--link->pending > 0 || link->state != CLOSED)
+    if (!link->closed || link->busy > 0 || link->handles > 0)
         return;
-    if (link->addresses != NULL)
-        uv_freeaddrinfo(link->addresses);
-    tw_redis_tls_engine_destroy(link->tls);
+    redisReaderFree(link->reader);
+    free(link->output);
+    free(link->ring);
     free(link);
-}
-
-static void fail(tw_redis_link_t *link, const char *problem)
-{
-    char host[TW_REDIS_ENDPOINT_TEXT_MAX], reason[TW_REDIS_ERROR_MAX + sizeof(host)];
-
-    if (link->state == FAILED || link->state == CLOSED)
-        return;
-    link->state = FAILED;
-    snprintf(reason, sizeof(reason), "%s: %s",
-             tw_redis_endpoint_text(&link->endpoint, host, sizeof(host)), problem);
-    link->callbacks->on_fail(reason, link->data);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    release(handle->data);
-}
-
-static void close_socket(tw_redis_link_t *link, uv_close_cb on_closed)
-{
-    assert(link->socket_open);
-    link->socket_open = false;
-    uv_close((uv_handle_t *)&link->socket, on_closed);
-}
-
-static void on_write(uv_write_t *request, int status)
-{
-    write_request_t *write = (write_request_t *)request;
-    tw_redis_link_t *link = request->data;
-
-    link->unsent -= write->len;
-    free(write);
-    if (status != 0 && status != UV_ECANCELED)
-        fail(link, uv_strerror(status));
-    release(link);
-}
-
-/* What the socket takes goes now; a copy of the rest follows when it can. */
-static void send_bytes(tw_redis_link_t *link, const char *bytes, size_t len)
-{
-    if (link->unsent == 0) {
-        uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
-        int taken = uv_try_write((uv_stream_t *)&link->socket, &buf, 1);
-        if (taken > 0) {
-            bytes += taken;
-            len -= (size_t)taken;
-        }
-    }
-    if (len == 0)
-        return;
-    write_request_t *write = tw_realloc(NULL, sizeof(*write) + len);
-    memcpy(write->bytes, bytes, len);
-    write->len = len;
-    write->request.data = link;
-    uv_buf_t buf = uv_buf_init(write->bytes, (unsigned)len);
-    if (uv_write(&write->request, (uv_stream_t *)&link->socket, &buf, 1, on_write) != 0) {
-        free(write); /* the reader will see why */
-        return;
-    }
-    link->unsent += len;
-    ++link->pending;
-}
-
-static void send_tls_output(tw_redis_link_t *link)
-{
-    size_t len;
-    const char *bytes = tw_redis_tls_engine_output(link->tls, &len);
-    if (len > 0)
-        send_bytes(link, bytes, len);
-    tw_redis_tls_engine_drop_output(link->tls);
-}
-
-static void enter_open(tw_redis_link_t *link)
-{
-    link->state = OPEN;
-    uv_timer_stop(&link->deadline);
-    link->callbacks->on_open(link->data);
-}
-
-static void go_on_with_tls(tw_redis_link_t *link)
-{
-    char problem[TW_REDIS_ERROR_MAX];
-    if (link->state == SECURING) {
-        int result = tw_redis_tls_engine_handshake(link->tls, problem, sizeof(problem));
-        send_tls_output(link);
-        if (result < 0)
-            fail(link, problem);
-        else if (result > 0)
-            enter_open(link);
-    }
-    while (link->state == OPEN) {
-        char plain[16 * 1024];
-        int len = tw_redis_tls_engine_read(link->tls, plain, sizeof(plain));
-        if (len == 0)
-            break;
-        if (len < 0)
-            fail(link, "the TLS session ended");
-        else
-            link->callbacks->on_read(plain, (size_t)len, link->data);
-    }
-    if (link->state == OPEN)
-        send_tls_output(link);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
     tw_redis_link_t *link = handle->data;
-    *buf = uv_buf_init(link->buffer, sizeof(link->buffer));
+    --link->handles;
+    free_when_idle(link);
 }
 
-static void on_socket_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+static void ring_push(tw_redis_link_t *link, waiting_t waiting)
 {
-    tw_redis_link_t *link = stream->data;
+    if (link->ring_count == link->ring_capacity) {
+        size_t capacity = link->ring_capacity == 0 ? 64 : link->ring_capacity * 2;
+        waiting_t *ring = tw_alloc(capacity * sizeof(*ring));
+        for (size_t i = 0; i < link->ring_count; ++i)
+            ring[i] = link->ring[(link->ring_head + i) & (link->ring_capacity - 1)];
+        free(link->ring);
+        link->ring = ring;
+        link->ring_capacity = capacity;
+        link->ring_head = 0;
+    }
+    size_t at = (link->ring_head + link->ring_count++) & (link->ring_capacity - 1);
+    link->ring[at] = waiting;
+}
 
-    if (len == 0)
+static waiting_t ring_pop(tw_redis_link_t *link)
+{
+    waiting_t first = link->ring[link->ring_head];
+    link->ring_head = (link->ring_head + 1) & (link->ring_capacity - 1);
+    --link->ring_count;
+    return first;
+}
+
+/* Ends the wire and tells everyone who waits. */
+static void shut(tw_redis_link_t *link)
+{
+    if (link->wire == NULL)
         return;
-    ++link->pending; /* a callback below may close the link */
-    if (len < 0)
-        fail(link, len == UV_EOF ? "it closed the connection" : uv_strerror((int)len));
-    else if (link->tls == NULL)
-        link->callbacks->on_read(buf->base, (size_t)len, link->data);
-    else {
-        tw_redis_tls_engine_feed(link->tls, buf->base, (size_t)len);
-        go_on_with_tls(link);
+    tw_redis_wire_close(link->wire);
+    link->wire = NULL;
+    link->open = false;
+    uv_timer_stop(&link->clock);
+    uv_prepare_stop(&link->flush);
+    ++link->busy;
+    while (link->ring_count > 0) {
+        waiting_t waiting = ring_pop(link);
+        if (waiting.on_reply != NULL)
+            waiting.on_reply(NULL, waiting.data);
     }
-    release(link);
+    --link->busy;
 }
 
-static void on_failed_socket_closed(uv_handle_t *handle)
+void tw_redis_link_fail(tw_redis_link_t *link, const char *reason)
 {
-    tw_redis_link_t *link = handle->data;
-    if (link->state == CONNECTING)
-        connect_next(link);
-    release(link);
-}
-
-static void on_connect(uv_connect_t *connect, int status)
-{
-    tw_redis_link_t *link = connect->data;
-
-    if (link->state != CONNECTING)
+    if (link->wire == NULL)
         return;
-    if (status == 0)
-        status = uv_read_start((uv_stream_t *)&link->socket, on_alloc, on_socket_read);
-    if (status != 0) {
-        snprintf(link->problem, sizeof(link->problem), "cannot connect: %s", uv_strerror(status));
-        close_socket(link, on_failed_socket_closed);
-        return;
-    }
-    uv_tcp_nodelay(&link->socket, 1);
-    uv_tcp_keepalive(&link->socket, 1, 15);
-    ++link->pending; /* a callback below may close the link */
-    if (link->context == NULL)
-        enter_open(link);
-    else {
-        tw_tls_error_t error;
-        link->state = SECURING;
-        link->tls = tw_redis_tls_engine_create(link->context, link->endpoint.host, &error);
-        if (link->tls != NULL)
-            go_on_with_tls(link);
-        else
-            fail(link, error.text);
-    }
-    release(link);
-}
-
-/* Tries the next address; the socket of the one before is closed already. */
-static void connect_next(tw_redis_link_t *link)
-{
-    struct addrinfo *address = link->next;
-    if (address == NULL) {
-        fail(link, link->problem);
-        return;
-    }
-    link->next = address->ai_next;
-    uv_tcp_init(link->loop, &link->socket);
-    link->socket.data = link;
-    link->socket_open = true;
-    ++link->pending;
-    link->connect.data = link;
-    int status = uv_tcp_connect(&link->connect, &link->socket, address->ai_addr, on_connect);
-    if (status != 0) {
-        snprintf(link->problem, sizeof(link->problem), "cannot connect: %s", uv_strerror(status));
-        close_socket(link, on_failed_socket_closed);
-    }
-}
-
-static void on_lookup(uv_getaddrinfo_t *lookup, int status, struct addrinfo *addresses)
-{
-    tw_redis_link_t *link = lookup->data;
-
-    link->addresses = addresses;
-    if (link->state == RESOLVING) {
-        link->state = CONNECTING;
-        link->next = addresses;
-        if (status != 0)
-            snprintf(link->problem, sizeof(link->problem), "the name cannot be looked up: %s",
-                     uv_strerror(status));
-        connect_next(link);
-    }
-    release(link);
-}
-
-static void on_deadline(uv_timer_t *timer)
-{
-    tw_redis_link_t *link = timer->data;
-    char problem[128];
-    const char *what = link->state == RESOLVING    ? "the name was not looked up"
-                       : link->state == CONNECTING ? "no connection"
-                                                   : "no TLS handshake";
-    snprintf(problem, sizeof(problem), "%s within %u ms", what, link->connect_timeout_ms);
-    fail(link, problem);
-}
-
-static void on_lookup_refused(uv_timer_t *timer)
-{
-    tw_redis_link_t *link = timer->data;
-    fail(link, link->problem);
-}
-
-tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
-                                    const tw_redis_link_callbacks_t *callbacks, void *data)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    tw_redis_link_t *link = tw_alloc(sizeof(*link));
-    char port[8];
-
-    link->loop = loop;
-    link->callbacks = callbacks;
-    link->data = data;
-    link->endpoint = *endpoint;
-    link->context = tls;
-    link->connect_timeout_ms = connect_timeout_ms;
-    link->state = RESOLVING;
-    uv_timer_init(loop, &link->deadline);
-    link->deadline.data = link;
-    link->pending = 1;
-    uv_timer_start(&link->deadline, on_deadline, connect_timeout_ms, 0);
-    link->lookup.data = link;
-    snprintf(port, sizeof(port), "%u", endpoint->port);
-    int status = uv_getaddrinfo(loop, &link->lookup, on_lookup, endpoint->host, port, &hints);
-    if (status == 0) {
-        ++link->pending;
-    } else {
-        snprintf(link->problem, sizeof(link->problem), "the name cannot be looked up: %s",
-                 uv_strerror(status));
-        uv_timer_start(&link->deadline, on_lookup_refused, 0, 0);
-    }
-    return link;
-}
-
-void tw_redis_link_write(tw_redis_link_t *link, const char *bytes, size_t len)
-{
-    assert(link->state == OPEN);
-    if (link->tls == NULL) {
-        send_bytes(link, bytes, len);
-        return;
-    }
-    /* A session that breaks here has read the peer's alert already, or will. */
-    if (tw_redis_tls_engine_write(link->tls, bytes, len) == 0)
-        send_tls_output(link);
-}
-
-size_t tw_redis_link_unsent(const tw_redis_link_t *link)
-{
-    return link->unsent;
+    ++link->busy;
+    shut(link);
+    if (!link->closed)
+        link->callbacks->on_fail(reason, link->data);
+    --link->busy;
+    free_when_idle(link);
 }
 
 void tw_redis_link_close(tw_redis_link_t *link)
 {
-    assert(link->state != CLOSED);
-    if (link->state == RESOLVING)
-        uv_cancel((uv_req_t *)&link->lookup);
-    link->state = CLOSED;
-    if (link->socket_open)
-        close_socket(link, on_handle_closed);
-    uv_close((uv_handle_t *)&link->deadline, on_handle_closed);
+    if (link == NULL)
+        return;
+    assert(!link->closed);
+    link->closed = true;
+    shut(link);
+    uv_close((uv_handle_t *)&link->clock, on_handle_closed);
+    uv_close((uv_handle_t *)&link->flush, on_handle_closed);
+}
+
+void tw_redis_link_flush(tw_redis_link_t *link)
+{
+    size_t len = link->output_len;
+
+    link->output_len = 0;
+    uv_prepare_stop(&link->flush);
+    if (len > 0 && link->open)
+        tw_redis_wire_write(link->wire, link->output, len);
+}
+
+static void on_flush(uv_prepare_t *flush)
+{
+    tw_redis_link_flush(flush->data);
+}
+
+static void on_clock(uv_timer_t *timer)
+{
+    tw_redis_link_t *link = timer->data;
+    uint64_t now_ms = uv_now(link->loop);
+    bool late = now_ms - link->ticked_at_ms > 2 * link->tick_ms;
+    char reason[128];
+
+    link->ticked_at_ms = now_ms;
+    /* A clock that is late means that we slept: replies may lie unread in the socket. */
+    if (link->ring_count == 0 || late)
+        return;
+    uint64_t since_ms = link->ring[link->ring_head].sent_at_ms;
+    if (since_ms < link->read_at_ms)
+        since_ms = link->read_at_ms; /* a long reply is on its way */
+    if (now_ms - since_ms < link->limits->command_timeout_ms)
+        return;
+    snprintf(reason, sizeof(reason), "no reply within %u ms", link->limits->command_timeout_ms);
+    tw_redis_link_fail(link, reason);
+}
+
+static void on_wire_open(void *data)
+{
+    tw_redis_link_t *link = data;
+    link->open = true;
+    link->tick_ms = link->limits->command_timeout_ms / 8 + 1;
+    link->ticked_at_ms = uv_now(link->loop);
+    uv_timer_start(&link->clock, on_clock, link->tick_ms, link->tick_ms);
+    link->callbacks->on_open(link->data);
+}
+
+static void dispatch(tw_redis_link_t *link, const redisReply *reply)
+{
+    /* A subscriber's link mixes both: only what is published comes as an array of its own
+     * kind. */
+    if (link->ring_count > 0) {
+        waiting_t waiting = ring_pop(link);
+        if (waiting.on_reply != NULL)
+            waiting.on_reply(reply, waiting.data);
+        if (reply->type == REDIS_REPLY_ERROR && link->wire != NULL &&
+            link->callbacks->on_error != NULL)
+            link->callbacks->on_error(reply, link->data);
+    } else if (link->callbacks->on_push != NULL) {
+        link->callbacks->on_push(reply, link->data);
+    } else {
+        tw_redis_link_fail(link, "a reply came that nothing asked for");
+    }
+}
+
+static void on_wire_read(const char *bytes, size_t len, void *data)
+{
+    tw_redis_link_t *link = data;
+    void *reply = NULL;
+
+    link->read_at_ms = uv_now(link->loop);
+    /* NOLINTBEGIN(clang-analyzer-unix.Malloc): while busy it is not freed, whatever a callback does
+     */
+    ++link->busy;
+    while (len > 0 && link->wire != NULL) {
+        size_t piece = len < FEED_BYTES ? len : FEED_BYTES;
+        redisReaderFeed(link->reader, bytes, piece);
+        bytes += piece;
+        len -= piece;
+        while (link->wire != NULL && redisReaderGetReply(link->reader, &reply) == REDIS_OK &&
+               reply != NULL) {
+            dispatch(link, reply);
+            freeReplyObject(reply);
+            reply = NULL;
+        }
+        if (link->reader->err != 0)
+            tw_redis_link_fail(link, "it does not speak Redis' protocol");
+        else if (link->reader->len > link->limits->reply_bytes_max)
+            tw_redis_link_fail(link, "its reply is too long");
+    }
+    --link->busy;
+    free_when_idle(link);
+    /* NOLINTEND(clang-analyzer-unix.Malloc) */
+}
+
+static void on_wire_fail(const char *reason, void *data)
+{
+    tw_redis_link_fail(data, reason);
+}
+
+tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
+                                    SSL_CTX *tls, const tw_redis_limits_t *limits,
+                                    const tw_redis_link_callbacks_t *callbacks, void *data)
+{
+    static const tw_redis_wire_callbacks_t wire_callbacks = {
+        .on_open = on_wire_open, .on_read = on_wire_read, .on_fail = on_wire_fail};
+    tw_redis_link_t *link = tw_alloc(sizeof(*link));
+
+    link->loop = loop;
+    link->limits = limits;
+    link->callbacks = callbacks;
+    link->data = data;
+    link->reader = redisReaderCreate();
+    if (link->reader == NULL)
+        abort();
+    link->reader->maxbuf = READER_IDLE_BYTES;
+    uv_prepare_init(loop, &link->flush);
+    link->flush.data = link;
+    uv_timer_init(loop, &link->clock);
+    link->clock.data = link;
+    link->handles = 2;
+    link->wire =
+        tw_redis_wire_open(loop, endpoint, tls, limits->connect_timeout_ms, &wire_callbacks, link);
+    return link;
+}
+
+/* Room for that many bytes more, which the bounds allow. */
+static void reserve(tw_redis_link_t *link, size_t bytes)
+{
+    size_t needed = link->output_len + bytes;
+    size_t capacity = link->output_capacity == 0 ? 4096 : link->output_capacity;
+
+    if (needed <= link->output_capacity)
+        return;
+    while (capacity < needed)
+        capacity *= 2;
+    link->output = tw_realloc(link->output, capacity);
+    link->output_capacity = capacity;
+}
+
+/* "<kind><number>\r\n" */
+static char *put_head(char *to, char kind, size_t number)
+{
+    char digits[20];
+    size_t count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    *to++ = kind;
+    while (count > 0)
+        *to++ = digits[--count];
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
+/*
+ * Appends the command to the turn's output, if the bounds allow it. By hand, since hiredis'
+ * formatter makes a copy, with a printf for each argument: commands here have hundreds.
+ */
+static int append(tw_redis_link_t *link, int argc, const char *const *argv, const size_t *lens)
+{
+    size_t bytes = HEAD_MAX;
+    if (!link->open || link->ring_count >= link->limits->pending_max)
+        return -1;
+    for (int i = 0; i < argc; ++i)
+        bytes += HEAD_MAX + lens[i] + 2;
+    if (link->output_len + bytes + tw_redis_wire_unsent(link->wire) >
+        link->limits->output_bytes_max)
+        return -1;
+    reserve(link, bytes);
+    if (link->output_len == 0)
+        uv_prepare_start(&link->flush, on_flush);
+    char *to = put_head(link->output + link->output_len, '*', (size_t)argc);
+    for (int i = 0; i < argc; ++i) {
+        to = put_head(to, '$', lens[i]);
+        to = (char *)memcpy(to, argv[i], lens[i]) + lens[i];
+        *to++ = '\r';
+        *to++ = '\n';
+    }
+    link->output_len = (size_t)(to - link->output);
+    return 0;
+}
+
+int tw_redis_link_send(tw_redis_link_t *link, int argc, const char *const *argv, const size_t *lens,
+                       tw_redis_reply_cb on_reply, void *data)
+{
+    if (append(link, argc, argv, lens) != 0)
+        return -1;
+    ring_push(link, (waiting_t){on_reply, data, uv_now(link->loop)});
+    return 0;
+}
+
+int tw_redis_link_send_push(tw_redis_link_t *link, int argc, const char *const *argv,
+                            const size_t *lens)
+{
+    return append(link, argc, argv, lens);
 }

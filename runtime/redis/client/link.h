@@ -1,49 +1,83 @@
 /**
- * A link: the bytes to and from one host, over TCP and, when asked for, TLS.
+ * One link to Redis: commands out, replies in, in order.
  *
- * It looks the name up without blocking the loop, tries every address that it finds, and is open
- * when the peer is verified. All of that has one time limit. Loop thread only.
+ * Commands that are sent in one turn of the loop leave in one write. What waits is bounded:
+ * commands beyond the bounds are refused. A command that stays unanswered for the timeout ends the
+ * link, since nothing behind it can be trusted. RESP2, read by hiredis. Loop
+ * thread only.
  */
 #ifndef TW_REDIS_LINK_H
 #define TW_REDIS_LINK_H
 
+#include <hiredis/hiredis.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
 #include "runtime/redis/client/url.h"
-
-#define TW_REDIS_ERROR_MAX 512
+#include "runtime/redis/client/wire.h"
 
 typedef struct tw_redis_link tw_redis_link_t;
 
-/* None is called before tw_redis_link_open() returns, none after tw_redis_link_close() or on_fail.
+typedef struct tw_redis_limits {
+    uint32_t connect_timeout_ms; /* name look-up, TCP and TLS together */
+    uint32_t command_timeout_ms; /* of silence while a reply is due */
+    uint32_t pending_max;        /* commands without reply */
+    size_t output_bytes_max;     /* bytes not yet taken by the socket */
+    size_t reply_bytes_max;      /* one reply */
+} tw_redis_limits_t;
+
+/**
+ * The reply to a command, valid for the call only; NULL when the link ended before it came
+ * (the command may or may not have run). Comes once for each command, in the order of sending,
+ * never before the send returns.
  */
+typedef void (*tw_redis_reply_cb)(const redisReply *reply, void *data);
+
 typedef struct tw_redis_link_callbacks {
     void (*on_open)(void *data);
-    /* `bytes` are borrowed for the call. The callback may close the link. */
-    void (*on_read)(const char *bytes, size_t len, void *data);
-    /* The link ended; `reason` is one line that names the host. The link must still be closed. */
+    /* A reply that no command waits for: what is published to us. May be NULL (then it ends the
+     * link). */
+    void (*on_push)(const redisReply *reply, void *data);
+    /* An error came as the reply to a command, which has had its callback. May be NULL. */
+    void (*on_error)(const redisReply *reply, void *data);
+    /*
+     * The link ended, for `reason` (one line); every command that waited has had its
+     * callback. It must still be closed.
+     */
     void (*on_fail)(const char *reason, void *data);
 } tw_redis_link_callbacks_t;
 
-/**
- * Begins to connect. `tls` is NULL for cleartext, else borrowed until on_open or the close.
- * `endpoint` is copied; `callbacks` and `data` are borrowed until the close.
- */
+/** Begins to connect; everything that is passed but `endpoint` is borrowed until the close. `tls`
+ * NULL: cleartext. */
 tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
+                                    SSL_CTX *tls, const tw_redis_limits_t *limits,
                                     const tw_redis_link_callbacks_t *callbacks, void *data);
 
-/** Sends len bytes, which are copied where the socket does not take them at once. Only between
- * on_open and on_fail. */
-void tw_redis_link_write(tw_redis_link_t *link, const char *bytes, size_t len);
+/**
+ * Sends a command of `argc` arguments. `on_reply` NULL: the reply is ignored. 0, or -1 when a bound
+ * is reached or the link is not open (then on_reply is never called).
+ */
+int tw_redis_link_send(tw_redis_link_t *link, int argc, const char *const *argv, const size_t *lens,
+                       tw_redis_reply_cb on_reply, void *data);
 
-/** Bytes that were written and that the socket has not taken yet. */
-size_t tw_redis_link_unsent(const tw_redis_link_t *link);
+/**
+ * Sends a command whose answers come to on_push, as those of SUBSCRIBE do. 0 or -1 as above.
+ */
+int tw_redis_link_send_push(tw_redis_link_t *link, int argc, const char *const *argv,
+                            const size_t *lens);
 
-/** Ends the link; its memory goes when the loop has closed its handles. */
+/** Writes what this turn has sent so far; the loop does it by itself before it waits. */
+void tw_redis_link_flush(tw_redis_link_t *link);
+
+/** Ends the link as if the peer had, for `reason`: on_fail is called before it returns.
+ * Nothing when it has failed already. */
+void tw_redis_link_fail(tw_redis_link_t *link, const char *reason);
+
+/** Ends the link; commands that wait get their callback with NULL before this returns. NULL
+ * is nothing. */
 void tw_redis_link_close(tw_redis_link_t *link);
 
 #endif

@@ -12,10 +12,10 @@ struct tw_redis_sentinel {
     const tw_redis_url_t *url; /* borrowed */
     SSL_CTX *tls;              /* borrowed; may be NULL */
     const tw_redis_limits_t *limits;
-    tw_redis_connection_t *connection; /* owned; NULL while nothing is asked */
-    size_t current;                    /* in url->endpoints: asked now, or answered last */
-    size_t asked;                      /* how many were asked for this question */
-    tw_redis_sentinel_cb callback;     /* NULL: no question is open */
+    tw_redis_link_t *link;         /* owned; NULL while nothing is asked */
+    size_t current;                /* in url->endpoints: asked now, or answered last */
+    size_t asked;                  /* how many were asked for this question */
+    tw_redis_sentinel_cb callback; /* NULL: no question is open */
     void *data;
 };
 
@@ -25,11 +25,11 @@ static void answer(tw_redis_sentinel_t *sentinel, const tw_redis_endpoint_t *mas
                    const char *reason)
 {
     tw_redis_sentinel_cb callback = sentinel->callback;
-    tw_redis_connection_t *connection = sentinel->connection;
+    tw_redis_link_t *link = sentinel->link;
 
     sentinel->callback = NULL;
-    sentinel->connection = NULL;
-    tw_redis_connection_close(connection);
+    sentinel->link = NULL;
+    tw_redis_link_close(link);
     callback(master, reason, sentinel->data);
 }
 
@@ -45,9 +45,9 @@ static void give_up_current(tw_redis_sentinel_t *sentinel, const char *reason)
         answer(sentinel, NULL, line);
         return;
     }
-    tw_redis_connection_t *connection = sentinel->connection;
-    sentinel->connection = NULL;
-    tw_redis_connection_close(connection);
+    tw_redis_link_t *link = sentinel->link;
+    sentinel->link = NULL;
+    tw_redis_link_close(link);
     ask_current(sentinel);
 }
 
@@ -86,17 +86,16 @@ static void on_open(void *data)
     tw_redis_sentinel_t *sentinel = data;
     const char *argv[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel->url->master_name};
     const size_t lens[] = {strlen(argv[0]), strlen(argv[1]), strlen(argv[2])};
-    if (tw_redis_connection_send(sentinel->connection, 3, argv, lens, on_reply, sentinel) != 0)
-        tw_redis_connection_fail(sentinel->connection, "the question cannot be sent");
+    if (tw_redis_link_send(sentinel->link, 3, argv, lens, on_reply, sentinel) != 0)
+        tw_redis_link_fail(sentinel->link, "the question cannot be sent");
 }
 
 static void ask_current(tw_redis_sentinel_t *sentinel)
 {
-    static const tw_redis_connection_callbacks_t callbacks = {.on_open = on_open,
-                                                              .on_fail = on_fail};
-    sentinel->connection =
-        tw_redis_connection_open(sentinel->loop, &sentinel->url->endpoints[sentinel->current],
-                                 sentinel->tls, sentinel->limits, &callbacks, sentinel);
+    static const tw_redis_link_callbacks_t callbacks = {.on_open = on_open, .on_fail = on_fail};
+    sentinel->link =
+        tw_redis_link_open(sentinel->loop, &sentinel->url->endpoints[sentinel->current],
+                           sentinel->tls, sentinel->limits, &callbacks, sentinel);
 }
 
 tw_redis_sentinel_t *tw_redis_sentinel_create(uv_loop_t *loop, const tw_redis_url_t *url,
@@ -125,6 +124,6 @@ void tw_redis_sentinel_destroy(tw_redis_sentinel_t *sentinel)
     if (sentinel == NULL)
         return;
     sentinel->callback = NULL;
-    tw_redis_connection_close(sentinel->connection);
+    tw_redis_link_close(sentinel->link);
     free(sentinel);
 }

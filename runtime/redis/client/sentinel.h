@@ -6,7 +6,7 @@
 #ifndef TW_REDIS_SENTINEL_H
 #define TW_REDIS_SENTINEL_H
 
-#include "runtime/redis/client/connection.h"
+#include "runtime/redis/client/link.h"
 
 typedef struct tw_redis_sentinel tw_redis_sentinel_t;
 

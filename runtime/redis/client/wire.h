@@ -1,0 +1,49 @@
+/**
+ * A wire: the bytes to and from one host, over TCP and, when asked for, TLS.
+ *
+ * It looks the name up without blocking the loop, tries every address that it finds, and is open
+ * when the peer is verified. All of that has one time limit. Loop thread only.
+ */
+#ifndef TW_REDIS_WIRE_H
+#define TW_REDIS_WIRE_H
+
+#include <openssl/ssl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "runtime/redis/client/url.h"
+
+#define TW_REDIS_ERROR_MAX 512
+
+typedef struct tw_redis_wire tw_redis_wire_t;
+
+/* None is called before tw_redis_wire_open() returns, none after tw_redis_wire_close() or on_fail.
+ */
+typedef struct tw_redis_wire_callbacks {
+    void (*on_open)(void *data);
+    /* `bytes` are borrowed for the call. The callback may close the wire. */
+    void (*on_read)(const char *bytes, size_t len, void *data);
+    /* The wire ended; `reason` is one line that names the host. The wire must still be closed. */
+    void (*on_fail)(const char *reason, void *data);
+} tw_redis_wire_callbacks_t;
+
+/**
+ * Begins to connect. `tls` is NULL for cleartext, else borrowed until on_open or the close.
+ * `endpoint` is copied; `callbacks` and `data` are borrowed until the close.
+ */
+tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
+                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
+                                    const tw_redis_wire_callbacks_t *callbacks, void *data);
+
+/** Sends len bytes, which are copied where the socket does not take them at once. Only between
+ * on_open and on_fail. */
+void tw_redis_wire_write(tw_redis_wire_t *wire, const char *bytes, size_t len);
+
+/** Bytes that were written and that the socket has not taken yet. */
+size_t tw_redis_wire_unsent(const tw_redis_wire_t *wire);
+
+/** Ends the wire; its memory goes when the loop has closed its handles. */
+void tw_redis_wire_close(tw_redis_wire_t *wire);
+
+#endif
