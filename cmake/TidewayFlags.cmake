@@ -1,7 +1,5 @@
-# Language level, hardening and sanitizers for everything that is built here (h2o too), and the
+# Language level, hardening and sanitizers for everything that is built here (deps/h2o hands them to libh2o), and the
 # interface target `tw_flags` with the warnings that Tideway's own sources are held to.
-include(CheckCCompilerFlag)
-include(CheckLinkerFlag)
 include(CheckPIESupported)
 
 set(CMAKE_C_STANDARD 11)
@@ -25,42 +23,14 @@ endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 check_pie_supported(LANGUAGES C)
 
-# Adds each flag that the compiler knows to every target from here on.
-function(tw_compile_flags_everywhere)
-    foreach(flag IN LISTS ARGN)
-        string(MAKE_C_IDENTIFIER "TW_HAVE_${flag}" known)
-        check_c_compiler_flag(${flag} ${known})
-        if(${known})
-            add_compile_options(${flag})
-        endif()
-    endforeach()
-endfunction()
-
-function(tw_link_flags_everywhere)
-    foreach(flag IN LISTS ARGN)
-        string(MAKE_C_IDENTIFIER "TW_HAVE_LINK_${flag}" known)
-        check_linker_flag(C ${flag} ${known})
-        if(${known})
-            add_link_options(${flag})
-        endif()
-    endforeach()
-endfunction()
-
-add_compile_options(-fno-omit-frame-pointer)
-tw_compile_flags_everywhere(-fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
-tw_link_flags_everywhere(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+include(TidewayHardening)
+add_compile_options(-fno-omit-frame-pointer ${TIDEWAY_HARDENING_COMPILE})
+add_link_options(${TIDEWAY_HARDENING_LINK})
 
 if(TIDEWAY_SANITIZE)
     add_compile_options(-fsanitize=${TIDEWAY_SANITIZE} -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${TIDEWAY_SANITIZE})
     add_compile_definitions(TIDEWAY_SANITIZED=1)
-else()
-    # _FORTIFY_SOURCE needs optimisation and blinds AddressSanitizer; level 3 needs GCC 12.
-    if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
-        add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
-    else()
-        add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-    endif()
 endif()
 
 # The fuzzer sees which ways an input takes through everything that is compiled here. Clang's check of
