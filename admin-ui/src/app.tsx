@@ -1,6 +1,7 @@
-import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { type ComponentType, useEffect } from "react";
 import { AppShell } from "@/components/app-shell";
 import { ErrorBoundary } from "@/components/error-boundary";
+import { lazyView, preloadViews } from "@/components/lazy-view";
 import { Toaster } from "@/components/toaster";
 import { Skeleton } from "@/components/ui/skeleton";
 import { auth } from "@/lib/auth";
@@ -13,11 +14,13 @@ import { OverviewPage } from "@/pages/overview";
 import { SignInPage } from "@/pages/sign-in";
 
 // The first view loads what it shows; the other tabs come with the first look at one of them.
-const TopicsPage = lazy(async () => ({ default: (await import("@/pages/topics")).TopicsPage }));
-const ConnectionsPage = lazy(async () => ({
-  default: (await import("@/pages/connections")).ConnectionsPage,
-}));
-const TailPage = lazy(async () => ({ default: (await import("@/pages/tail")).TailPage }));
+const loading = <Skeleton className="h-64 rounded-xl" />;
+const TopicsPage = lazyView(async () => (await import("@/pages/topics")).TopicsPage, loading);
+const ConnectionsPage = lazyView(
+  async () => (await import("@/pages/connections")).ConnectionsPage,
+  loading,
+);
+const TailPage = lazyView(async () => (await import("@/pages/tail")).TailPage, loading);
 
 const PAGES: Record<string, { title: string; page: ComponentType }> = {
   "/overview": { title: "Overview", page: OverviewPage },
@@ -43,6 +46,7 @@ function SignedIn() {
   const path = usePath();
   const { title, page: Page } = PAGES[path] ?? { title: "Not found", page: NotFoundPage };
   useStatsSampler(useClient());
+  useEffect(preloadViews, []);
 
   useEffect(() => {
     if (path === "") navigate(`/overview${location.search}`, { replace: true });
@@ -53,9 +57,7 @@ function SignedIn() {
   return (
     <AppShell path={path}>
       <ErrorBoundary key={path}>
-        <Suspense fallback={<Skeleton className="h-64 rounded-xl" />}>
-          <Page />
-        </Suspense>
+        <Page />
       </ErrorBoundary>
     </AppShell>
   );

@@ -3,7 +3,19 @@ import { auth, expire, isSendableKey, KEY_ITEM, signIn, signOut } from "@/lib/au
 
 const answering = (status: number, body: unknown) =>
   vi.fn(async () => new Response(JSON.stringify(body), { status }));
-const welcoming = () => answering(200, { data: [] });
+const COUNTERS = {
+  ...{ connections: 0, streams: 0, topics: 0, publishesAccepted: 0, publishesDropped: 0 },
+  ...{
+    publishesRefused: 0,
+    deliveries: 0,
+    bytes: 0,
+    queuedBytes: 0,
+    closes: {},
+    uptimeMs: 1,
+    now: 1,
+  },
+};
+const welcoming = () => answering(200, COUNTERS);
 const refusing = () => answering(401, { error: { code: "unauthorized", message: "no" } });
 
 beforeEach(() => {
@@ -29,6 +41,12 @@ describe("signIn", () => {
     const failing = vi.fn(() => Promise.reject(new TypeError("refused")));
     await expect(signIn("good", failing)).rejects.toMatchObject({ code: "unreachable" });
     expect(auth.get().key).toBeNull();
+  });
+
+  it("needs nothing of the cluster, so that operators get in while Redis is away", async () => {
+    const gateway = welcoming();
+    await signIn("good-key", gateway);
+    expect(gateway.mock.calls.map((call: unknown[]) => call[0])).toEqual(["/v1/admin/stats"]);
   });
 
   it("asks nobody about a key that no header can carry", async () => {

@@ -57,9 +57,19 @@ describe("times", () => {
     expect(formatRelative(now - elapsed, now)).toBe(text);
   });
 
-  it("is exact to the millisecond in UTC", () => {
+  it("is exact to the millisecond, and names the zone", () => {
     expect(formatExact(now)).toBe("2030-01-02 03:04:05.678 UTC");
     expect(formatDuration(-5)).toBe("0s");
+  });
+
+  it("shows an exact time in the same zone as the clock", () => {
+    const zone = process.env.TZ;
+    process.env.TZ = "Asia/Kolkata";
+    try {
+      expect(formatExact(now)).toBe("2030-01-02 08:34:05.678 UTC+5:30");
+    } finally {
+      process.env.TZ = zone ?? "UTC";
+    }
   });
 });
 

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Stats } from "@/api/types";
 import { linePaths, niceCeiling, windowOf } from "@/components/chart";
-import { appendSample, EMPTY_HISTORY, HISTORY_MS, SAMPLE_MS } from "@/lib/stats-history";
+import {
+  appendHole,
+  appendSample,
+  EMPTY_HISTORY,
+  HISTORY_MS,
+  SAMPLE_MS,
+} from "@/lib/stats-history";
 
 const ZERO: Stats = {
   connections: 0,
@@ -33,6 +39,20 @@ describe("appendSample", () => {
     expect(restarted.samples[1]?.deliveries).toBeNull();
     const next = appendSample(restarted, { ...ZERO, uptimeMs: 1500, deliveries: 5 }, 3);
     expect(next.samples[2]?.deliveries).toBe(2);
+  });
+
+  it("leaves a hole where the gateway did not answer, and goes on behind it", () => {
+    expect(appendHole(EMPTY_HISTORY, 1)).toBe(EMPTY_HISTORY);
+    const before = appendSample(EMPTY_HISTORY, { ...ZERO, uptimeMs: 1000, streams: 3 }, 1000);
+    const away = appendHole(appendHole(before, 3000), 5000);
+    const back = appendSample(away, { ...ZERO, uptimeMs: 7000, streams: 4, deliveries: 12 }, 7000);
+    expect(back.samples.map((sample) => sample.streams)).toEqual([3, null, null, 4]);
+    expect(back.samples.at(-1)?.deliveries).toBe(2);
+    expect(away.latestAt).toBe(1000);
+    const points = back.samples.map(({ at, streams }) =>
+      streams === null ? null : { x: at, y: streams },
+    );
+    expect(linePaths(points)).toHaveLength(2);
   });
 
   it("keeps the last minutes and no more", () => {

@@ -1,16 +1,16 @@
 import { Activity, Cable, Hash, LogOut, type LucideIcon, ScrollText, Send } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { signOut } from "@/lib/auth";
 import { Link } from "@/lib/router";
 import { forgetTheme } from "@/lib/theme";
 import { cn } from "@/lib/utils";
+import { ErrorBoundary } from "./error-boundary";
+import { lazyView } from "./lazy-view";
 import { Logo } from "./logo";
 import { ThemeToggle } from "./theme-toggle";
 import { Button } from "./ui/button";
 
-const PublishDialog = lazy(async () => ({
-  default: (await import("./publish-dialog")).PublishDialog,
-}));
+const PublishDialog = lazyView(async () => (await import("./publish-dialog")).PublishDialog);
 
 const TABS: ReadonlyArray<{ path: string; label: string; icon: LucideIcon }> = [
   { path: "/overview", label: "Overview", icon: Activity },
@@ -76,13 +76,13 @@ export function AppShell({ path, children }: { path: string; children: ReactNode
         tabIndex={-1}
         className="mx-auto w-full max-w-[88rem] flex-1 px-4 py-5 outline-none sm:px-6"
       >
+        {publishing && (
+          <ErrorBoundary>
+            <PublishDialog open onOpenChange={setPublishing} />
+          </ErrorBoundary>
+        )}
         {children}
       </main>
-      {publishing && (
-        <Suspense>
-          <PublishDialog open onOpenChange={setPublishing} />
-        </Suspense>
-      )}
     </div>
   );
 }

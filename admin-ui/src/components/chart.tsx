@@ -205,9 +205,10 @@ function summaryOf(
 ): string {
   const parts = series.map(({ label: name, pick }) => {
     const values = samples.map(pick).filter((value) => value !== null);
-    const latest = values.at(-1);
-    if (latest === undefined) return `${name}: no values yet`;
-    return `${name}: now ${format(latest)}, lowest ${format(Math.min(...values))}, highest ${format(Math.max(...values))}`;
+    const last = samples.at(-1);
+    const latest = last ? pick(last) : null;
+    if (values.length === 0) return `${name}: no values yet`;
+    return `${name}: now ${latest === null ? "no data" : format(latest)}, lowest ${format(Math.min(...values))}, highest ${format(Math.max(...values))}`;
   });
   return `${label}, last ${formatDuration(windowOf(samples))}. ${parts.join("; ")}`;
 }

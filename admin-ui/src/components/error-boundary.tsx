@@ -8,7 +8,7 @@ interface State {
   error: Error | null;
 }
 
-/** Catches what a view throws, and the parts of an older UI that a newer gateway no longer serves. */
+/** Catches what a part of the page throws, so that the other parts stay. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
   override state: State = { error: null };
 
@@ -23,14 +23,15 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
       <Card role="alert">
         <EmptyState
           icon={CircleAlert}
-          title="This view cannot be shown"
+          title="This part cannot be shown"
           action={
-            <Button variant="outline" size="sm" onClick={() => location.reload()}>
-              Reload
+            <Button variant="outline" size="sm" onClick={() => this.setState({ error: null })}>
+              Try again
             </Button>
           }
         >
-          The gateway may have been updated since this page was opened. {error.message}
+          {error.message}. Reload the page if this does not help: the gateway may have been updated
+          since it was opened.
         </EmptyState>
       </Card>
     );

@@ -26,7 +26,7 @@ interface ListCardProps<T> {
 
 /** A table of one server-side page with everything around it: first load, refresh, failure, emptiness, paging. */
 export function ListCard<T>({ label, list, columns, head, row, empty }: ListCardProps<T>) {
-  const { data, error, stale, query, refresh, goTo, resize } = list;
+  const { data, at, error, stale, query, refresh, goTo, resize } = list;
   if (error && !data) {
     return (
       <Card>
@@ -34,7 +34,7 @@ export function ListCard<T>({ label, list, columns, head, row, empty }: ListCard
       </Card>
     );
   }
-  const banner = error && <StaleBanner error={error} />;
+  const banner = error && <StaleBanner error={error} since={at} />;
   if (data?.total === 0 && !stale) {
     return (
       <Card className="overflow-hidden">

@@ -5,7 +5,14 @@ import { cn } from "@/lib/utils";
 import { Button } from "./ui/button";
 
 /** Pauses and resumes the refresh of what is shown; while paused, one load can be asked for. */
-export function LiveToggle({ onRefresh, loading }: { onRefresh?: () => void; loading?: boolean }) {
+interface LiveToggleProps {
+  onRefresh?: () => void;
+  loading?: boolean;
+  /** The last refresh failed: nothing on the page is live. */
+  failing?: boolean;
+}
+
+export function LiveToggle({ onRefresh, loading, failing = false }: LiveToggleProps) {
   const isLive = useStore(live);
   return (
     <div className="flex items-center gap-1.5">
@@ -20,8 +27,8 @@ export function LiveToggle({ onRefresh, loading }: { onRefresh?: () => void; loa
         title={isLive ? "Pause refresh" : "Resume refresh"}
         onClick={() => live.set(!isLive)}
       >
-        {isLive ? <LiveDot /> : <Play />}
-        {isLive ? "Live" : "Paused"}
+        {isLive ? <LiveDot className={cn(failing && "bg-warning")} /> : <Play />}
+        {isLive ? (failing ? "Reconnecting…" : "Live") : "Paused"}
         <span className="sr-only">{isLive ? ": pause refresh" : ": resume refresh"}</span>
         {isLive && <Pause className="text-muted-foreground" />}
       </Button>

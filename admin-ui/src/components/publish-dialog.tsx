@@ -1,7 +1,9 @@
 import { CircleAlert, CircleCheck, Send } from "lucide-react";
 import { type FormEvent, useId, useState } from "react";
+import { ApiError } from "@/api/client";
 import type { PublishResult } from "@/api/types";
 import { plural } from "@/lib/format";
+import { randomHex } from "@/lib/random";
 import { useSearch } from "@/lib/router";
 import { useClient } from "@/lib/session";
 import { explain } from "./states";
@@ -28,7 +30,7 @@ const HEADER_HINT = "ASCII characters only";
 type Outcome = { result: PublishResult } | { error: Error };
 
 function newId(): string {
-  return `test-${crypto.randomUUID().slice(0, 8)}`;
+  return `test-${randomHex()}`;
 }
 
 export function PublishDialog({
@@ -151,15 +153,28 @@ function PublishForm() {
   );
 }
 
+/** What the gateway says of headers, in the words of this form. */
+const FIELD_PROBLEMS: Record<string, string> = {
+  missing_topic: "Name at least one topic.",
+  missing_id: "Give the event an ID.",
+  invalid_id: "The event ID has to be 1 to 256 printable ASCII characters.",
+  invalid_event: "The event type has to be 1 to 256 printable ASCII characters.",
+};
+
+function problemOf(error: Error): string {
+  if (error instanceof ApiError && error.status === 400) {
+    return FIELD_PROBLEMS[error.code] ?? error.message;
+  }
+  const { title, advice } = explain(error);
+  return `${title}. ${advice}`;
+}
+
 function OutcomeLine({ outcome }: { outcome: Outcome }) {
   if ("error" in outcome) {
-    const { title, advice } = explain(outcome.error);
     return (
       <p className="flex gap-2 text-[0.8125rem] text-destructive">
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
-        <span>
-          {title}. {advice}
-        </span>
+        <span>{problemOf(outcome.error)}</span>
       </p>
     );
   }

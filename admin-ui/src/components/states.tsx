@@ -2,6 +2,7 @@ import { CircleAlert, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { ApiError } from "@/api/client";
 import { ShapeError } from "@/api/shape";
+import { formatSeconds } from "@/lib/format";
 import { Button } from "./ui/button";
 
 interface StateProps {
@@ -75,7 +76,7 @@ export function ErrorState({ error, onRetry }: { error: Error; onRetry?: () => v
 }
 
 /** For a failed refresh above data that is still worth reading. */
-export function StaleBanner({ error }: { error: Error }) {
+export function StaleBanner({ error, since }: { error: Error; since: number }) {
   const { title, advice } = explain(error);
   return (
     <p
@@ -84,8 +85,8 @@ export function StaleBanner({ error }: { error: Error }) {
     >
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-warning" />
       <span>
-        <strong className="font-medium">{title}.</strong> The page shows the last data that was
-        loaded. {advice}
+        <strong className="font-medium">{title}.</strong> Showing data from {formatSeconds(since)}.{" "}
+        {advice}
       </span>
     </p>
   );

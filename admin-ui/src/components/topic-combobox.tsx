@@ -58,10 +58,15 @@ export function TopicCombobox({
       press.preventDefault();
       choose(shown[active]?.topic ?? text.trim());
     } else if (press.key === "Escape") {
-      if (open) setOpen(false);
-      else choose("");
-      setActive(-1);
+      leave();
     }
+  }
+
+  /** The field shows what is chosen again: what was typed and not chosen must not stand above another topic's data. */
+  function leave() {
+    setText(value);
+    setOpen(false);
+    setActive(-1);
   }
 
   return (
@@ -85,7 +90,7 @@ export function TopicCombobox({
           if (change.target.value === "" && value !== "") onChoose("");
         }}
         onFocus={() => setOpen(true)}
-        onBlur={() => setOpen(false)}
+        onBlur={leave}
         onKeyDown={onKeyDown}
       />
       <div

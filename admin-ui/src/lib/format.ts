@@ -43,8 +43,17 @@ export function formatRelative(at: number, now: number): string {
   return elapsed < 1000 ? "now" : `${formatDuration(elapsed)} ago`;
 }
 
+/** Date and time in the reader's own time zone, as formatClock() shows the time, with the zone's distance from UTC. */
 export function formatExact(at: number): string {
-  return new Date(at).toISOString().replace("T", " ").replace("Z", " UTC");
+  const offset = -new Date(at).getTimezoneOffset();
+  const local = new Date(at + offset * 60_000).toISOString().replace("T", " ").replace("Z", "");
+  return `${local} ${formatOffset(offset)}`;
+}
+
+function formatOffset(minutes: number): string {
+  const size = Math.abs(minutes);
+  const text = `${Math.floor(size / 60)}:${String(size % 60).padStart(2, "0")}`;
+  return minutes === 0 ? "UTC" : `UTC${minutes < 0 ? "−" : "+"}${text}`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", {
@@ -56,6 +65,17 @@ const clock = new Intl.DateTimeFormat("en-GB", {
 
 export function formatClock(at: number): string {
   return clock.format(at);
+}
+
+const seconds = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+/** Hours, minutes and seconds, for "since when". */
+export function formatSeconds(at: number): string {
+  return seconds.format(at);
 }
 
 export function plural(n: number, one: string, many = `${one}s`): string {

@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 import type { Client } from "@/api/client";
-import { appendSample, EMPTY_HISTORY, SAMPLE_MS } from "./stats-history";
+import { appendHole, appendSample, EMPTY_HISTORY, SAMPLE_MS } from "./stats-history";
 import { createStore } from "./store";
 
 export interface Sampling {
@@ -26,7 +26,7 @@ export function useStatsSampler(client: Client): void {
       } catch (error) {
         if (abort.signal.aborted) return;
         const failure = error instanceof Error ? error : new Error(String(error));
-        sampling.set({ ...sampling.get(), error: failure });
+        sampling.set({ history: appendHole(sampling.get().history, Date.now()), error: failure });
       }
       timer = setTimeout(sample, Math.max(0, SAMPLE_MS - (Date.now() - startedAt)));
     }

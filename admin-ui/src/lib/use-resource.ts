@@ -4,8 +4,10 @@ import { live } from "./live";
 import { useStore } from "./store";
 
 export interface Resource<T> {
-  /** The last good answer. While another key loads it is that of the key before: see `stale`. */
+  /** The last successful answer. While another key loads it is that of the key before: see `stale`. */
   data: T | null;
+  /** The browser's time when `data` came; 0: it did not. */
+  at: number;
   error: Error | null;
   /** `data` belongs to an earlier key: show it dimmed rather than nothing. */
   stale: boolean;
@@ -16,6 +18,7 @@ export interface Resource<T> {
 interface Settled<T> {
   key: string;
   data: T | null;
+  at: number;
   error: Error | null;
 }
 
@@ -58,13 +61,14 @@ export function useResource<T>(
       setLoading(true);
       try {
         const data = await loadRef.current(mine.signal);
-        if (!mine.signal.aborted) setSettled({ key: loadedKey, data, error: null });
+        if (!mine.signal.aborted) setSettled({ key: loadedKey, data, at: Date.now(), error: null });
       } catch (error) {
         if (mine.signal.aborted) return;
         const failure = error instanceof Error ? error : new Error(String(error));
         setSettled((last) => ({
           key: loadedKey,
           data: last?.key === loadedKey ? last.data : null,
+          at: last?.key === loadedKey ? last.at : 0,
           error: failure,
         }));
       }
@@ -100,6 +104,7 @@ export function useResource<T>(
   const current = settled?.key === key;
   return {
     data: settled?.data ?? null,
+    at: settled?.at ?? 0,
     error: current ? (settled?.error ?? null) : null,
     stale: settled !== null && !current,
     loading,

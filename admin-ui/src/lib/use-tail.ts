@@ -14,7 +14,9 @@ const BATCH_MS = 100;
 export type TailStatus =
   | { state: "connecting" }
   | { state: "live" }
-  | { state: "retrying"; error: Error };
+  | { state: "retrying"; error: Error }
+  /** The gateway will never answer otherwise: nothing is tried again. */
+  | { state: "refused"; error: ApiError };
 
 export interface LiveTail {
   buffer: TailBuffer;
@@ -91,11 +93,14 @@ export function useTail(client: Client, topic: string): LiveTail {
           setStatus({ state: "connecting" });
         } catch (error) {
           if (abort.signal.aborted) return;
+          if (error instanceof ApiError && isFinal(error.status)) {
+            setStatus({ state: "refused", error });
+            return;
+          }
           setStatus({
             state: "retrying",
             error: error instanceof Error ? error : new Error(String(error)),
           });
-          if (error instanceof ApiError && error.status === 401) return;
         }
         await pause(retryMs, abort.signal);
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
@@ -110,6 +115,11 @@ export function useTail(client: Client, topic: string): LiveTail {
   }, [client, topic]);
 
   return { buffer, status, clear: () => setBuffer((held) => ({ ...held, entries: [] })) };
+}
+
+/** Whether the same request would be refused again: a wrong topic or key, not a busy gateway. */
+function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 /** Ends early, without an error, when the signal aborts. */

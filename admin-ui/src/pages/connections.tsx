@@ -32,7 +32,13 @@ export function ConnectionsPage() {
       <ViewHeader
         title="Connections"
         detail={list.data && plural(list.data.total, "connection")}
-        aside={<LiveToggle onRefresh={list.refresh} loading={list.loading} />}
+        aside={
+          <LiveToggle
+            onRefresh={list.refresh}
+            loading={list.loading}
+            failing={list.error !== null}
+          />
+        }
       >
         <SearchInput
           label="Search connections by ID"

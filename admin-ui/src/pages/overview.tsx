@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { GatewayNode, Stats } from "@/api/types";
 import { ViewHeader } from "@/components/app-shell";
 import { Chart, type Series } from "@/components/chart";
+import { ErrorBoundary } from "@/components/error-boundary";
 import { LiveToggle } from "@/components/live-toggle";
 import { RelativeTime } from "@/components/relative-time";
 import { ErrorState, StaleBanner } from "@/components/states";
@@ -34,8 +35,9 @@ const RED = { stroke: "stroke-chart-4", fill: "fill-chart-4/12", dot: "bg-chart-
 
 interface Panel {
   title: string;
-  /** The series whose latest value stands in the head of the panel comes first. */
   series: readonly [Series, ...Series[]];
+  /** What stands in the head of the panel; without it the first series. */
+  head?: (sample: Sample) => number | null;
   /** Of the value in the head; the axis is always short. */
   format: (value: number) => string;
   unit?: string;
@@ -70,11 +72,12 @@ const PANELS: readonly Panel[] = [
     unit: "/s",
   },
   {
-    title: "Drops",
+    title: "Dropped and refused",
     series: [
       { label: "Dropped", pick: (s) => s.dropped, ...AMBER },
       { label: "Refused", pick: (s) => s.refused, ...RED },
     ],
+    head: (s) => (s.dropped === null || s.refused === null ? null : s.dropped + s.refused),
     format: formatCompact,
     unit: "/s",
   },
@@ -90,11 +93,11 @@ export function OverviewPage() {
       <ViewHeader
         title="Overview"
         detail={latest && `up ${formatDuration(latest.uptimeMs)}`}
-        aside={<LiveToggle />}
+        aside={<LiveToggle failing={error !== null} />}
       />
       {error && latest && (
         <div className="mb-4 overflow-hidden rounded-lg border border-b-0">
-          <StaleBanner error={error} />
+          <StaleBanner error={error} since={history.latestAt} />
         </div>
       )}
       {error && !latest ? (
@@ -104,29 +107,45 @@ export function OverviewPage() {
       ) : (
         <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
           {PANELS.map((panel) => (
-            <ChartPanel key={panel.title} panel={panel} samples={samples} />
+            <ErrorBoundary key={panel.title}>
+              <ChartPanel panel={panel} samples={samples} failing={error !== null} />
+            </ErrorBoundary>
           ))}
         </div>
       )}
       <div className="mt-3 grid items-start gap-3 xl:grid-cols-3">
-        <NodesPanel />
-        <TotalsPanel stats={latest} bytesPerSecond={samples.at(-1)?.bytes ?? null} />
+        <ErrorBoundary>
+          <NodesPanel saidElsewhere={error !== null} />
+        </ErrorBoundary>
+        <ErrorBoundary>
+          <TotalsPanel stats={latest} bytesPerSecond={samples.at(-1)?.bytes ?? null} />
+        </ErrorBoundary>
       </div>
     </>
   );
 }
 
-function ChartPanel({ panel, samples }: { panel: Panel; samples: readonly Sample[] }) {
-  const { title, series, format, unit = "" } = panel;
+interface ChartPanelProps {
+  panel: Panel;
+  samples: readonly Sample[];
+  failing: boolean;
+}
+
+function ChartPanel({ panel, samples, failing }: ChartPanelProps) {
+  const { title, series, head = series[0].pick, format, unit = "" } = panel;
   const latest = samples.at(-1);
-  const value = latest ? series[0].pick(latest) : null;
+  const value = latest ? head(latest) : null;
   return (
     <Card aria-label={title}>
       <CardHeader className="items-start">
         <div>
           <CardTitle className="text-muted-foreground">{title}</CardTitle>
           <p className="mt-0.5 text-2xl leading-8 font-semibold tracking-tight tabular-nums">
-            {value === null ? (
+            {value === null && failing ? (
+              <span className="text-muted-foreground">
+                –<span className="sr-only">no data</span>
+              </span>
+            ) : value === null ? (
               <Skeleton className="my-1 h-6 w-16" />
             ) : (
               <>
@@ -169,9 +188,10 @@ function Legend({ series }: { series: readonly Series[] }) {
   );
 }
 
-function NodesPanel() {
+/** `saidElsewhere`: the page says already that the gateway does not answer. */
+function NodesPanel({ saidElsewhere }: { saidElsewhere: boolean }) {
   const client = useClient();
-  const { data, error, refresh } = useResource("nodes", client.nodes, NODES_REFRESH_MS);
+  const { data, at, error, refresh } = useResource("nodes", client.nodes, NODES_REFRESH_MS);
   return (
     <Card aria-label="Nodes" className="overflow-hidden xl:col-span-2">
       <CardHeader>
@@ -182,17 +202,18 @@ function NodesPanel() {
           </span>
         )}
       </CardHeader>
-      {error && data && <StaleBanner error={error} />}
+      {error && data && !saidElsewhere && <StaleBanner error={error} since={at} />}
       {error && !data ? (
         <ErrorState error={error} onRetry={refresh} />
       ) : (
-        <NodesTable nodes={data} />
+        <NodesTable nodes={data} unknown={error !== null || saidElsewhere} />
       )}
     </Card>
   );
 }
 
-function NodesTable({ nodes }: { nodes: GatewayNode[] | null }) {
+/** `unknown`: these are nodes of a while ago. */
+function NodesTable({ nodes, unknown }: { nodes: GatewayNode[] | null; unknown: boolean }) {
   return (
     <Table label="Nodes of the cluster">
       <TableHeader>
@@ -220,12 +241,16 @@ function NodesTable({ nodes }: { nodes: GatewayNode[] | null }) {
               <div className="text-xs text-muted-foreground">{node.hostname}</div>
             </TableCell>
             <TableCell>
-              <Badge
-                variant={node.state === "up" ? "success" : "warning"}
-                className="first-letter:uppercase"
-              >
-                {node.state}
-              </Badge>
+              {unknown ? (
+                <Badge variant="outline">No data</Badge>
+              ) : (
+                <Badge
+                  variant={node.state === "up" ? "success" : "warning"}
+                  className="first-letter:uppercase"
+                >
+                  {node.state}
+                </Badge>
+              )}
             </TableCell>
             <TableCell className="text-right tabular-nums">
               {formatCount(node.connectionCount)}

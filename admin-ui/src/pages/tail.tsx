@@ -8,13 +8,13 @@ import {
   SearchX,
   Trash2,
 } from "lucide-react";
-import { memo, useDeferredValue, useMemo, useState } from "react";
+import { memo, useCallback, useDeferredValue, useMemo, useState } from "react";
 import type { TailEvent } from "@/api/types";
 import { ViewHeader } from "@/components/app-shell";
 import { CopyButton } from "@/components/copy-button";
 import { JsonView } from "@/components/json-view";
 import { LiveDot } from "@/components/live-toggle";
-import { EmptyState, explain } from "@/components/states";
+import { EmptyState, ErrorState, explain } from "@/components/states";
 import { TopicCombobox } from "@/components/topic-combobox";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
@@ -28,10 +28,12 @@ import { matchesFilter, type TailEntry } from "@/lib/tail-buffer";
 import { useFrozen } from "@/lib/use-frozen";
 import { type LiveTail, type TailStatus, useTail } from "@/lib/use-tail";
 import { cn } from "@/lib/utils";
+import { visible } from "@/lib/visible";
 
 /** What a row shows of its payload, and what the opened view lays out; copying always takes the whole. */
 const PREVIEW_CHARS = 400;
 const SHOWN_CHARS_MAX = 100_000;
+const NONE_OPEN: ReadonlySet<number> = new Set();
 
 export function TailPage() {
   const topic = useSearch().get("topic") ?? "";
@@ -72,7 +74,10 @@ function TopicTail({ topic }: { topic: string }) {
   const tail = useTail(useClient(), topic);
   const [paused, setPaused] = useState(false);
   const [filter, setFilter] = useState("");
-  const shown = useFrozen(tail.buffer, paused);
+  const [opened, setOpened] = useState<ReadonlySet<number>>(NONE_OPEN);
+  // Whoever reads an event must not see it move away: the list stands still while one is open.
+  const held = paused || opened.size > 0;
+  const shown = useFrozen(tail.buffer, held);
   const waiting = tail.buffer.received - shown.received;
   const words = useDeferredValue(filter);
   const entries = useMemo(
@@ -81,6 +86,26 @@ function TopicTail({ topic }: { topic: string }) {
     [shown, words],
   );
 
+  const toggle = useCallback((key: number) => {
+    setOpened((keys) => {
+      const next = new Set(keys);
+      if (!next.delete(key)) next.add(key);
+      return next;
+    });
+  }, []);
+
+  function goOn() {
+    setPaused(false);
+    setOpened(NONE_OPEN);
+  }
+
+  if (tail.status.state === "refused") {
+    return (
+      <Card aria-label={`Events of ${topic}`}>
+        <ErrorState error={tail.status.error} />
+      </Card>
+    );
+  }
   return (
     <Card aria-label={`Events of ${topic}`} className="overflow-hidden">
       <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
@@ -105,7 +130,12 @@ function TopicTail({ topic }: { topic: string }) {
               className="h-8 pl-8 sm:w-64"
             />
           </search>
-          <Button variant="outline" size="sm" className="w-24" onClick={() => setPaused(!paused)}>
+          <Button
+            variant="outline"
+            size="sm"
+            className="w-24"
+            onClick={paused ? goOn : () => setPaused(true)}
+          >
             {paused ? <Play /> : <Pause />}
             {paused ? "Resume" : "Pause"}
           </Button>
@@ -116,7 +146,7 @@ function TopicTail({ topic }: { topic: string }) {
             title="Clear events"
             onClick={() => {
               tail.clear();
-              setPaused(false);
+              goOn();
             }}
           >
             <Trash2 />
@@ -124,16 +154,26 @@ function TopicTail({ topic }: { topic: string }) {
         </div>
       </div>
       {tail.status.state === "retrying" && <RetryingBanner error={tail.status.error} />}
-      {paused && waiting > 0 && (
-        <button
-          type="button"
-          className="w-full border-b bg-accent px-4 py-1.5 text-[0.8125rem] font-medium outline-none hover:underline focus-visible:ring-2 focus-visible:ring-ring focus-visible:ring-inset"
-          onClick={() => setPaused(false)}
-        >
-          {plural(waiting, "newer event")}. Resume to see {waiting === 1 ? "it" : "them"}
-        </button>
+      {held && waiting > 0 && (
+        // Without a height of its own: what is being read must not move.
+        <div className="sticky top-16 z-10 h-0 text-center">
+          <button
+            type="button"
+            className="mt-1.5 rounded-full border bg-accent px-4 py-1.5 text-[0.8125rem] font-medium shadow-md outline-none hover:underline focus-visible:ring-2 focus-visible:ring-ring"
+            onClick={goOn}
+          >
+            {plural(waiting, "newer event")}. Resume to see {waiting === 1 ? "it" : "them"}
+          </button>
+        </div>
       )}
-      <TailList entries={entries} filter={words} tail={tail} onClearFilter={() => setFilter("")} />
+      <TailList
+        entries={entries}
+        opened={opened}
+        onToggle={toggle}
+        filter={words}
+        tail={tail}
+        onClearFilter={() => setFilter("")}
+      />
     </Card>
   );
 }
@@ -165,12 +205,14 @@ function RetryingBanner({ error }: { error: Error }) {
 
 interface TailListProps {
   entries: readonly TailEntry[];
+  opened: ReadonlySet<number>;
+  onToggle: (key: number) => void;
   filter: string;
   tail: LiveTail;
   onClearFilter: () => void;
 }
 
-function TailList({ entries, filter, tail, onClearFilter }: TailListProps) {
+function TailList({ entries, opened, onToggle, filter, tail, onClearFilter }: TailListProps) {
   if (entries.length > 0) {
     return (
       <ol aria-label="Events, newest first">
@@ -178,7 +220,13 @@ function TailList({ entries, filter, tail, onClearFilter }: TailListProps) {
           entry.kind === "gap" ? (
             <GapRow key={entry.key} reason={entry.reason} />
           ) : (
-            <EventRow key={entry.key} event={entry.event} />
+            <EventRow
+              key={entry.key}
+              id={entry.key}
+              event={entry.event}
+              open={opened.has(entry.key)}
+              onToggle={onToggle}
+            />
           ),
         )}
       </ol>
@@ -215,8 +263,14 @@ function GapRow({ reason }: { reason: string }) {
   );
 }
 
-const EventRow = memo(function EventRow({ event }: { event: TailEvent }) {
-  const [open, setOpen] = useState(false);
+interface EventRowProps {
+  id: number;
+  event: TailEvent;
+  open: boolean;
+  onToggle: (id: number) => void;
+}
+
+const EventRow = memo(function EventRow({ id, event, open, onToggle }: EventRowProps) {
   return (
     <li className="border-b last:border-b-0">
       <div className="flex items-center gap-1 pr-2 hover:bg-accent/50">
@@ -224,7 +278,7 @@ const EventRow = memo(function EventRow({ event }: { event: TailEvent }) {
           type="button"
           aria-expanded={open}
           className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 px-4 py-2 text-left outline-none focus-visible:ring-2 focus-visible:ring-ring focus-visible:ring-inset sm:flex-nowrap"
-          onClick={() => setOpen(!open)}
+          onClick={() => onToggle(id)}
         >
           <ChevronRight
             aria-hidden
@@ -252,7 +306,7 @@ const EventRow = memo(function EventRow({ event }: { event: TailEvent }) {
             </Badge>
           )}
           <span className="w-full min-w-0 truncate font-mono text-xs text-muted-foreground sm:w-auto">
-            {event.payload.slice(0, PREVIEW_CHARS)}
+            {visible(event.payload.slice(0, PREVIEW_CHARS))}
           </span>
         </button>
         <CopyButton text={event.payload} label={`Copy payload of ${event.id}`} />
@@ -284,7 +338,7 @@ function EventDetail({ event }: { event: TailEvent }) {
         tabIndex={0}
         className="max-h-96 overflow-auto font-mono text-xs leading-5 whitespace-pre-wrap break-words"
       >
-        {pretty !== null && !raw ? <JsonView json={pretty} /> : shown}
+        {pretty !== null && !raw ? <JsonView json={visible(pretty)} /> : visible(shown)}
       </pre>
       {cut > 0 && (
         <p className="mt-2 text-xs text-muted-foreground">

@@ -24,7 +24,13 @@ export function TopicsPage() {
       <ViewHeader
         title="Topics"
         detail={list.data && plural(list.data.total, "topic")}
-        aside={<LiveToggle onRefresh={list.refresh} loading={list.loading} />}
+        aside={
+          <LiveToggle
+            onRefresh={list.refresh}
+            loading={list.loading}
+            failing={list.error !== null}
+          />
+        }
       >
         <SearchInput
           label="Search topics by prefix"

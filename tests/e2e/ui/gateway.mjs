@@ -52,12 +52,15 @@ async function end(child, expectedCode) {
   }
 }
 
-/** Options are environment variables without their prefix: { WORKERS: 2 }. */
-export async function startGateway({ keys = "test-key", options = {} } = {}) {
+/**
+ * Options are environment variables without their prefix: { WORKERS: 2 }. Without `ready` it only has to live: its Redis may
+ * be away.
+ */
+export async function startGateway({ keys = "test-key", options = {}, ready = true } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "tideway-ui-"));
   const certificate = makeCertificate(folder);
   const [port, opsPort] = [await freePort(), await freePort()];
-  const url = `https://127.0.0.1:${port}`;
+  const url = `${options.TLS === "off" ? "http" : "https"}://127.0.0.1:${port}`;
   let child;
   let log = "";
 
@@ -69,8 +72,10 @@ export async function startGateway({ keys = "test-key", options = {} } = {}) {
         SSE_PUBLISHER_API_KEYS: withKeys,
         TIDEWAY_LISTEN: `127.0.0.1:${port}`,
         TIDEWAY_OPS_LISTEN: `127.0.0.1:${opsPort}`,
-        TIDEWAY_TLS_CERT: certificate.cert,
-        TIDEWAY_TLS_KEY: certificate.key,
+        ...(options.TLS !== "off" && {
+          TIDEWAY_TLS_CERT: certificate.cert,
+          TIDEWAY_TLS_KEY: certificate.key,
+        }),
         TIDEWAY_WORKERS: "2",
         TIDEWAY_DRAIN_MS: "200",
         TIDEWAY_HEARTBEAT_MS: "3600000",
@@ -84,7 +89,8 @@ export async function startGateway({ keys = "test-key", options = {} } = {}) {
     });
     await until("the gateway to be ready", async () => {
       if (child.exitCode !== null) throw new Error(`the gateway ended: ${log}`);
-      const answer = await fetch(`http://127.0.0.1:${opsPort}/readyz`).catch(() => null);
+      const probe = ready ? "readyz" : "healthz";
+      const answer = await fetch(`http://127.0.0.1:${opsPort}/${probe}`).catch(() => null);
       return answer?.status === 200;
     });
   }

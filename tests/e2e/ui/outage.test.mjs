@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launch, openPage } from "./browser.mjs";
+import { startGateway, startPeer } from "./gateway.mjs";
+import { until } from "./wait.mjs";
+
+// Chromium reports each failed request, and each answer of 4xx and 5xx, as a console error.
+const AWAY = [/Failed to load resource/, /Failed to fetch dynamically imported module/, /ERR_/];
+
+describe("the admin UI during an outage", () => {
+  let browser;
+
+  before(async () => {
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+  });
+
+  async function during(run, { chromium = browser, ...options } = {}) {
+    const gateway = await startGateway(options);
+    try {
+      const page = await openPage(chromium, gateway, { expected: AWAY });
+      await run(page, gateway);
+      await page.finish();
+    } finally {
+      await gateway.stop();
+    }
+  }
+
+  test("a tab that is first opened while the gateway is away loads when it is back", async () => {
+    await during(async (page, gateway) => {
+      await page.signIn("/overview");
+      await gateway.restart(gateway.key, async () => {
+        await page.getByRole("link", { name: "Topics" }).click();
+        await page.getByText("This view cannot be loaded").waitFor();
+      });
+      await page.getByText("No topics yet").waitFor();
+    });
+  });
+
+  test("a first click on Publish while the gateway is away leaves the page alone", async () => {
+    await during(async (page, gateway) => {
+      await page.signIn("/overview");
+      await gateway.restart(gateway.key, async () => {
+        await page.getByRole("button", { name: "Publish" }).click();
+        await page.getByText("This view cannot be loaded").waitFor();
+        await page.getByRole("heading", { name: "Overview" }).waitFor();
+      });
+      await page.getByRole("dialog").getByLabel("Topics").waitFor();
+    });
+  });
+
+  test("nothing looks green while the gateway is away, and the charts keep a hole", async () => {
+    await during(async (page, gateway) => {
+      await page.signIn("/overview");
+      const nodes = page.getByRole("region", { name: "Nodes" });
+      await nodes.getByText("up", { exact: true }).waitFor();
+      const streams = page.getByRole("region", { name: "Streams", exact: true });
+      await streams.getByText("0", { exact: true }).waitFor();
+      await gateway.restart(gateway.key, async () => {
+        await page.getByRole("button", { name: /^Reconnecting/ }).waitFor();
+        await nodes.getByText("No data").waitFor();
+        assert.equal(await page.getByText("The gateway cannot be reached").count(), 1);
+        await page.getByText(/Showing data from \d\d:\d\d:\d\d/).waitFor();
+        await streams.getByRole("img", { name: /now no data/ }).waitFor();
+      });
+      await nodes.getByText("up", { exact: true }).waitFor();
+      await page.getByRole("button", { name: /^Live/ }).waitFor();
+      await until(
+        "two lines with a hole between them",
+        async () => (await streams.locator("svg path[fill=none]").count()) === 2,
+      );
+    });
+  });
+
+  test("operators sign in while Redis is away", async () => {
+    await during(
+      async (page) => {
+        await page.signIn("/overview");
+        await page.getByRole("region", { name: "Streams", exact: true }).waitFor();
+      },
+      { ready: false, options: { RUNTIME: "redis", REDIS_URL: "redis://127.0.0.1:1" } },
+    );
+  });
+
+  test("a page over plain HTTP under another name publishes", async () => {
+    const insecure = await launch({
+      args: [
+        ...["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        "--host-resolver-rules=MAP tideway.test 127.0.0.1",
+      ],
+    });
+    try {
+      const gateway = await startGateway({ options: { TLS: "off" } });
+      const url = gateway.url.replace("127.0.0.1", "tideway.test");
+      try {
+        const page = await openPage(
+          insecure,
+          { ...gateway, url },
+          { expected: [/Cross-Origin-Opener-Policy/] },
+        );
+        await page.signIn("/overview");
+        assert.equal(await page.evaluate(() => isSecureContext), false);
+        await page.getByRole("button", { name: "Publish" }).click();
+        const dialog = page.getByRole("dialog");
+        await dialog.getByLabel("Topics").fill("nobody.follows");
+        await dialog.getByRole("button", { name: "Publish" }).click();
+        await dialog.getByText(/Dropped: test-[0-9a-f]{8} reached no stream/).waitFor();
+        await page.finish();
+      } finally {
+        await gateway.stop();
+      }
+    } finally {
+      await insecure.close();
+    }
+  });
+});
+
+describe("the tail of a topic", () => {
+  let browser, gateway, peer;
+
+  before(async () => {
+    gateway = await startGateway();
+    peer = startPeer(gateway);
+    browser = await launch();
+    await peer.open(1, ["prices"]);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await peer?.stop();
+    await gateway?.stop();
+  });
+
+  test("an opened event stays where it is while others come", async () => {
+    const page = await openPage(browser, gateway);
+    await page.signIn("/tail?topic=prices");
+    await page.getByText("Live", { exact: true }).waitFor();
+    await peer.publish("prices", "read-me", "a\u202eb");
+    const event = page.getByRole("listitem").filter({ hasText: "read-me" });
+    await event.getByRole("button", { expanded: false }).first().click();
+    assert.match(await event.locator("pre").textContent(), /^a⟨U\+202E⟩b$/);
+    const { y } = await event.boundingBox();
+    for (let n = 0; n < 20; n++) await peer.publish("prices", `later-${n}`, "x");
+    await page.getByText("20 newer events").waitFor();
+    assert.equal((await event.boundingBox()).y, y);
+    await page.getByText("20 newer events").click();
+    await page.getByText("later-19").waitFor();
+    await page.finish();
+  });
+
+  test("what is typed and not chosen does not stand above another topic's events", async () => {
+    const page = await openPage(browser, gateway);
+    await page.signIn("/tail?topic=prices");
+    const box = page.getByRole("combobox", { name: "Topic to follow" });
+    await box.fill("orders");
+    await page.getByRole("heading", { name: "Tail Events" }).click();
+    assert.equal(await box.inputValue(), "prices");
+    await box.focus();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.getByRole("region", { name: "Events of prices" }).waitFor();
+    await page.finish();
+  });
+
+  test("a topic that cannot be one is refused once", async () => {
+    const page = await openPage(browser, gateway, { expected: AWAY });
+    let asked = 0;
+    page.on("request", (request) => {
+      if (request.url().includes("/tail")) asked++;
+    });
+    await page.signIn("/tail?topic=a%20b");
+    await page.getByText(/a topic is 1 to 255 bytes/).waitFor();
+    const settled = asked;
+    for (let sample = 0; sample < 2; sample++) await page.waitForResponse("**/v1/admin/stats");
+    assert.equal(asked, settled);
+    await page.finish();
+  });
+});
