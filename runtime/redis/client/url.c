@@ -7,14 +7,22 @@
 
 #include "base/alloc.h"
 
+/* struct sockaddr_un takes so much, with its NUL. */
+#define PATH_MAX_BYTES 107
+
 static const struct {
     const char *prefix;
-    bool tls, sentinel;
+    bool tls;
+    tw_redis_url_kind_t kind;
 } schemes[] = {
-    {"redis://", false, false},
-    {"rediss://", true, false},
-    {"redis+sentinel://", false, true},
-    {"rediss+sentinel://", true, true},
+    {"redis://", false, TW_REDIS_URL_SERVER},
+    {"rediss://", true, TW_REDIS_URL_SERVER},
+    {"redis+sentinel://", false, TW_REDIS_URL_SENTINEL},
+    {"rediss+sentinel://", true, TW_REDIS_URL_SENTINEL},
+    {"redis+cluster://", false, TW_REDIS_URL_CLUSTER},
+    {"rediss+cluster://", true, TW_REDIS_URL_CLUSTER},
+    {"redis+unix://", false, TW_REDIS_URL_UNIX},
+    {"unix://", false, TW_REDIS_URL_UNIX},
 };
 
 static int fail(char *error, size_t size, const char *message)
@@ -105,7 +113,7 @@ static int parse_endpoint(tw_redis_endpoint_t *endpoint, const char *from, const
     if (len == 0 || len > TW_REDIS_HOST_MAX || port == 0)
         return -1;
     for (size_t i = 0; i < len; ++i)
-        if (host[i] <= ' ' || host[i] > '~')
+        if (host[i] <= ' ' || host[i] > '~' || host[i] == '/')
             return -1;
     memcpy(endpoint->host, host, len);
     endpoint->host[len] = '\0';
@@ -113,10 +121,10 @@ static int parse_endpoint(tw_redis_endpoint_t *endpoint, const char *from, const
     return 0;
 }
 
-static int parse_endpoints(tw_redis_url_t *url, const char *from, const char *to, bool sentinel,
-                           char *error, size_t size)
+static int parse_endpoints(tw_redis_url_t *url, const char *from, const char *to, char *error,
+                           size_t size)
 {
-    uint16_t port = sentinel ? TW_REDIS_SENTINEL_PORT : TW_REDIS_PORT;
+    uint16_t port = url->kind == TW_REDIS_URL_SENTINEL ? TW_REDIS_SENTINEL_PORT : TW_REDIS_PORT;
     for (;;) {
         const char *comma = memchr(from, ',', (size_t)(to - from));
         const char *end = comma == NULL ? to : comma;
@@ -129,70 +137,105 @@ static int parse_endpoints(tw_redis_url_t *url, const char *from, const char *to
             break;
         from = comma + 1;
     }
-    if (!sentinel && url->endpoint_count > 1)
-        return fail(error, size, "names several hosts, which only redis+sentinel:// may do");
+    if (url->kind == TW_REDIS_URL_SERVER && url->endpoint_count > 1)
+        return fail(error, size,
+                    "names several hosts, which only redis+sentinel:// and redis+cluster:// may "
+                    "do");
+    return 0;
+}
+
+static int parse_db(tw_redis_url_t *url, const char *text, char *error, size_t size)
+{
+    if (*text != '\0' && parse_number(text, text + strlen(text), 65535, &url->db) != 0)
+        return fail(error, size, "has a database that is not a number from 0 to 65535");
+    if (url->kind == TW_REDIS_URL_CLUSTER && url->db != 0)
+        return fail(error, size, "names a database, which a Redis Cluster does not have");
     return 0;
 }
 
 /* "/db", and for Sentinel "/name" before it; all optional but the name. */
-static int parse_path(tw_redis_url_t *url, const char *path, bool sentinel, char *error,
-                      size_t size)
+static int parse_path(tw_redis_url_t *url, const char *path, char *error, size_t size)
 {
-    if (sentinel) {
+    if (strpbrk(path, "?#") != NULL)
+        return fail(error, size, "has a query or a fragment, which mean nothing here");
+    if (url->kind == TW_REDIS_URL_SENTINEL) {
         const char *name = *path == '/' ? path + 1 : path;
         size_t len = strcspn(name, "/");
         if (len == 0 || (url->master_name = decode(name, len)) == NULL)
             return fail(error, size, "has no master name: redis+sentinel://host:port,…/name");
         path = name + len;
     }
-    if (*path == '/')
-        ++path;
-    if (*path != '\0' && parse_number(path, path + strlen(path), 65535, &url->db) != 0)
-        return fail(error, size, "has a database that is not a number from 0 to 65535");
-    return 0;
+    return parse_db(url, *path == '/' ? path + 1 : path, error, size);
+}
+
+/* "/path" and "?db=number" after it. */
+static int parse_socket(tw_redis_url_t *url, const char *path, char *error, size_t size)
+{
+    size_t len = strcspn(path, "?#");
+    char *decoded = decode(path, len);
+    int result = -1;
+
+    if (decoded == NULL || decoded[0] != '/' || strlen(decoded) > PATH_MAX_BYTES) {
+        fail(error, size, "has no path of a socket: redis+unix:///path, with up to 107 bytes");
+    } else if (path[len] != '\0' && strncmp(path + len, "?db=", 4) != 0) {
+        fail(error, size, "has something other than ?db=number after the path");
+    } else {
+        strcpy(url->endpoints[0].host, decoded);
+        url->endpoint_count = 1;
+        result = path[len] == '\0' ? 0 : parse_db(url, path + len + 4, error, size);
+    }
+    free(decoded);
+    return result;
+}
+
+/* What stands behind the scheme. */
+static int parse_rest(tw_redis_url_t *url, const char *from, char *error, size_t size)
+{
+    const char *authority_end = from + strcspn(from, "/?#");
+    /* The last @ ends the credentials, so that a password may hold one unescaped. */
+    const char *at = memrchr(from, '@', (size_t)(authority_end - from));
+
+    if (at != NULL && parse_credentials(url, from, at) != 0)
+        return fail(error, size,
+                    "has broken credentials: they are user:password@ or :password@, "
+                    "percent-encoded");
+    if (at != NULL)
+        from = at + 1;
+    if (url->kind == TW_REDIS_URL_UNIX)
+        return parse_socket(url, from, error, size);
+    if (parse_endpoints(url, from, authority_end, error, size) != 0)
+        return -1;
+    return parse_path(url, authority_end, error, size);
 }
 
 int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size)
 {
     tw_redis_url_t parsed = {0};
     const char *from = NULL;
-    bool sentinel = false;
 
     for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); ++i) {
         size_t len = strlen(schemes[i].prefix);
         if (strncmp(text, schemes[i].prefix, len) == 0) {
             from = text + len;
             parsed.tls = schemes[i].tls;
-            sentinel = schemes[i].sentinel;
+            parsed.kind = schemes[i].kind;
         }
     }
     if (from == NULL)
         return fail(error, error_size,
-                    "does not begin with redis://, rediss://, redis+sentinel:// or "
-                    "rediss+sentinel://");
-    const char *authority_end = from + strcspn(from, "/?#");
-    if (*authority_end == '?' || strpbrk(authority_end, "?#") != NULL)
-        return fail(error, error_size, "has a query or a fragment, which mean nothing here");
-    /* The last @ ends the credentials, so that a password may hold one unescaped. */
-    const char *at = memrchr(from, '@', (size_t)(authority_end - from));
-    if (at != NULL) {
-        if (parse_credentials(&parsed, from, at) != 0) {
-            fail(error, error_size,
-                 "has broken credentials: they are user:password@ or :password@, "
-                 "percent-encoded");
-            goto broken;
-        }
-        from = at + 1;
+                    "does not begin with redis://, redis+sentinel://, redis+cluster:// (rediss for "
+                    "TLS) or redis+unix://");
+    if (parse_rest(&parsed, from, error, error_size) != 0) {
+        tw_redis_url_dispose(&parsed);
+        return -1;
     }
-    if (parse_endpoints(&parsed, from, authority_end, sentinel, error, error_size) != 0 ||
-        parse_path(&parsed, authority_end, sentinel, error, error_size) != 0)
-        goto broken;
     *url = parsed;
     return 0;
+}
 
-broken:
-    tw_redis_url_dispose(&parsed);
-    return -1;
+bool tw_redis_endpoint_is_path(const tw_redis_endpoint_t *endpoint)
+{
+    return endpoint->host[0] == '/';
 }
 
 void tw_redis_url_dispose(tw_redis_url_t *url)
@@ -207,6 +250,10 @@ void tw_redis_url_dispose(tw_redis_url_t *url)
 
 const char *tw_redis_endpoint_text(const tw_redis_endpoint_t *endpoint, char *text, size_t size)
 {
+    if (tw_redis_endpoint_is_path(endpoint)) {
+        snprintf(text, size, "%s", endpoint->host);
+        return text;
+    }
     bool v6 = strchr(endpoint->host, ':') != NULL;
     snprintf(text, size, "%s%s%s:%u", v6 ? "[" : "", endpoint->host, v6 ? "]" : "", endpoint->port);
     return text;

@@ -1,8 +1,8 @@
 /**
- * A wire: the bytes to and from one host, over TCP and, when asked for, TLS.
+ * A wire: the bytes to and from one host, over TCP or a Unix socket and, when asked for, TLS.
  *
- * It looks the name up without blocking the loop, tries every address that it finds, and is open
- * when the peer is verified. All of that has one time limit. Loop thread only.
+ * It is open when a connection is there (see dial.h) and, with TLS, the peer is verified. All of
+ * that has one time limit. Loop thread only.
  */
 #ifndef TW_REDIS_WIRE_H
 #define TW_REDIS_WIRE_H
@@ -12,9 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "runtime/redis/client/url.h"
-
-#define TW_REDIS_ERROR_MAX 512
+#include "runtime/redis/client/dial.h"
 
 typedef struct tw_redis_wire tw_redis_wire_t;
 

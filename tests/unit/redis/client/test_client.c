@@ -189,6 +189,25 @@ static void test_client__authenticates_and_selects_its_database(void **state)
     free(value);
 }
 
+static void test_client__uses_a_unix_socket(void **state)
+{
+    fixture_t *f = *state;
+    char url[128];
+    tw_test_redis_start(&f->redis, (const char *[]){"--unixsocket", "redis.sock", NULL});
+    snprintf(url, sizeof(url), "redis+unix://%s/redis.sock?db=3", f->redis.directory);
+    connect_to(f, url);
+    wait_up(f);
+    assert_int_equal(SEND(f, "SET", "here", "1"), 0);
+    tw_test_loop_until(&f->loop, has_one_reply, f, DEADLINE_MS);
+    char *value = tw_test_redis_cli(&f->redis, (const char *[]){"-n", "3", "GET", "here", NULL});
+    assert_string_equal(value, "1");
+    free(value);
+    tw_test_redis_kill(&f->redis);
+    wait_down(f, "/redis.sock: ");
+    f->down = false;
+    wait_down(f, "/redis.sock: cannot connect: ");
+}
+
 static void test_client__names_a_wrong_password_and_retries(void **state)
 {
     fixture_t *f = *state;
@@ -567,6 +586,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_client__authenticates_and_selects_its_database),
+        TEST(test_client__uses_a_unix_socket),
         TEST(test_client__names_a_wrong_password_and_retries),
         TEST(test_client__names_a_missing_password),
         TEST(test_client__reports_a_refused_connection_and_a_name_that_nobody_has),

@@ -69,6 +69,37 @@ static void test_url__takes_sentinels(void **state)
     tw_redis_url_dispose(&url);
 }
 
+static void test_url__takes_nodes_of_a_cluster(void **state)
+{
+    tw_redis_url_t url;
+    parse(&url, "rediss+cluster://u:pw@a:7000,b");
+    assert_int_equal(url.kind, TW_REDIS_URL_CLUSTER);
+    assert_true(url.tls);
+    assert_int_equal(url.endpoint_count, 2);
+    assert_int_equal(url.endpoints[0].port, 7000);
+    assert_int_equal(url.endpoints[1].port, 6379);
+    assert_null(url.master_name);
+    tw_redis_url_dispose(&url);
+}
+
+static void test_url__takes_a_unix_socket(void **state)
+{
+    tw_redis_url_t url;
+    char text[TW_REDIS_ENDPOINT_TEXT_MAX];
+    parse(&url, "redis+unix://u:p%40@/run/a%20b/redis.sock?db=3");
+    assert_int_equal(url.kind, TW_REDIS_URL_UNIX);
+    assert_string_equal(url.password, "p@");
+    assert_true(tw_redis_endpoint_is_path(&url.endpoints[0]));
+    assert_int_equal(url.db, 3);
+    assert_string_equal(tw_redis_endpoint_text(&url.endpoints[0], text, sizeof(text)),
+                        "/run/a b/redis.sock");
+    tw_redis_url_dispose(&url);
+    parse(&url, "unix:///x@y");
+    assert_null(url.password);
+    assert_string_equal(url.endpoints[0].host, "/x@y");
+    tw_redis_url_dispose(&url);
+}
+
 static void test_url__refuses_what_it_cannot_mean(void **state)
 {
     static const struct {
@@ -101,6 +132,16 @@ static void test_url__refuses_what_it_cannot_mean(void **state)
         {"redis+sentinel://h/", "no master name"},
         {"redis+sentinel://h,,i/m", "no valid host:port"},
         {"redis+sentinel://h/m/x", "database"},
+        {"redis+cluster://h/1", "names a database"},
+        {"redis+cluster://h,/", "no valid host:port"},
+        {"redis+unix://h", "no path of a socket"},
+        {"redis+unix://", "no path of a socket"},
+        {"unix:///a?x=1", "?db=number"},
+        {"unix:///a?db=x", "database"},
+        {"unix://secret@/a", "broken credentials"},
+        {"unix:///0123456789012345678901234567890123456789012345678901234567890123456789012345678"
+         "901234567890123456789012345678",
+         "up to 107 bytes"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); ++i) {
         tw_redis_url_t url;
@@ -128,6 +169,8 @@ int main(void)
         cmocka_unit_test(test_url__has_defaults),
         cmocka_unit_test(test_url__takes_every_part),
         cmocka_unit_test(test_url__takes_sentinels),
+        cmocka_unit_test(test_url__takes_nodes_of_a_cluster),
+        cmocka_unit_test(test_url__takes_a_unix_socket),
         cmocka_unit_test(test_url__refuses_what_it_cannot_mean),
         cmocka_unit_test(test_endpoint_text__brackets_an_ipv6_address),
     };
