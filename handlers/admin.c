@@ -88,13 +88,12 @@ static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_t
     answer_page(data, status, total, list);
 }
 
-void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_admin_topics(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_page_query_t query;
 
-    (void)none;
-    if (!tw_request_authorized(req) || !read_page(req, &query))
+    if (!read_page(req, &query))
         return;
     worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, &worker->fanout->loop,
                                                &query, on_topics, await_page(req, &query));
@@ -125,14 +124,13 @@ static void on_connections(void *data, tw_status_t status, uint64_t total,
     answer_page(data, status, total, list);
 }
 
-void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_admin_connections(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_page_query_t query;
     size_t at = 0;
 
-    (void)none;
-    if (!tw_request_authorized(req) || !read_page(req, &query))
+    if (!read_page(req, &query))
         return;
     h2o_iovec_t topic = tw_request_query(req, "topic", &at);
     if (topic.len > 0 && !tw_topic_name_valid(topic.base, topic.len)) {
@@ -166,13 +164,12 @@ static void on_closed(void *data, tw_status_t status)
     tw_pending_unref(pending);
 }
 
-void tw_handle_admin_close(h2o_req_t *req, tw_path_parameter_t connection_id)
+void tw_handle_admin_close(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
+    h2o_iovec_t sent = tw_routed(req)->parameter;
+    h2o_iovec_t id = tw_request_decode(req, sent.base, sent.len, false);
 
-    if (!tw_request_authorized(req))
-        return;
-    h2o_iovec_t id = tw_request_decode(req, connection_id.base, connection_id.len, false);
     tw_log(TW_LOG_INFO, "operator closes a connection",
            tw_log_bytes("connectionId", id.base, id.len));
     worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, &worker->fanout->loop,
@@ -203,14 +200,12 @@ static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, 
     tw_pending_unref(pending);
 }
 
-void tw_handle_admin_nodes(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_admin_nodes(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
 
-    (void)none;
-    if (tw_request_authorized(req))
-        worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, &worker->fanout->loop,
-                                                  on_nodes, tw_pending_create(req));
+    worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, &worker->fanout->loop,
+                                              on_nodes, tw_pending_create(req));
 }
 
 /* --- stats: this node's counters, for the charts of the admin UI --- */
@@ -220,15 +215,12 @@ static void set(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-void tw_handle_admin_stats(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_admin_stats(h2o_req_t *req)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     tw_counters_t sum = {0};
     int64_t now_ms = tw_clock_wall_ms();
 
-    (void)none;
-    if (!tw_request_authorized(req))
-        return;
     for (uint32_t w = 0; w < gateway->hub->config.worker_count; ++w)
         tw_counters_add(&sum, &gateway->hub->fanouts[w]->counters);
     json_t *stats = json_object(), *closes = json_object();

@@ -42,9 +42,10 @@ static json_t *event_json(const tw_event_t *event)
 }
 
 /* The path's topic; false: answered. */
-static bool read_topic(h2o_req_t *req, tw_path_parameter_t parameter, tw_topic_name_t *topic)
+static bool read_topic(h2o_req_t *req, tw_topic_name_t *topic)
 {
-    h2o_iovec_t text = tw_request_decode(req, parameter.base, parameter.len, false);
+    h2o_iovec_t sent = tw_routed(req)->parameter;
+    h2o_iovec_t text = tw_request_decode(req, sent.base, sent.len, false);
 
     if (!tw_topic_name_valid(text.base, text.len)) {
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, text.base, text.len);
@@ -95,13 +96,13 @@ static void on_tail(void *data, tw_status_t status, tw_event_t *const *events, s
     free(page);
 }
 
-void tw_handle_admin_tail(h2o_req_t *req, tw_path_parameter_t parameter)
+void tw_handle_admin_tail(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
     uint64_t limit = LIMIT_DEFAULT;
     tw_topic_name_t topic;
 
-    if (!tw_request_authorized(req) || !read_topic(req, parameter, &topic) ||
+    if (!read_topic(req, &topic) ||
         !tw_request_number(req, "limit", TW_ERROR_INVALID_LIMIT, LIMIT_MAX, &limit))
         return;
     tw_tail_page_t *page = tw_alloc(sizeof(*page));
@@ -295,11 +296,11 @@ static void on_poll(uv_timer_t *timer)
         ask(self);
 }
 
-void tw_handle_admin_tail_stream(h2o_req_t *req, tw_path_parameter_t parameter)
+void tw_handle_admin_tail_stream(h2o_req_t *req)
 {
     tw_topic_name_t topic;
 
-    if (!tw_request_authorized(req) || !read_topic(req, parameter, &topic))
+    if (!read_topic(req, &topic))
         return;
     tw_tail_stream_t *self = tw_alloc(sizeof(*self));
     tw_tail_stream_t **from_pool =

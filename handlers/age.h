@@ -11,7 +11,7 @@
 /**
  * Looks at the age of the request's connection before the request is answered: one that is too old
  * serves this request, and tells its client to make the next ones elsewhere (GOAWAY, or
- * `connection: close`). May be called more than once for a request.
+ * `connection: close`).
  */
 void tw_age_check(h2o_req_t *req);
 

@@ -5,34 +5,47 @@
 
 #include <h2o.h>
 
-/** What the path's `:name` segment was, as sent (still percent-encoded); base NULL when the route
- * has none. */
-typedef h2o_iovec_t tw_path_parameter_t;
+/** A request whose route has been looked up; in its pool. */
+typedef struct tw_routed {
+    const struct tw_route *route; /* NULL: no route has this method and path */
+    h2o_iovec_t parameter;        /* the path's variable segment as it was sent, still
+                                     percent-encoded; base NULL when the route has none */
+    void *data;                   /* the handler's own */
+} tw_routed_t;
+
+/** NULL before the route has been looked up; never in a handler. */
+static inline tw_routed_t *tw_routed(const h2o_req_t *req)
+{
+    return req->handler_data;
+}
+
+/* stream.c */
+void tw_handle_stream(h2o_req_t *req);
 
 /* publish.c */
 h2o_body_decision_t tw_publish_on_headers(h2o_req_t *req);
-void tw_handle_publish(h2o_req_t *req, tw_path_parameter_t none);
+void tw_handle_publish(h2o_req_t *req);
 
 /* admin.c */
-void tw_handle_admin_topics(h2o_req_t *req, tw_path_parameter_t none);
-void tw_handle_admin_connections(h2o_req_t *req, tw_path_parameter_t none);
-void tw_handle_admin_close(h2o_req_t *req, tw_path_parameter_t connection_id);
-void tw_handle_admin_nodes(h2o_req_t *req, tw_path_parameter_t none);
-void tw_handle_admin_stats(h2o_req_t *req, tw_path_parameter_t none);
+void tw_handle_admin_topics(h2o_req_t *req);
+void tw_handle_admin_connections(h2o_req_t *req);
+void tw_handle_admin_close(h2o_req_t *req);
+void tw_handle_admin_nodes(h2o_req_t *req);
+void tw_handle_admin_stats(h2o_req_t *req);
 
 /* admin_tail.c */
-void tw_handle_admin_tail(h2o_req_t *req, tw_path_parameter_t topic);
-void tw_handle_admin_tail_stream(h2o_req_t *req, tw_path_parameter_t topic);
+void tw_handle_admin_tail(h2o_req_t *req);
+void tw_handle_admin_tail_stream(h2o_req_t *req);
 
 /* ops.c */
-void tw_handle_health(h2o_req_t *req, tw_path_parameter_t none);
-void tw_handle_ready(h2o_req_t *req, tw_path_parameter_t none);
-void tw_handle_metrics(h2o_req_t *req, tw_path_parameter_t none);
+void tw_handle_health(h2o_req_t *req);
+void tw_handle_ready(h2o_req_t *req);
+void tw_handle_metrics(h2o_req_t *req);
 
 /* openapi.c */
-void tw_handle_openapi(h2o_req_t *req, tw_path_parameter_t none);
+void tw_handle_openapi(h2o_req_t *req);
 
-/* ui.c: everything under /admin/; `file` is the path after it */
-void tw_handle_ui(h2o_req_t *req, tw_path_parameter_t file);
+/* ui.c: everything under /admin/; the parameter is the path after it */
+void tw_handle_ui(h2o_req_t *req);
 
 #endif

@@ -15,7 +15,7 @@ __asm__(
     ".popsection\n");
 extern const char tw_openapi_bytes[];
 
-void tw_handle_openapi(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_openapi(h2o_req_t *req)
 {
     const tw_ui_asset_t document = {
         .content_type = "application/json",
@@ -23,7 +23,6 @@ void tw_handle_openapi(h2o_req_t *req, tw_path_parameter_t none)
         .plain = {tw_openapi_bytes, TIDEWAY_OPENAPI_SIZE},
     };
 
-    (void)none;
     tw_reply_add_cors(req);
     tw_reply_asset(req, &document);
 }

@@ -9,18 +9,16 @@
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 
-void tw_handle_health(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_health(h2o_req_t *req)
 {
-    (void)none;
     tw_reply_json(req, 200, json_pack("{s:s}", "status", "ok"));
 }
 
-void tw_handle_ready(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_ready(h2o_req_t *req)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     const char *why_not = NULL;
 
-    (void)none;
     if (atomic_load(&gateway->draining))
         why_not = "draining";
     else if (!gateway->adapter->ops->ready(gateway->adapter, &why_not) && why_not == NULL)
@@ -155,13 +153,12 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
             gateway->version, gateway->adapter->ops->name);
 }
 
-void tw_handle_metrics(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_metrics(h2o_req_t *req)
 {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
-    (void)none;
     write_metrics(out, tw_worker_of(req)->gateway);
     fclose(out);
     tw_reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);

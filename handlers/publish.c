@@ -252,7 +252,7 @@ static tw_publish_stage_t begin(h2o_req_t *req, bool body_follows)
         h2o_mem_alloc_shared(&req->pool, sizeof(*from_pool), on_request_gone);
 
     *from_pool = publish;
-    req->handler_data = publish;
+    tw_routed(req)->data = publish;
     publish->req = req;
     publish->body_follows = body_follows;
     publish->inside = true;
@@ -344,11 +344,10 @@ static void publish_body(tw_publish_t *publish)
     tw_event_unref(event);
 }
 
-void tw_handle_publish(h2o_req_t *req, tw_path_parameter_t none)
+void tw_handle_publish(h2o_req_t *req)
 {
-    tw_publish_t *publish = req->handler_data;
+    tw_publish_t *publish = tw_routed(req)->data;
 
-    (void)none;
     if (publish == NULL) { /* no body: all is here at once */
         begin(req, false);
     } else {

@@ -7,59 +7,78 @@
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "handlers/stream.h"
+
+/** Who checks that a request may be made. */
+typedef enum tw_route_access {
+    TW_ACCESS_PUBLIC,  /* nobody: anyone may */
+    TW_ACCESS_KEY,     /* the router: a valid key is required before the handler is called */
+    TW_ACCESS_HANDLER, /* the handler, which counts per key */
+} tw_route_access_t;
+
+/** What happens to a request's body. */
+typedef enum tw_route_body {
+    TW_BODY_DISCARDED, /* the request is answered from its headers; a body is discarded unread */
+    TW_BODY_EMPTY,     /* read before the handler is called, and refused if it is not empty */
+    TW_BODY_DECIDED,   /* tw_publish_on_headers() decides */
+} tw_route_body_t;
+
+/** Whether the answer ends by itself. */
+typedef enum tw_route_kind { TW_ROUTE_ANSWER, TW_ROUTE_STREAM } tw_route_kind_t;
 
 typedef struct tw_route {
     const char *method;
-    const char *
-        path; /* `:` stands for one segment, which is the parameter; a final `*` for all the rest */
-    void (*handle)(h2o_req_t *req, tw_path_parameter_t parameter);
+    const char *path; /* `:` stands for one segment, which is the parameter; a final `*` for the
+                         rest of the path */
+    void (*handle)(h2o_req_t *req);
+    tw_route_access_t access;
+    tw_route_body_t body;
+    tw_route_kind_t kind;
 } tw_route_t;
 
-static void handle_stream(h2o_req_t *req, tw_path_parameter_t none)
+static void handle_root(h2o_req_t *req)
 {
-    (void)none;
-    tw_handle_stream(req);
-}
-
-static void handle_root(h2o_req_t *req, tw_path_parameter_t none)
-{
-    (void)none;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, H2O_STRLIT("/admin/"));
     tw_reply_text(req, 302, NULL, "", 0);
 }
 
+#define ROUTE(method, path, handle, access, body, kind)                                            \
+    {method, path, handle, TW_ACCESS_##access, TW_BODY_##body, TW_ROUTE_##kind},
+
+/* clang-format off */
 static const tw_route_t main_routes[] = {
-    {"GET", "/v1/stream", handle_stream},
-    {"POST", "/v1/publish", tw_handle_publish},
-    {"GET", "/v1/admin/topics", tw_handle_admin_topics},
-    {"GET", "/v1/admin/topics/:/tail", tw_handle_admin_tail},
-    {"GET", "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream},
-    {"GET", "/v1/admin/connections", tw_handle_admin_connections},
-    {"DELETE", "/v1/admin/connections/:", tw_handle_admin_close},
-    {"GET", "/v1/admin/nodes", tw_handle_admin_nodes},
-    {"GET", "/v1/admin/stats", tw_handle_admin_stats},
-    {"GET", "/healthz", tw_handle_health},
-    {"GET", "/openapi.json", tw_handle_openapi},
-    {"GET", "/", handle_root},
-    {"GET", "/admin", handle_root},
-    {"GET", "/admin/*", tw_handle_ui},
-    {NULL, NULL, NULL},
+    ROUTE("GET",    "/v1/stream",                     tw_handle_stream,            PUBLIC,  EMPTY,     STREAM)
+    ROUTE("POST",   "/v1/publish",                    tw_handle_publish,           HANDLER, DECIDED,   ANSWER)
+    ROUTE("GET",    "/v1/admin/topics",               tw_handle_admin_topics,      KEY,     DISCARDED, ANSWER)
+    ROUTE("GET",    "/v1/admin/topics/:/tail",        tw_handle_admin_tail,        KEY,     DISCARDED, ANSWER)
+    ROUTE("GET",    "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream, KEY,     DISCARDED, STREAM)
+    ROUTE("GET",    "/v1/admin/connections",          tw_handle_admin_connections, KEY,     DISCARDED, ANSWER)
+    ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED, ANSWER)
+    ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED, ANSWER)
+    ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED, ANSWER)
+    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/openapi.json",                  tw_handle_openapi,           PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED, ANSWER)
+    {NULL}
 };
 
 static const tw_route_t ops_routes[] = {
-    {"GET", "/healthz", tw_handle_health},
-    {"GET", "/readyz", tw_handle_ready},
-    {"GET", "/metrics", tw_handle_metrics},
-    {NULL, NULL, NULL},
+    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/readyz",                        tw_handle_ready,             PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/metrics",                       tw_handle_metrics,           PUBLIC,  DISCARDED, ANSWER)
+    {NULL}
 };
+/* clang-format on */
+
+#undef ROUTE
 
 typedef struct tw_routes_handler {
     h2o_handler_t super;
     const tw_route_t *routes;
 } tw_routes_handler_t;
 
-static bool path_matches(const char *pattern, h2o_iovec_t path, tw_path_parameter_t *parameter)
+static bool path_matches(const char *pattern, h2o_iovec_t path, h2o_iovec_t *parameter)
 {
     const char *p = path.base, *end = p + path.len;
 
@@ -85,13 +104,14 @@ static bool method_matches(const tw_route_t *route, h2o_iovec_t method)
 {
     if (h2o_memis(method.base, method.len, route->method, strlen(route->method)))
         return true;
-    return h2o_memis(method.base, method.len, H2O_STRLIT("HEAD")) &&
-           strcmp(route->method, "GET") == 0 && route->handle != handle_stream &&
-           route->handle != tw_handle_admin_tail_stream;
+    return route->kind == TW_ROUTE_ANSWER &&
+           h2o_memis(method.base, method.len, H2O_STRLIT("HEAD")) &&
+           strcmp(route->method, "GET") == 0;
 }
 
+/* NULL: there is no such path, or it lacks the method. */
 static const tw_route_t *find_route(const tw_route_t *routes, h2o_req_t *req,
-                                    tw_path_parameter_t *parameter)
+                                    h2o_iovec_t *parameter)
 {
     h2o_iovec_t path = tw_request_path(req);
     for (const tw_route_t *route = routes; route->method != NULL; ++route)
@@ -105,7 +125,7 @@ static const tw_route_t *find_route(const tw_route_t *routes, h2o_req_t *req,
 static h2o_iovec_t allowed_methods(const tw_route_t *routes, h2o_req_t *req)
 {
     h2o_iovec_t path = tw_request_path(req), methods = h2o_iovec_init(NULL, 0);
-    tw_path_parameter_t parameter;
+    h2o_iovec_t parameter;
 
     for (const tw_route_t *route = routes; route->method != NULL; ++route)
         if (path_matches(route->path, path, &parameter))
@@ -153,7 +173,7 @@ static void reply_without_route(const tw_route_t *routes, h2o_req_t *req)
     }
 }
 
-/* What all answers have in common; asked once or twice for a request. */
+/* What all answers have in common. */
 static void prepare(h2o_req_t *req)
 {
     const tw_worker_context_t *worker = tw_worker_of(req);
@@ -168,35 +188,47 @@ static void prepare(h2o_req_t *req)
                        strlen(hsts), 1);
 }
 
+/* The request's route, which is looked up the first time. */
+static tw_routed_t *route_request(const tw_route_t *routes, h2o_req_t *req)
+{
+    tw_routed_t *routed = tw_routed(req);
+
+    if (routed != NULL)
+        return routed;
+    routed = h2o_mem_alloc_pool(&req->pool, sizeof(*routed));
+    *routed = (tw_routed_t){.route = NULL};
+    routed->route = find_route(routes, req, &routed->parameter);
+    req->handler_data = routed;
+    prepare(req);
+    return routed;
+}
+
 static int on_req(h2o_handler_t *handler, h2o_req_t *req)
 {
     const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
-    tw_path_parameter_t parameter;
-    const tw_route_t *route = find_route(self->routes, req, &parameter);
+    const tw_route_t *route = route_request(self->routes, req)->route;
 
-    prepare(req);
-    if (route != NULL)
-        route->handle(req, parameter);
-    else
+    if (route == NULL)
         reply_without_route(self->routes, req);
+    else if (route->access != TW_ACCESS_KEY || tw_request_authorized(req))
+        route->handle(req);
     return 0;
 }
 
-/* A body follows. Only a publish wants it, a stream opens after it; all else is answered without
- * it. */
+/* A body follows. What needs none is answered now. */
 static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
 {
     const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
-    tw_path_parameter_t parameter;
-    const tw_route_t *route = find_route(self->routes, req, &parameter);
+    const tw_route_t *route = route_request(self->routes, req)->route;
 
-    prepare(req);
-    if (route != NULL && route->handle == tw_handle_publish)
+    switch (route != NULL ? route->body : TW_BODY_DISCARDED) {
+    case TW_BODY_DECIDED:
         return tw_publish_on_headers(req);
-    if (route != NULL && route->handle == handle_stream) {
-        req->entity_max =
-            0; /* whoever wants events has no body, but may say so with an empty one */
+    case TW_BODY_EMPTY:
+        req->entity_max = 0;
         return H2O_BODY_READ;
+    case TW_BODY_DISCARDED:
+        break;
     }
     on_req(handler, req);
     return H2O_BODY_DISCARD;

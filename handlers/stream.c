@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
 

@@ -37,9 +37,6 @@ typedef struct tw_transport {
 extern const tw_transport_t tw_transport_h2;   /* stream_h2.c */
 extern const tw_transport_t tw_transport_pull; /* stream_pull.c */
 
-/** The route. */
-void tw_handle_stream(h2o_req_t *req);
-
 /** Lets a stream's subscriber go, counts and logs the reason; both transports end with it. */
 void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_close_reason_t reason);
 

@@ -57,12 +57,12 @@ static void add_security_headers(h2o_req_t *req)
                    strlen(security_headers[i].value));
 }
 
-void tw_handle_ui(h2o_req_t *req, tw_path_parameter_t file)
+void tw_handle_ui(h2o_req_t *req)
 {
     static const char left_out[] =
         "The admin UI is not part of this build: it was left out (TIDEWAY_ADMIN_UI=OFF), or not "
         "built before the gateway. './dev build' builds both. The API under /v1/admin/ works.\n";
-    const tw_ui_asset_t *asset = find_or_page(file);
+    const tw_ui_asset_t *asset = find_or_page(tw_routed(req)->parameter);
 
     add_security_headers(req);
     if (asset != NULL)
