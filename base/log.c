@@ -198,7 +198,6 @@ static void write_all(int fd, const char *bytes, size_t len)
 
 static void *write_loop(void *unused)
 {
-    (void)unused;
     pthread_mutex_lock(&state.lock);
     for (;;) {
         while (state.posted.len == 0 && !state.stopping) {

@@ -44,7 +44,6 @@ void tw_loop_init(tw_loop_t *loop, uv_loop_t *uv, const char *name, void *owner,
     pthread_mutex_init(&loop->lock, NULL);
     int error = uv_async_init(uv, &loop->wake, on_wake);
     assert(error == 0);
-    (void)error;
     uv_idle_init(uv, &loop->slicing);
     uv_prepare_init(uv, &loop->turn_end);
     loop->wake.data = loop->slicing.data = loop->turn_end.data = loop;

@@ -58,7 +58,6 @@ void tw_loop_watch_init(tw_loop_watch_t *watch, uv_loop_t *uv, const char *name)
 {
     int error = uv_loop_configure(uv, UV_METRICS_IDLE_TIME);
     assert(error == 0);
-    (void)error;
     snprintf(watch->name, sizeof(watch->name), "%s", name);
     watch->period_began_ns = uv_hrtime();
 }

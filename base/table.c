@@ -102,7 +102,6 @@ void tw_table_remove(tw_table_t *table, tw_table_node_t *node)
 {
     bool removed = remove_from(&table->now, node) || remove_from(&table->past, node);
     assert(removed);
-    (void)removed;
     --table->count;
     if (table->count == 0 && table->now.size > SIZE_MIN) {
         tw_table_dispose(table);

@@ -160,7 +160,6 @@ static void end(tw_tail_stream_t *self)
 
 static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
 {
-    (void)req;
     end(self_of(generator));
 }
 
@@ -173,7 +172,6 @@ static void on_request_gone(void *data)
 
 static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
-    (void)req;
     self_of(generator)->sending = false;
 }
 

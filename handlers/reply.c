@@ -192,8 +192,6 @@ void tw_reply_status(h2o_req_t *req, tw_status_t status)
 
 void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const char *body, int flags)
 {
-    (void)reason;
-    (void)body;
     if ((flags & H2O_SEND_ERROR_HTTP1_CLOSE_CONNECTION) != 0)
         req->http1_is_persistent = 0;
     switch (status) {

@@ -106,7 +106,6 @@ static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size
             break;
         int taken = h2o_http2_lean_put(&writer, lean, bytes, len);
         assert(taken);
-        (void)taken;
         budget -= len;
         tw_subscriber_advance(subscriber, len);
     }
@@ -180,7 +179,6 @@ static void let_go(tw_h2_connection_t *self, tw_stream_t *stream, tw_close_reaso
 
 static void on_close(h2o_http2_conn_t *conn, h2o_http2_lean_stream_t *lean, int h2_error)
 {
-    (void)h2_error;
     let_go(h2o_http2_lean_data(conn), stream_of(lean), TW_CLOSE_CLIENT_CLOSED);
 }
 

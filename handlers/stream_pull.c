@@ -102,7 +102,6 @@ static void pump_in_time(tw_pull_stream_t *self)
 static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
     tw_pull_stream_t *self = self_of_generator(generator);
-    (void)req;
     self->sending = false;
     pump_in_time(self);
 }
@@ -118,7 +117,6 @@ static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
 
 static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
 {
-    (void)req;
     let_go(self_of_generator(generator), TW_CLOSE_CLIENT_CLOSED);
 }
 
@@ -154,7 +152,6 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
 static void heartbeat(tw_connection_t *connection, tw_stream_t *const *streams, size_t n)
 {
     tw_pull_stream_t *self = self_of(connection);
-    (void)streams;
     if (n > 0 && !self->sending)
         send_bytes(self, TW_SSE_HEARTBEAT, TW_SSE_HEARTBEAT_LEN, H2O_SEND_STATE_IN_PROGRESS);
 }
@@ -198,7 +195,7 @@ static tw_connection_t *connect_request(h2o_req_t *req)
 
 static void disconnect(tw_connection_t *connection)
 {
-    (void)connection; /* goes with the request */
+    /* goes with the request */
 }
 
 static void begin(tw_stream_opening_t *opening, const char *block, size_t len)

@@ -126,8 +126,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct sockaddr_storage peer;
     uint64_t total;
 
-    (void)status;
-    (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; ++i) {
         socklen_t peer_len = sizeof(peer);
         int fd =

@@ -249,7 +249,6 @@ static void start_workers(tw_process_t *process)
 
 static void on_reloaded(int status, const char *message, void *data)
 {
-    (void)data;
     if (status == 0)
         tw_log(TW_LOG_INFO, "certificate loaded anew",
                tw_log_text("effect", "new connections use it"));

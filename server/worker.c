@@ -106,7 +106,6 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     worker->index = index;
     int error = uv_loop_init(&worker->loop);
     assert(error == 0);
-    (void)error;
     tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
     tw_hub_attach(config->gateway->hub, &worker->fanout);
     tw_gateway_watch(config->gateway, &worker->fanout.loop.watch);
@@ -178,7 +177,6 @@ static void on_given(void *owner, void *data)
     tw_socket_t *socket = data;
     tw_worker_t *worker = socket->worker;
 
-    (void)owner;
     tw_count(&worker->fanout.counters.connections, 1);
     tw_count(&worker->fanout.counters.connections_opened, 1);
     uv_tcp_init(&worker->loop, &socket->tcp);
@@ -217,8 +215,6 @@ uint64_t tw_worker_connections(const tw_worker_t *worker)
 
 static void on_release_memory(void *owner, void *data)
 {
-    (void)owner;
-    (void)data;
     h2o_mem_release_recycled();
     tw_trim_thread();
 }
@@ -262,7 +258,6 @@ static void on_drain(void *owner, void *data)
     tw_worker_order_t *order = data;
     tw_worker_t *worker = order->worker;
 
-    (void)owner;
     h2o_context_request_shutdown(&worker->http.super);
     worker->drain_steps = order->ms / DRAIN_STEP_MS + 1;
     uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
@@ -276,7 +271,6 @@ void tw_worker_drain(tw_worker_t *worker, uint64_t drain_ms)
 
 static void shut_socket(uv_handle_t *handle, void *unused)
 {
-    (void)unused;
     uv_os_fd_t fd;
     if (handle->type == UV_TCP && !uv_is_closing(handle) && uv_fileno(handle, &fd) == 0)
         shutdown(fd, SHUT_RDWR);
@@ -307,7 +301,6 @@ static void on_stop(void *owner, void *data)
     tw_worker_order_t *order = data;
     tw_worker_t *worker = order->worker;
 
-    (void)owner;
     worker->stopping = true;
     tw_handshakes_refuse(&worker->handshakes);
     worker->stop_by_ms = (int64_t)(uv_now(&worker->loop) + order->ms);

@@ -11,28 +11,28 @@
 enum { EVENTS_A_TURN = 128 };
 
 /* The longest that the publisher sleeps while it waits for answers or deliveries. */
-#define WAIT_NS (10 * TW_NS_PER_MS)
+#define WAIT_NS (10 * LOAD_NS_PER_MS)
 
-typedef struct st_pending_t {
+typedef struct pending {
     uint64_t time_ns; /* intended */
     uint32_t id;      /* 0: free */
     uint32_t followers;
     int status;
     bool judged; /* the body has told what became of it */
-    tw_answer_t answer;
+    load_answer_t answer;
 } pending_t;
 
-typedef struct st_tw_publisher_connection_t {
-    tw_h2_t h2;
-    tw_publisher_t *publisher;
+typedef struct load_publisher_connection {
+    load_h2_t h2;
+    load_publisher_t *publisher;
     uint32_t index;
     uint32_t mask;
     bool ready;
     pending_t *pending; /* owned; stream `id` is at (id >> 1) & mask */
-} tw_publisher_connection_t;
+} load_publisher_connection_t;
 
 /* What to publish next. */
-typedef struct st_choice_t {
+typedef struct choice {
     uint32_t topic;
     uint32_t lane;
     uint32_t connection;
@@ -42,21 +42,21 @@ typedef struct st_choice_t {
 
 /* ---- answers ---- */
 
-static pending_t *find_pending(tw_publisher_connection_t *self, uint32_t stream_id)
+static pending_t *find_pending(load_publisher_connection_t *self, uint32_t stream_id)
 {
     pending_t *pending = &self->pending[(stream_id >> 1) & self->mask];
     return pending->id == stream_id ? pending : NULL;
 }
 
-static void count_answer(tw_publisher_t *self, const pending_t *pending)
+static void count_answer(load_publisher_t *self, const pending_t *pending)
 {
-    const tw_answer_t *answer = &pending->answer;
-    if (answer->kind == TW_ANSWER_FAILED) {
+    const load_answer_t *answer = &pending->answer;
+    if (answer->kind == LOAD_ANSWER_FAILED) {
         self->counts.failed++;
         self->counts.failed_status = pending->status;
         return;
     }
-    if (answer->kind == TW_ANSWER_DROPPED)
+    if (answer->kind == LOAD_ANSWER_DROPPED)
         self->counts.dropped++;
     else
         self->counts.accepted++;
@@ -66,27 +66,28 @@ static void count_answer(tw_publisher_t *self, const pending_t *pending)
         return;
     if (answer->delivered >= 0 && (uint64_t)answer->delivered != pending->followers)
         self->counts.miscounted++;
-    if (answer->delivered >= 0 && (answer->kind == TW_ANSWER_DROPPED) != (pending->followers == 0))
+    if (answer->delivered >= 0 &&
+        (answer->kind == LOAD_ANSWER_DROPPED) != (pending->followers == 0))
         self->counts.dropped_wrongly++;
 }
 
-static void on_answered(tw_publisher_connection_t *connection, pending_t *pending)
+static void on_answered(load_publisher_connection_t *connection, pending_t *pending)
 {
-    tw_publisher_t *self = connection->publisher;
+    load_publisher_t *self = connection->publisher;
     uint64_t now_ns = connection->h2.now_ns;
     count_answer(self, pending);
-    if (self->phase_seen == TW_PHASE_MEASURE && pending->time_ns >= self->start_ns) {
-        tw_histogram_record(&self->answer_latency,
-                            now_ns > pending->time_ns ? now_ns - pending->time_ns : 0);
+    if (self->phase_seen == LOAD_PHASE_MEASURE && pending->time_ns >= self->start_ns) {
+        load_histogram_record(&self->answer_latency,
+                              now_ns > pending->time_ns ? now_ns - pending->time_ns : 0);
         self->measure_answered_ns = now_ns;
     }
     pending->id = 0;
     self->in_flight--;
     atomic_fetch_add_explicit(&self->run->published, 1, memory_order_relaxed);
-    tw_h2_done(&connection->h2);
+    load_h2_done(&connection->h2);
 }
 
-static void judge(tw_publisher_connection_t *self, pending_t *pending, const char *body,
+static void judge(load_publisher_connection_t *self, pending_t *pending, const char *body,
                   size_t bytes)
 {
     if (pending->judged && bytes == 0)
@@ -95,9 +96,9 @@ static void judge(tw_publisher_connection_t *self, pending_t *pending, const cha
     pending->judged = true;
 }
 
-static void on_headers(tw_h2_t *h2, uint32_t stream_id, int status, bool end)
+static void on_headers(load_h2_t *h2, uint32_t stream_id, int status, bool end)
 {
-    tw_publisher_connection_t *self = (tw_publisher_connection_t *)h2;
+    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
     pending_t *pending = find_pending(self, stream_id);
     if (pending == NULL)
         return;
@@ -108,9 +109,9 @@ static void on_headers(tw_h2_t *h2, uint32_t stream_id, int status, bool end)
     }
 }
 
-static void on_data(tw_h2_t *h2, uint32_t stream_id, const char *data, size_t bytes, bool end)
+static void on_data(load_h2_t *h2, uint32_t stream_id, const char *data, size_t bytes, bool end)
 {
-    tw_publisher_connection_t *self = (tw_publisher_connection_t *)h2;
+    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
     pending_t *pending = find_pending(self, stream_id);
     if (pending == NULL)
         return;
@@ -120,39 +121,39 @@ static void on_data(tw_h2_t *h2, uint32_t stream_id, const char *data, size_t by
         on_answered(self, pending);
 }
 
-static void on_reset(tw_h2_t *h2, uint32_t stream_id, uint32_t error)
+static void on_reset(load_h2_t *h2, uint32_t stream_id, uint32_t error)
 {
-    tw_publisher_connection_t *self = (tw_publisher_connection_t *)h2;
+    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
     pending_t *pending = find_pending(self, stream_id);
     if (pending == NULL)
         return;
     if (!pending->judged || error != 0)
-        pending->answer = (tw_answer_t){TW_ANSWER_FAILED, -1};
+        pending->answer = (load_answer_t){LOAD_ANSWER_FAILED, -1};
     on_answered(self, pending);
 }
 
-static void on_ready(tw_h2_t *h2)
+static void on_ready(load_h2_t *h2)
 {
-    tw_publisher_t *self = ((tw_publisher_connection_t *)h2)->publisher;
+    load_publisher_t *self = ((load_publisher_connection_t *)h2)->publisher;
     if (h2->peer_stream_window < self->run->options->payload_bytes) {
         self->counts.lost_why = "the server's first window is below --payload-bytes";
         atomic_store(&self->connected, -1);
         return;
     }
-    ((tw_publisher_connection_t *)h2)->ready = true;
+    ((load_publisher_connection_t *)h2)->ready = true;
     if (++self->ready == self->run->options->publishers)
         atomic_store(&self->connected, 1);
 }
 
-static void on_batch(tw_h2_t *h2)
+static void on_batch(load_h2_t *h2)
 {
-    (void)h2; /* the thread publishes after every turn of the loop */
+    /* the thread publishes after every turn of the loop */
 }
 
-static void on_close(tw_h2_t *h2, const char *why)
+static void on_close(load_h2_t *h2, const char *why)
 {
-    tw_publisher_connection_t *self = (tw_publisher_connection_t *)h2;
-    tw_publisher_t *publisher = self->publisher;
+    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
+    load_publisher_t *publisher = self->publisher;
     bool was_ready = self->ready;
     self->ready = false;
     if (was_ready)
@@ -164,31 +165,31 @@ static void on_close(tw_h2_t *h2, const char *why)
         pending_t *pending = &self->pending[i];
         if (pending->id == 0)
             continue;
-        pending->answer = (tw_answer_t){TW_ANSWER_FAILED, -1};
+        pending->answer = (load_answer_t){LOAD_ANSWER_FAILED, -1};
         on_answered(self, pending);
     }
     publisher->counts.lost_why = why;
     atomic_store(&publisher->connected, -1);
 }
 
-static const tw_h2_callbacks_t callbacks = {on_ready, on_headers, on_data,
-                                            on_reset, on_batch,   on_close};
+static const load_h2_callbacks_t callbacks = {on_ready, on_headers, on_data,
+                                              on_reset, on_batch,   on_close};
 
 /* ---- sending ---- */
 
 /* Whether the next event goes to a topic without followers: spread evenly. */
-static bool is_nobodys_turn(const tw_publisher_t *self)
+static bool is_nobodys_turn(const load_publisher_t *self)
 {
     uint64_t percent = self->run->options->nobody_percent;
     return (self->chosen + 1) * percent / 100 != self->chosen * percent / 100;
 }
 
-static choice_t choose(const tw_publisher_t *self)
+static choice_t choose(const load_publisher_t *self)
 {
-    const tw_load_options_t *options = self->run->options;
+    const load_options_t *options = self->run->options;
     choice_t choice = {.nobody = is_nobodys_turn(self)};
     if (choice.nobody) {
-        uint32_t spread = TW_PAYLOAD_TOPICS_MAX - options->topics;
+        uint32_t spread = LOAD_PAYLOAD_TOPICS_MAX - options->topics;
         choice.topic = options->topics + (uint32_t)(self->nobody % spread);
         choice.connection = (uint32_t)(self->nobody % options->publishers);
         return choice;
@@ -201,25 +202,26 @@ static choice_t choose(const tw_publisher_t *self)
 }
 
 /* Sends one event. False when its connection cannot take it now. */
-static bool send_event(tw_publisher_t *self, const choice_t *choice, uint64_t time_ns)
+static bool send_event(load_publisher_t *self, const choice_t *choice, uint64_t time_ns)
 {
-    tw_run_t *run = self->run;
-    const tw_load_options_t *options = run->options;
-    tw_publisher_connection_t *connection = &self->connections[choice->connection];
+    load_run_t *run = self->run;
+    const load_options_t *options = run->options;
+    load_publisher_connection_t *connection = &self->connections[choice->connection];
     pending_t *pending = &connection->pending[(connection->h2.next_id >> 1) & connection->mask];
     _Atomic uint32_t *sent =
         choice->nobody ? NULL : &run->sent[choice->topic * options->lanes + choice->lane];
-    tw_payload_t payload = {.time_ns = time_ns, .topic = choice->topic, .lane = choice->lane};
+    load_payload_t payload = {.time_ns = time_ns, .topic = choice->topic, .lane = choice->lane};
     if (pending->id != 0)
         return false;
     payload.sequence = sent == NULL ? 0 : atomic_load_explicit(sent, memory_order_relaxed) + 1;
-    tw_payload_write(self->payload, options->payload_bytes, &payload);
-    tw_event_t event = {choice->topic, choice->lane, payload.sequence, self->payload,
-                        options->payload_bytes};
+    load_payload_write(self->payload, options->payload_bytes, &payload);
+    load_event_t event = {choice->topic, choice->lane, payload.sequence, self->payload,
+                          options->payload_bytes};
     run->dialect->publish(&self->request,
                           &run->servers[choice->connection % options->address_count], &event);
-    uint32_t id = tw_h2_request(&connection->h2, self->request.headers, self->request.header_count,
-                                self->request.body, self->request.body_bytes);
+    uint32_t id =
+        load_h2_request(&connection->h2, self->request.headers, self->request.header_count,
+                        self->request.body, self->request.body_bytes);
     if (id == 0)
         return false;
     /* Before the event leaves: who joins from now on is owed the next one. */
@@ -233,7 +235,7 @@ static bool send_event(tw_publisher_t *self, const choice_t *choice, uint64_t ti
     return true;
 }
 
-static void count_sent(tw_publisher_t *self, const choice_t *choice, uint64_t now_ns)
+static void count_sent(load_publisher_t *self, const choice_t *choice, uint64_t now_ns)
 {
     self->events++;
     self->chosen++;
@@ -242,7 +244,7 @@ static void count_sent(tw_publisher_t *self, const choice_t *choice, uint64_t no
     else
         self->turn++;
     self->counts.sent++;
-    if (self->phase_seen == TW_PHASE_MEASURE) {
+    if (self->phase_seen == LOAD_PHASE_MEASURE) {
         self->counts.sent_measured++;
         self->measure_sent_ns = now_ns;
     }
@@ -250,25 +252,25 @@ static void count_sent(tw_publisher_t *self, const choice_t *choice, uint64_t no
 
 /* Closed loop: whether another event may be under way; if deliveries are missing, asks to be woken.
  */
-static bool has_room(tw_publisher_t *self)
+static bool has_room(load_publisher_t *self)
 {
-    const tw_load_options_t *options = self->run->options;
+    const load_options_t *options = self->run->options;
     if (self->in_flight >= options->in_flight)
         return false;
     if (options->churn)
         return true;
     uint64_t limit = (uint64_t)options->in_flight * self->run->followers_max;
-    if (limit == 0 || self->expected - tw_run_delivered(self->run) < limit)
+    if (limit == 0 || self->expected - load_run_delivered(self->run) < limit)
         return true;
     atomic_store(&self->run->wake_at, self->expected - limit + 1);
     /* What came between the look and the wish would wake nobody. */
-    if (self->expected - tw_run_delivered(self->run) >= limit)
+    if (self->expected - load_run_delivered(self->run) >= limit)
         return false;
     atomic_store(&self->run->wake_at, UINT64_MAX);
     return true;
 }
 
-static bool is_over(const tw_publisher_t *self, uint64_t time_ns)
+static bool is_over(const load_publisher_t *self, uint64_t time_ns)
 {
     if (self->events_max > 0)
         return self->events >= self->events_max;
@@ -276,11 +278,11 @@ static bool is_over(const tw_publisher_t *self, uint64_t time_ns)
 }
 
 /* Sends what is due. Returns how long there is nothing to do. */
-static uint64_t publish_due(tw_publisher_t *self)
+static uint64_t publish_due(load_publisher_t *self)
 {
     uint64_t rate = self->run->options->rate;
     for (int i = 0; i < EVENTS_A_TURN; i++) {
-        uint64_t now_ns = tw_now_ns(), time_ns = now_ns;
+        uint64_t now_ns = load_now_ns(), time_ns = now_ns;
         if (rate > 0)
             time_ns = self->start_ns + (uint64_t)((double)self->events * 1e9 / (double)rate);
         if (is_over(self, time_ns)) {
@@ -297,23 +299,23 @@ static uint64_t publish_due(tw_publisher_t *self)
     return 0;
 }
 
-static int connect_one(tw_publisher_t *self, tw_publisher_connection_t *connection)
+static int connect_one(load_publisher_t *self, load_publisher_connection_t *connection)
 {
-    const tw_load_options_t *options = self->run->options;
-    return tw_h2_connect(&connection->h2, &self->loop,
-                         &options->addresses[connection->index % options->address_count],
-                         self->run->tls, options->stream_window, options->receive_window,
-                         &callbacks);
+    const load_options_t *options = self->run->options;
+    return load_h2_connect(&connection->h2, &self->loop,
+                           &options->addresses[connection->index % options->address_count],
+                           self->run->tls, options->stream_window, options->receive_window,
+                           &callbacks);
 }
 
 /* Connects again what a server has closed while nothing was published. */
-static void reconnect(tw_publisher_t *self)
+static void reconnect(load_publisher_t *self)
 {
     for (uint32_t i = 0; i < self->run->options->publishers; i++) {
-        tw_publisher_connection_t *connection = &self->connections[i];
+        load_publisher_connection_t *connection = &self->connections[i];
         if (connection->h2.transport.fd >= 0)
             continue;
-        tw_h2_dispose(&connection->h2);
+        load_h2_dispose(&connection->h2);
         if (connect_one(self, connection) != 0) {
             self->counts.lost_why = "cannot connect again";
             atomic_store(&self->connected, -1);
@@ -322,37 +324,37 @@ static void reconnect(tw_publisher_t *self)
 }
 
 /* All connections are there: the phase's clock starts. */
-static void start_phase(tw_publisher_t *self)
+static void start_phase(load_publisher_t *self)
 {
-    const tw_load_options_t *options = self->run->options;
-    bool measure = self->phase_seen == TW_PHASE_MEASURE;
+    const load_options_t *options = self->run->options;
+    bool measure = self->phase_seen == LOAD_PHASE_MEASURE;
     uint64_t duration_ms = measure ? options->duration_ms : options->warmup_ms;
     self->starting = false;
     self->publishing = true;
-    self->start_ns = tw_now_ns();
-    self->until_ns = self->start_ns + duration_ms * TW_NS_PER_MS;
+    self->start_ns = load_now_ns();
+    self->until_ns = self->start_ns + duration_ms * LOAD_NS_PER_MS;
     self->events_max = measure ? options->events : 0;
     self->events = 0;
     if (measure)
         self->measure_start_ns = self->start_ns;
 }
 
-static void enter_phase(tw_publisher_t *self, tw_phase_t phase)
+static void enter_phase(load_publisher_t *self, load_phase_t phase)
 {
     self->phase_seen = phase;
     self->publishing = false;
-    self->starting = phase == TW_PHASE_MEASURE || phase == TW_PHASE_WARM_UP;
+    self->starting = phase == LOAD_PHASE_MEASURE || phase == LOAD_PHASE_WARM_UP;
     if (self->starting)
         reconnect(self);
 }
 
 static void *run_thread(void *data)
 {
-    tw_publisher_t *self = data;
-    tw_phase_t phase;
+    load_publisher_t *self = data;
+    load_phase_t phase;
     /* The pace is finer than the kernel's usual slack of 50 microseconds. */
     prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
-    while ((phase = tw_run_phase(self->run)) != TW_PHASE_STOP) {
+    while ((phase = load_run_phase(self->run)) != LOAD_PHASE_STOP) {
         if (phase != self->phase_seen)
             enter_phase(self, phase);
         if (self->starting && self->ready == self->run->options->publishers)
@@ -360,20 +362,20 @@ static void *run_thread(void *data)
         uint64_t wait_ns = self->publishing ? publish_due(self) : WAIT_NS;
         if (!self->starting && !self->publishing && self->in_flight == 0)
             atomic_store(&self->run->finished_phase, self->phase_seen);
-        tw_loop_turn(&self->loop, wait_ns);
+        load_loop_turn(&self->loop, wait_ns);
     }
-    self->cpu_ns = tw_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    self->cpu_ns = load_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     return NULL;
 }
 
-static int connect_all(tw_publisher_t *self)
+static int connect_all(load_publisher_t *self)
 {
-    const tw_load_options_t *options = self->run->options;
+    const load_options_t *options = self->run->options;
     uint32_t size = 1;
     while (size < 2 * options->in_flight || size < 2048)
         size *= 2;
     for (uint32_t i = 0; i < options->publishers; i++) {
-        tw_publisher_connection_t *connection = &self->connections[i];
+        load_publisher_connection_t *connection = &self->connections[i];
         connection->publisher = self;
         connection->index = i;
         connection->mask = size - 1;
@@ -388,12 +390,12 @@ static int connect_all(tw_publisher_t *self)
     return 0;
 }
 
-int tw_publisher_start(tw_publisher_t *self, tw_run_t *run)
+int load_publisher_start(load_publisher_t *self, load_run_t *run)
 {
     memset(self, 0, sizeof(*self));
     self->run = run;
-    tw_histogram_init(&self->answer_latency);
-    tw_loop_init(&self->loop);
+    load_histogram_init(&self->answer_latency);
+    load_loop_init(&self->loop);
     run->publisher_loop = &self->loop;
     self->connections = calloc(run->options->publishers, sizeof(*self->connections));
     if (self->connections == NULL)
@@ -409,17 +411,17 @@ int tw_publisher_start(tw_publisher_t *self, tw_run_t *run)
     return 0;
 }
 
-void tw_publisher_join(tw_publisher_t *self)
+void load_publisher_join(load_publisher_t *self)
 {
     pthread_join(self->thread, NULL);
 }
 
-void tw_publisher_dispose(tw_publisher_t *self)
+void load_publisher_dispose(load_publisher_t *self)
 {
     for (uint32_t i = 0; i < self->run->options->publishers; i++) {
         free(self->connections[i].pending);
-        tw_h2_dispose(&self->connections[i].h2);
+        load_h2_dispose(&self->connections[i].h2);
     }
     free(self->connections);
-    tw_loop_dispose(&self->loop);
+    load_loop_dispose(&self->loop);
 }

@@ -292,7 +292,6 @@ static void test_loop__runs_slices_in_order_while_there_is_time(void **state)
     tw_setup_t s;
     tw_work_t a, b, c;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', TW_TURN_NS / 2);
     defer(&s, &b, 'b', TW_TURN_NS / 2);
@@ -313,7 +312,6 @@ static void test_loop__slice_that_waits_again_is_behind_the_others(void **state)
     tw_setup_t s;
     tw_work_t a, b;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', TW_TURN_NS);
     a.again = 1;
@@ -329,7 +327,6 @@ static void test_loop__slice_that_defers_itself_leaves_the_rest_of_its_turn_to_o
     tw_setup_t s;
     tw_work_t a, b;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', 1);
     a.again = 1;
@@ -347,7 +344,6 @@ static void test_loop__slices_and_input_share_the_budget_of_a_turn(void **state)
     tw_setup_t s;
     tw_work_t a;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', TW_TURN_NS - 1);
     uv_run(&s.uv, UV_RUN_NOWAIT);
@@ -363,7 +359,6 @@ static void test_loop__cancelled_slice_does_not_run(void **state)
     tw_setup_t s;
     tw_work_t a, b;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', 1);
     defer(&s, &b, 'b', 1);
@@ -385,7 +380,6 @@ static void test_loop__does_not_sleep_while_slices_wait_and_sleeps_afterwards(vo
     tw_setup_t s;
     tw_work_t a;
 
-    (void)state;
     setup(&s);
     defer(&s, &a, 'a', TW_TURN_NS);
     a.again = 2;

@@ -157,7 +157,6 @@ static void test_topic_index__keeps_so_many_resume_windows_and_no_more(void **st
     tw_topic_index_t *index = make_index(WINDOW_MS);
     char name[32] = "";
     size_t kept = 0;
-    (void)state;
 
     index->lingering_max = 1;
     for (int i = 0; i < 1000; ++i) {

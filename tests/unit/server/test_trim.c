@@ -8,7 +8,6 @@ static void test_trim__comes_when_a_crowd_has_left(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
     tw_load_t load = {.connections = 10000};
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load));
     load.connections = 6000;
@@ -25,7 +24,6 @@ static void test_trim__does_not_come_for_a_few(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
     tw_load_t load = {.connections = 100};
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load));
     load.connections = 0;
@@ -36,7 +34,6 @@ static void test_trim__counts_streams_and_events(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
     tw_load_t load = {.streams = 100000, .event_bytes = 100 * MB};
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load));
     load.event_bytes = 0;
@@ -51,7 +48,6 @@ static void test_trim__comes_once_when_an_idle_gateway_is_fat(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = 10 * MB};
     tw_load_t load = {.resident_bytes = 20 * MB};
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load)); /* it may still grow */
     assert_true(tw_trim_look(&trim, &load));
@@ -64,7 +60,6 @@ static void test_trim__that_gave_much_back_is_followed_by_another(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = 1};
     tw_load_t load = {.resident_bytes = 1024 * MB}; /* much more than this process has */
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load));
     assert_true(tw_trim_look(&trim, &load));
@@ -79,7 +74,6 @@ static void test_trim__while_busy_is_no_measure_for_idle_times(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = 1}; /* less than any process has */
     tw_load_t load = {.connections = 10000, .resident_bytes = 20 * MB};
-    (void)state;
 
     assert_false(tw_trim_look(&trim, &load));
     load.connections = 0;
@@ -97,7 +91,6 @@ static void test_trim__leaves_a_busy_gateway_its_buffers(void **state)
 {
     tw_trim_t trim = {.trimmed_bytes = 10 * MB};
     tw_load_t load = {.resident_bytes = 20 * MB};
-    (void)state;
 
     for (int i = 0; i < 10; ++i) {
         ++load.deliveries;
