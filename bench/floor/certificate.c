@@ -38,7 +38,7 @@ static X509 *self_sign(EVP_PKEY *key)
     return certificate;
 }
 
-SSL_CTX *tw_floor_tls_create(void)
+SSL_CTX *load_floor_tls_create(void)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     EVP_PKEY *key = EVP_EC_gen("P-256");

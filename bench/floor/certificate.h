@@ -1,6 +1,6 @@
 /* A throw-away TLS identity for the floor program; main thread, at start. */
-#ifndef TW_BENCH_FLOOR_CERTIFICATE_H
-#define TW_BENCH_FLOOR_CERTIFICATE_H
+#ifndef LOAD_FLOOR_CERTIFICATE_H
+#define LOAD_FLOOR_CERTIFICATE_H
 
 #include <openssl/ssl.h>
 
@@ -8,6 +8,6 @@
  * A TLS 1.3 server context with a self-signed P-256 certificate made now, which selects ALPN h2.
  * NULL when OpenSSL fails. The caller frees it.
  */
-SSL_CTX *tw_floor_tls_create(void);
+SSL_CTX *load_floor_tls_create(void);
 
 #endif

@@ -37,7 +37,7 @@ static const char answer_block[] =
     "\x08\x03"
     "202";
 
-typedef struct st_server_t server_t;
+typedef struct server server_t;
 
 typedef enum { FAULT_NONE, FAULT_LOSE, FAULT_REPEAT, FAULT_SWAP, FAULT_ALTER } fault_t;
 
@@ -48,27 +48,27 @@ static const char *const fault_names[] = {[FAULT_LOSE] = "lose",
 
 enum { FAULT_EVERY = 10 };
 
-typedef struct st_connection_t {
-    tw_transport_t transport;
+typedef struct connection {
+    load_transport_t transport;
     server_t *server;
-    struct st_connection_t *next;
+    struct connection *next;
     uint32_t *streams; /* owned; ids of its subscribers */
     uint32_t stream_count;
-    tw_bytes_t body; /* of the request being read */
+    load_bytes_t body; /* of the request being read */
     uint32_t body_stream;
     bool greeted;
 } connection_t;
 
-struct st_server_t {
-    tw_loop_source_t source;
-    tw_loop_t loop;
+struct server {
+    load_loop_source_t source;
+    load_loop_t loop;
     int fd;
     SSL_CTX *tls;
     connection_t *connections;
     uint32_t stream_count;
     fault_t fault;
     uint64_t events;
-    tw_bytes_t swapped; /* an event that waits for the next one to overtake it */
+    load_bytes_t swapped; /* an event that waits for the next one to overtake it */
 };
 
 static volatile sig_atomic_t ended;
@@ -81,7 +81,7 @@ static void on_signal(int number)
 static char *put_frame(char *p, uint8_t type, uint8_t flags, uint32_t stream_id,
                        const char *payload, size_t bytes)
 {
-    p = tw_h2_frame_head(p, (uint32_t)bytes, type, flags, stream_id);
+    p = load_h2_frame_head(p, (uint32_t)bytes, type, flags, stream_id);
     memcpy(p, payload, bytes);
     return p + bytes;
 }
@@ -89,9 +89,9 @@ static char *put_frame(char *p, uint8_t type, uint8_t flags, uint32_t stream_id,
 static void send_frame(connection_t *self, uint8_t type, uint8_t flags, uint32_t stream_id,
                        const char *payload, size_t bytes)
 {
-    char *p = tw_transport_reserve(&self->transport, TW_H2_FRAME_HEAD_BYTES + bytes);
+    char *p = load_transport_reserve(&self->transport, LOAD_H2_FRAME_HEAD_BYTES + bytes);
     put_frame(p, type, flags, stream_id, payload, bytes);
-    tw_transport_commit(&self->transport, TW_H2_FRAME_HEAD_BYTES + bytes);
+    load_transport_commit(&self->transport, LOAD_H2_FRAME_HEAD_BYTES + bytes);
 }
 
 static void subscribe(connection_t *self, uint32_t stream_id)
@@ -104,22 +104,22 @@ static void subscribe(connection_t *self, uint32_t stream_id)
     }
     self->streams[self->stream_count++] = stream_id;
     self->server->stream_count++;
-    send_frame(self, TW_H2_HEADERS, TW_H2_FLAG_END_HEADERS, stream_id, stream_block,
+    send_frame(self, LOAD_H2_HEADERS, LOAD_H2_FLAG_END_HEADERS, stream_id, stream_block,
                sizeof(stream_block) - 1);
-    send_frame(self, TW_H2_DATA, 0, stream_id, ":\n\n", 3);
+    send_frame(self, LOAD_H2_DATA, 0, stream_id, ":\n\n", 3);
 }
 
 /* What this program is about: everything else only sets the stage. */
 static void fan_out(server_t *server, const char *frame, size_t bytes)
 {
     for (connection_t *to = server->connections; to != NULL; to = to->next) {
-        size_t total = (TW_H2_FRAME_HEAD_BYTES + bytes) * to->stream_count;
+        size_t total = (LOAD_H2_FRAME_HEAD_BYTES + bytes) * to->stream_count;
         if (total == 0 || to->transport.fd < 0)
             continue;
-        char *p = tw_transport_reserve(&to->transport, total);
+        char *p = load_transport_reserve(&to->transport, total);
         for (uint32_t i = 0; i < to->stream_count; i++)
-            p = put_frame(p, TW_H2_DATA, 0, to->streams[i], frame, bytes);
-        tw_transport_commit(&to->transport, total);
+            p = put_frame(p, LOAD_H2_DATA, 0, to->streams[i], frame, bytes);
+        load_transport_commit(&to->transport, total);
     }
 }
 
@@ -129,7 +129,7 @@ static void fan_out_with_fault(server_t *server, char *frame, size_t bytes)
     if (due && server->fault == FAULT_LOSE)
         return;
     if (due && server->fault == FAULT_SWAP) {
-        tw_bytes_append(&server->swapped, frame, bytes);
+        load_bytes_append(&server->swapped, frame, bytes);
         return;
     }
     if (due && server->fault == FAULT_ALTER)
@@ -137,9 +137,9 @@ static void fan_out_with_fault(server_t *server, char *frame, size_t bytes)
     fan_out(server, frame, bytes);
     if (due && server->fault == FAULT_REPEAT)
         fan_out(server, frame, bytes);
-    if (tw_bytes_left(&server->swapped) > 0) {
-        fan_out(server, tw_bytes_front(&server->swapped), tw_bytes_left(&server->swapped));
-        tw_bytes_take(&server->swapped, tw_bytes_left(&server->swapped));
+    if (load_bytes_left(&server->swapped) > 0) {
+        fan_out(server, load_bytes_front(&server->swapped), load_bytes_left(&server->swapped));
+        load_bytes_take(&server->swapped, load_bytes_left(&server->swapped));
     }
 }
 
@@ -147,95 +147,95 @@ static void publish(connection_t *self, uint32_t stream_id)
 {
     static char frame[BODY_BYTES_MAX + 64], answer[128];
     int bytes = snprintf(frame, sizeof(frame), "id: 00-%08x\ndata: %.*s\n\n", stream_id,
-                         (int)tw_bytes_left(&self->body), tw_bytes_front(&self->body));
-    tw_bytes_take(&self->body, tw_bytes_left(&self->body));
+                         (int)load_bytes_left(&self->body), load_bytes_front(&self->body));
+    load_bytes_take(&self->body, load_bytes_left(&self->body));
     if (self->server->fault == FAULT_NONE)
         fan_out(self->server, frame, (size_t)bytes);
     else
         fan_out_with_fault(self->server, frame, (size_t)bytes);
     bytes = snprintf(answer, sizeof(answer), "{\"status\":\"accepted\",\"delivered\":%u}",
                      self->server->stream_count);
-    send_frame(self, TW_H2_HEADERS, TW_H2_FLAG_END_HEADERS, stream_id, answer_block,
+    send_frame(self, LOAD_H2_HEADERS, LOAD_H2_FLAG_END_HEADERS, stream_id, answer_block,
                sizeof(answer_block) - 1);
-    send_frame(self, TW_H2_DATA, TW_H2_FLAG_END_STREAM, stream_id, answer, (size_t)bytes);
+    send_frame(self, LOAD_H2_DATA, LOAD_H2_FLAG_END_STREAM, stream_id, answer, (size_t)bytes);
 }
 
-static void take_data(connection_t *self, const tw_h2_frame_t *frame)
+static void take_data(connection_t *self, const load_h2_frame_t *frame)
 {
     char window[4];
-    if (tw_bytes_left(&self->body) + frame->bytes > BODY_BYTES_MAX) {
-        tw_transport_close(&self->transport, "body too long");
+    if (load_bytes_left(&self->body) + frame->bytes > BODY_BYTES_MAX) {
+        load_transport_close(&self->transport, "body too long");
         return;
     }
-    tw_bytes_append(&self->body, frame->payload, frame->bytes);
+    load_bytes_append(&self->body, frame->payload, frame->bytes);
     if (frame->bytes > 0) {
-        tw_h2_write32(window, frame->bytes);
-        send_frame(self, TW_H2_WINDOW_UPDATE, 0, 0, window, sizeof(window));
+        load_h2_write32(window, frame->bytes);
+        send_frame(self, LOAD_H2_WINDOW_UPDATE, 0, 0, window, sizeof(window));
     }
-    if (frame->flags & TW_H2_FLAG_END_STREAM)
+    if (frame->flags & LOAD_H2_FLAG_END_STREAM)
         publish(self, frame->stream_id);
 }
 
-static void take_frame(connection_t *self, const tw_h2_frame_t *frame)
+static void take_frame(connection_t *self, const load_h2_frame_t *frame)
 {
-    if (frame->type == TW_H2_HEADERS && frame->flags & TW_H2_FLAG_END_STREAM)
+    if (frame->type == LOAD_H2_HEADERS && frame->flags & LOAD_H2_FLAG_END_STREAM)
         subscribe(self, frame->stream_id);
-    else if (frame->type == TW_H2_DATA)
+    else if (frame->type == LOAD_H2_DATA)
         take_data(self, frame);
-    else if (frame->type == TW_H2_SETTINGS && (frame->flags & TW_H2_FLAG_ACK) == 0)
-        send_frame(self, TW_H2_SETTINGS, TW_H2_FLAG_ACK, 0, "", 0);
-    else if (frame->type == TW_H2_PING && (frame->flags & TW_H2_FLAG_ACK) == 0)
-        send_frame(self, TW_H2_PING, TW_H2_FLAG_ACK, 0, frame->payload, frame->bytes);
+    else if (frame->type == LOAD_H2_SETTINGS && (frame->flags & LOAD_H2_FLAG_ACK) == 0)
+        send_frame(self, LOAD_H2_SETTINGS, LOAD_H2_FLAG_ACK, 0, "", 0);
+    else if (frame->type == LOAD_H2_PING && (frame->flags & LOAD_H2_FLAG_ACK) == 0)
+        send_frame(self, LOAD_H2_PING, LOAD_H2_FLAG_ACK, 0, frame->payload, frame->bytes);
 }
 
-static void on_open(tw_transport_t *transport)
+static void on_open(load_transport_t *transport)
 {
-    char *p = tw_transport_reserve(transport, sizeof(greeting) - 1);
+    char *p = load_transport_reserve(transport, sizeof(greeting) - 1);
     memcpy(p, greeting, sizeof(greeting) - 1);
-    tw_transport_commit(transport, sizeof(greeting) - 1);
+    load_transport_commit(transport, sizeof(greeting) - 1);
 }
 
-static size_t on_read(tw_transport_t *transport, const char *data, size_t bytes, uint64_t now_ns)
+static size_t on_read(load_transport_t *transport, const char *data, size_t bytes, uint64_t now_ns)
 {
     connection_t *self = (connection_t *)transport;
     const char *p = data, *end = data + bytes;
-    tw_h2_frame_t frame;
+    load_h2_frame_t frame;
     long length = 0;
     if (!self->greeted) {
-        if (bytes < sizeof(TW_H2_PREFACE) - 1)
+        if (bytes < sizeof(LOAD_H2_PREFACE) - 1)
             return 0;
-        p += sizeof(TW_H2_PREFACE) - 1;
+        p += sizeof(LOAD_H2_PREFACE) - 1;
         self->greeted = true;
     }
-    while (transport->fd >= 0 && (length = tw_h2_frame_next(p, (size_t)(end - p), &frame)) > 0) {
+    while (transport->fd >= 0 && (length = load_h2_frame_next(p, (size_t)(end - p), &frame)) > 0) {
         p += length;
         take_frame(self, &frame);
     }
     if (length < 0)
-        tw_transport_close(transport, "not HTTP/2");
+        load_transport_close(transport, "not HTTP/2");
     return (size_t)(p - data);
 }
 
-static void on_close(tw_transport_t *transport, const char *why)
+static void on_close(load_transport_t *transport, const char *why)
 {
     connection_t *self = (connection_t *)transport;
     self->server->stream_count -= self->stream_count;
     self->stream_count = 0;
 }
 
-static void on_connect(tw_loop_source_t *source, uint32_t events)
+static void on_connect(load_loop_source_t *source, uint32_t events)
 {
-    static const tw_transport_callbacks_t callbacks = {on_open, on_read, on_close};
+    static const load_transport_callbacks_t callbacks = {on_open, on_read, on_close};
     server_t *server = (server_t *)source;
     int fd;
     while ((fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         connection_t *connection = calloc(1, sizeof(*connection));
         if (connection == NULL)
             abort();
-        if (tw_transport_accept(&connection->transport, &server->loop, fd, server->tls,
-                                &callbacks) != 0 ||
-            tw_transport_gather_writes(&connection->transport, WRITE_BYTES) != 0) {
-            tw_transport_dispose(&connection->transport);
+        if (load_transport_accept(&connection->transport, &server->loop, fd, server->tls,
+                                  &callbacks) != 0 ||
+            load_transport_gather_writes(&connection->transport, WRITE_BYTES) != 0) {
+            load_transport_dispose(&connection->transport);
             free(connection);
             continue;
         }
@@ -257,7 +257,7 @@ static int listen_on_loopback(server_t *server)
     server->source.on_events = on_connect;
     printf("%u\n", ntohs(address.sin_port));
     fflush(stdout);
-    return tw_loop_add(&server->loop, server->fd, &server->source);
+    return load_loop_add(&server->loop, server->fd, &server->source);
 }
 
 static void dispose(server_t *server)
@@ -265,14 +265,14 @@ static void dispose(server_t *server)
     while (server->connections != NULL) {
         connection_t *connection = server->connections;
         server->connections = connection->next;
-        tw_transport_dispose(&connection->transport);
-        tw_bytes_dispose(&connection->body);
+        load_transport_dispose(&connection->transport);
+        load_bytes_dispose(&connection->body);
         free(connection->streams);
         free(connection);
     }
     close(server->fd);
-    tw_bytes_dispose(&server->swapped);
-    tw_loop_dispose(&server->loop);
+    load_bytes_dispose(&server->swapped);
+    load_loop_dispose(&server->loop);
     SSL_CTX_free(server->tls);
 }
 
@@ -293,21 +293,21 @@ int main(int argc, char **argv)
 {
     static server_t server;
     struct rlimit limit = {65536, 65536};
-    uint64_t end_ns = tw_now_ns() + LIFETIME_SECONDS * TW_NS_PER_SECOND;
+    uint64_t end_ns = load_now_ns() + LIFETIME_SECONDS * LOAD_NS_PER_SECOND;
     if (argc > 1 && choose_fault(&server, argv[1]) != 0)
         return 2;
     setrlimit(RLIMIT_NOFILE, &limit);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
-    tw_loop_init(&server.loop);
-    server.tls = tw_floor_tls_create();
+    load_loop_init(&server.loop);
+    server.tls = load_floor_tls_create();
     if (server.tls == NULL || listen_on_loopback(&server) != 0) {
         perror("tw-floor");
         return 1;
     }
-    while (!ended && tw_now_ns() < end_ns)
-        tw_loop_turn(&server.loop, 100 * TW_NS_PER_MS);
+    while (!ended && load_now_ns() < end_ns)
+        load_loop_turn(&server.loop, 100 * LOAD_NS_PER_MS);
     dispose(&server);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *tw_bytes_reserve(tw_bytes_t *self, size_t bytes)
+char *load_bytes_reserve(load_bytes_t *self, size_t bytes)
 {
     if (self->taken > 0 && self->taken * 2 >= self->size) {
         memmove(self->data, self->data + self->taken, self->size - self->taken);
@@ -24,24 +24,24 @@ char *tw_bytes_reserve(tw_bytes_t *self, size_t bytes)
     return self->data + self->size;
 }
 
-void tw_bytes_append(tw_bytes_t *self, const void *data, size_t bytes)
+void load_bytes_append(load_bytes_t *self, const void *data, size_t bytes)
 {
     if (bytes == 0)
         return;
-    memcpy(tw_bytes_reserve(self, bytes), data, bytes);
+    memcpy(load_bytes_reserve(self, bytes), data, bytes);
     self->size += bytes;
 }
 
-void tw_bytes_take(tw_bytes_t *self, size_t bytes)
+void load_bytes_take(load_bytes_t *self, size_t bytes)
 {
-    assert(bytes <= tw_bytes_left(self));
+    assert(bytes <= load_bytes_left(self));
     self->taken += bytes;
     if (self->taken == self->size)
         self->taken = self->size = 0;
 }
 
-void tw_bytes_dispose(tw_bytes_t *self)
+void load_bytes_dispose(load_bytes_t *self)
 {
     free(self->data);
-    *self = (tw_bytes_t){NULL, 0, 0, 0};
+    *self = (load_bytes_t){NULL, 0, 0, 0};
 }

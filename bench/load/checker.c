@@ -4,7 +4,8 @@
 
 enum { HISTORY = 32 };
 
-void tw_checker_unexpected(tw_checker_slot_t *slot, uint32_t sequence, tw_checker_counts_t *counts)
+void load_checker_unexpected(load_checker_slot_t *slot, uint32_t sequence,
+                             load_checker_counts_t *counts)
 {
     bool began = slot->seen != 0;
     if (!began && sequence < slot->next) {
@@ -33,13 +34,13 @@ void tw_checker_unexpected(tw_checker_slot_t *slot, uint32_t sequence, tw_checke
     counts->duplicates++;
 }
 
-void tw_checker_end(const tw_checker_slot_t *slot, uint32_t last, tw_checker_counts_t *counts)
+void load_checker_end(const load_checker_slot_t *slot, uint32_t last, load_checker_counts_t *counts)
 {
     if (last >= slot->next)
         counts->lost += last - slot->next + 1;
 }
 
-void tw_checker_counts_add(tw_checker_counts_t *to, const tw_checker_counts_t *from)
+void load_checker_counts_add(load_checker_counts_t *to, const load_checker_counts_t *from)
 {
     to->in_order += from->in_order;
     to->lost += from->lost;

@@ -6,41 +6,42 @@
  * comes later than that counts as repeated, and its gap stays a loss: both are failures anyway.
  * Pure; a slot belongs to one thread.
  */
-#ifndef TW_BENCH_CHECKER_H
-#define TW_BENCH_CHECKER_H
+#ifndef LOAD_CHECKER_H
+#define LOAD_CHECKER_H
 
 #include <stdint.h>
 
-typedef struct st_tw_checker_slot_t {
+typedef struct load_checker_slot {
     uint32_t next; /* the number that should come now */
     uint32_t seen; /* bit i: number next-1-i has come; 0: nothing has come yet */
-} tw_checker_slot_t;
+} load_checker_slot_t;
 
-typedef struct st_tw_checker_counts_t {
+typedef struct load_checker_counts {
     uint64_t in_order;
     uint64_t lost;         /* numbers skipped and not seen since */
     uint64_t duplicates;   /* numbers seen before */
     uint64_t out_of_order; /* numbers that came after a later one */
-} tw_checker_counts_t;
+} load_checker_counts_t;
 
 /*
  * `first`: the number that the subscriber must see first at the latest. Earlier ones may precede
  * it: they were under way when the subscriber joined.
  */
-static inline void tw_checker_begin(tw_checker_slot_t *slot, uint32_t first)
+static inline void load_checker_begin(load_checker_slot_t *slot, uint32_t first)
 {
     slot->next = first;
     slot->seen = 0;
 }
 
 /* All but the next number in order. */
-void tw_checker_unexpected(tw_checker_slot_t *slot, uint32_t sequence, tw_checker_counts_t *counts);
+void load_checker_unexpected(load_checker_slot_t *slot, uint32_t sequence,
+                             load_checker_counts_t *counts);
 
-static inline void tw_checker_observe(tw_checker_slot_t *slot, uint32_t sequence,
-                                      tw_checker_counts_t *counts)
+static inline void load_checker_observe(load_checker_slot_t *slot, uint32_t sequence,
+                                        load_checker_counts_t *counts)
 {
     if (__builtin_expect(sequence != slot->next, 0)) {
-        tw_checker_unexpected(slot, sequence, counts);
+        load_checker_unexpected(slot, sequence, counts);
         return;
     }
     slot->next++;
@@ -49,8 +50,9 @@ static inline void tw_checker_observe(tw_checker_slot_t *slot, uint32_t sequence
 }
 
 /* No more will come; `last` is the last number that was sent. Counts what is missing as lost. */
-void tw_checker_end(const tw_checker_slot_t *slot, uint32_t last, tw_checker_counts_t *counts);
+void load_checker_end(const load_checker_slot_t *slot, uint32_t last,
+                      load_checker_counts_t *counts);
 
-void tw_checker_counts_add(tw_checker_counts_t *to, const tw_checker_counts_t *from);
+void load_checker_counts_add(load_checker_counts_t *to, const load_checker_counts_t *from);
 
 #endif

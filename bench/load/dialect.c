@@ -7,7 +7,7 @@
 
 /* ---- building requests ---- */
 
-static void begin(tw_request_t *request)
+static void begin(load_request_t *request)
 {
     request->header_count = 0;
     request->text_bytes = 0;
@@ -16,19 +16,19 @@ static void begin(tw_request_t *request)
 }
 
 /* Adds to the text that the next headers point into. */
-static void put(tw_request_t *request, const char *text, size_t bytes)
+static void put(load_request_t *request, const char *text, size_t bytes)
 {
     assert(request->text_bytes + bytes <= sizeof(request->text));
     memcpy(request->text + request->text_bytes, text, bytes);
     request->text_bytes += bytes;
 }
 
-static void put_string(tw_request_t *request, const char *text)
+static void put_string(load_request_t *request, const char *text)
 {
     put(request, text, strlen(text));
 }
 
-static void put_hex(tw_request_t *request, uint32_t value, int digits)
+static void put_hex(load_request_t *request, uint32_t value, int digits)
 {
     char text[8];
     assert(digits <= 8);
@@ -37,45 +37,46 @@ static void put_hex(tw_request_t *request, uint32_t value, int digits)
     put(request, text, (size_t)digits);
 }
 
-/* TW_TOPIC_NAME_BYTES long. */
-static void put_topic(tw_request_t *request, uint32_t topic)
+/* LOAD_TOPIC_NAME_BYTES long. */
+static void put_topic(load_request_t *request, uint32_t topic)
 {
     put(request, "bench-", 6);
     put_hex(request, topic, 6);
 }
 
-static void add(tw_request_t *request, const char *name, const char *value, size_t bytes,
+static void add(load_request_t *request, const char *name, const char *value, size_t bytes,
                 uint8_t flags)
 {
-    assert(request->header_count < TW_REQUEST_HEADERS_MAX);
+    assert(request->header_count < LOAD_REQUEST_HEADERS_MAX);
     request->headers[request->header_count++] =
         (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), bytes, flags};
 }
 
 /* A header that is the same in every request, so that HPACK's table makes it one octet. */
-static void add_constant(tw_request_t *request, const char *name, const char *value)
+static void add_constant(load_request_t *request, const char *name, const char *value)
 {
     add(request, name, value, strlen(value), NGHTTP2_NV_FLAG_NONE);
 }
 
 /* A header whose value is the text since `from`; it never enters HPACK's table. */
-static void add_text(tw_request_t *request, const char *name, size_t from)
+static void add_text(load_request_t *request, const char *name, size_t from)
 {
     add(request, name, request->text + from, request->text_bytes - from, NGHTTP2_NV_FLAG_NO_INDEX);
 }
 
-static void add_start(tw_request_t *request, const tw_dialect_server_t *server, const char *method)
+static void add_start(load_request_t *request, const load_dialect_server_t *server,
+                      const char *method)
 {
     add_constant(request, ":method", method);
     add_constant(request, ":scheme", server->scheme);
     add_constant(request, ":authority", server->authority);
 }
 
-static void set_body(tw_request_t *request, const char *before, const char *topic_text,
-                     const char *between, const tw_event_t *event, const char *after)
+static void set_body(load_request_t *request, const char *before, const char *topic_text,
+                     const char *between, const load_event_t *event, const char *after)
 {
     int head = snprintf(request->body_text, sizeof(request->body_text), "%s%.*s%s", before,
-                        topic_text != NULL ? TW_TOPIC_NAME_BYTES : 0,
+                        topic_text != NULL ? LOAD_TOPIC_NAME_BYTES : 0,
                         topic_text != NULL ? topic_text : "", between);
     size_t tail = strlen(after);
     assert(head >= 0 && (size_t)head + event->payload_bytes + tail <= sizeof(request->body_text));
@@ -87,7 +88,7 @@ static void set_body(tw_request_t *request, const char *before, const char *topi
 
 /* ---- Tideway ---- */
 
-static void tideway_subscribe(tw_request_t *request, const tw_dialect_server_t *server,
+static void tideway_subscribe(load_request_t *request, const load_dialect_server_t *server,
                               uint32_t first, uint32_t count, uint32_t topics)
 {
     begin(request);
@@ -103,7 +104,8 @@ static void tideway_subscribe(tw_request_t *request, const tw_dialect_server_t *
 }
 
 /* A header that is an event's id. */
-static void add_event_id(tw_request_t *request, const char *name, uint32_t lane, uint32_t sequence)
+static void add_event_id(load_request_t *request, const char *name, uint32_t lane,
+                         uint32_t sequence)
 {
     size_t from = request->text_bytes;
     put_hex(request, lane, 2);
@@ -112,13 +114,13 @@ static void add_event_id(tw_request_t *request, const char *name, uint32_t lane,
     add_text(request, name, from);
 }
 
-static void tideway_resume(tw_request_t *request, uint32_t lane, uint32_t sequence)
+static void tideway_resume(load_request_t *request, uint32_t lane, uint32_t sequence)
 {
     add_event_id(request, "last-event-id", lane, sequence);
 }
 
-static void tideway_publish(tw_request_t *request, const tw_dialect_server_t *server,
-                            const tw_event_t *event)
+static void tideway_publish(load_request_t *request, const load_dialect_server_t *server,
+                            const load_event_t *event)
 {
     begin(request);
     add_start(request, server, "POST");
@@ -131,14 +133,14 @@ static void tideway_publish(tw_request_t *request, const tw_dialect_server_t *se
     request->body_bytes = event->payload_bytes;
 }
 
-static tw_answer_t tideway_answer(int status, const char *body, size_t bytes)
+static load_answer_t tideway_answer(int status, const char *body, size_t bytes)
 {
     static const char dropped[] = "\"status\":\"dropped\"", delivered[] = "\"delivered\":";
     if (status != 202)
-        return (tw_answer_t){TW_ANSWER_FAILED, -1};
+        return (load_answer_t){LOAD_ANSWER_FAILED, -1};
     if (memmem(body, bytes, dropped, sizeof(dropped) - 1) != NULL)
-        return (tw_answer_t){TW_ANSWER_DROPPED, 0};
-    tw_answer_t answer = {TW_ANSWER_ACCEPTED, -1};
+        return (load_answer_t){LOAD_ANSWER_DROPPED, 0};
+    load_answer_t answer = {LOAD_ANSWER_ACCEPTED, -1};
     const char *p = memmem(body, bytes, delivered, sizeof(delivered) - 1), *end = body + bytes;
     if (p != NULL) {
         answer.delivered = 0;
@@ -150,7 +152,7 @@ static tw_answer_t tideway_answer(int status, const char *body, size_t bytes)
 
 /* ---- nginx with nchan: location /sub/TOPIC and /pub/TOPIC ---- */
 
-static void nchan_path(tw_request_t *request, const char *prefix, uint32_t topic)
+static void nchan_path(load_request_t *request, const char *prefix, uint32_t topic)
 {
     size_t from = request->text_bytes;
     put_string(request, prefix);
@@ -158,7 +160,7 @@ static void nchan_path(tw_request_t *request, const char *prefix, uint32_t topic
     add_text(request, ":path", from);
 }
 
-static void nchan_subscribe(tw_request_t *request, const tw_dialect_server_t *server,
+static void nchan_subscribe(load_request_t *request, const load_dialect_server_t *server,
                             uint32_t first, uint32_t count, uint32_t topics)
 {
     begin(request);
@@ -178,8 +180,8 @@ static void nchan_subscribe(tw_request_t *request, const tw_dialect_server_t *se
     add_constant(request, "accept", "text/event-stream");
 }
 
-static void nchan_publish(tw_request_t *request, const tw_dialect_server_t *server,
-                          const tw_event_t *event)
+static void nchan_publish(load_request_t *request, const load_dialect_server_t *server,
+                          const load_event_t *event)
 {
     begin(request);
     add_start(request, server, "POST");
@@ -188,17 +190,17 @@ static void nchan_publish(tw_request_t *request, const tw_dialect_server_t *serv
     request->body_bytes = event->payload_bytes;
 }
 
-static tw_answer_t nchan_answer(int status, const char *body, size_t bytes)
+static load_answer_t nchan_answer(int status, const char *body, size_t bytes)
 {
     /* 201: there were subscribers; 202: there were none. */
     if (status == 201 || status == 202)
-        return (tw_answer_t){status == 201 ? TW_ANSWER_ACCEPTED : TW_ANSWER_DROPPED, -1};
-    return (tw_answer_t){TW_ANSWER_FAILED, -1};
+        return (load_answer_t){status == 201 ? LOAD_ANSWER_ACCEPTED : LOAD_ANSWER_DROPPED, -1};
+    return (load_answer_t){LOAD_ANSWER_FAILED, -1};
 }
 
 /* ---- Mercure ---- */
 
-static void mercure_subscribe(tw_request_t *request, const tw_dialect_server_t *server,
+static void mercure_subscribe(load_request_t *request, const load_dialect_server_t *server,
                               uint32_t first, uint32_t count, uint32_t topics)
 {
     begin(request);
@@ -212,8 +214,8 @@ static void mercure_subscribe(tw_request_t *request, const tw_dialect_server_t *
     add_constant(request, "accept", "text/event-stream");
 }
 
-static void mercure_publish(tw_request_t *request, const tw_dialect_server_t *server,
-                            const tw_event_t *event)
+static void mercure_publish(load_request_t *request, const load_dialect_server_t *server,
+                            const load_event_t *event)
 {
     begin(request);
     add_start(request, server, "POST");
@@ -224,14 +226,14 @@ static void mercure_publish(tw_request_t *request, const tw_dialect_server_t *se
     set_body(request, "topic=", request->text, "&data=", event, "");
 }
 
-static tw_answer_t any_200_answer(int status, const char *body, size_t bytes)
+static load_answer_t any_200_answer(int status, const char *body, size_t bytes)
 {
-    return (tw_answer_t){status == 200 ? TW_ANSWER_ACCEPTED : TW_ANSWER_FAILED, -1};
+    return (load_answer_t){status == 200 ? LOAD_ANSWER_ACCEPTED : LOAD_ANSWER_FAILED, -1};
 }
 
 /* ---- Centrifugo: unidirectional SSE and its HTTP API ---- */
 
-static void centrifugo_subscribe(tw_request_t *request, const tw_dialect_server_t *server,
+static void centrifugo_subscribe(load_request_t *request, const load_dialect_server_t *server,
                                  uint32_t first, uint32_t count, uint32_t topics)
 {
     begin(request);
@@ -248,8 +250,8 @@ static void centrifugo_subscribe(tw_request_t *request, const tw_dialect_server_
     add_constant(request, "accept", "text/event-stream");
 }
 
-static void centrifugo_publish(tw_request_t *request, const tw_dialect_server_t *server,
-                               const tw_event_t *event)
+static void centrifugo_publish(load_request_t *request, const load_dialect_server_t *server,
+                               const load_event_t *event)
 {
     begin(request);
     add_start(request, server, "POST");
@@ -260,22 +262,22 @@ static void centrifugo_publish(tw_request_t *request, const tw_dialect_server_t 
     set_body(request, "{\"channel\":\"", request->text, "\",\"data\":\"", event, "\"}");
 }
 
-static tw_answer_t centrifugo_answer(int status, const char *body, size_t bytes)
+static load_answer_t centrifugo_answer(int status, const char *body, size_t bytes)
 {
     static const char error[] = "\"error\"";
     if (status != 200 || memmem(body, bytes, error, sizeof(error) - 1) != NULL)
-        return (tw_answer_t){TW_ANSWER_FAILED, -1};
-    return (tw_answer_t){TW_ANSWER_ACCEPTED, -1};
+        return (load_answer_t){LOAD_ANSWER_FAILED, -1};
+    return (load_answer_t){LOAD_ANSWER_ACCEPTED, -1};
 }
 
-static const tw_dialect_t dialects[] = {
+static const load_dialect_t dialects[] = {
     {"tideway", tideway_subscribe, tideway_resume, tideway_publish, tideway_answer},
     {"nchan", nchan_subscribe, NULL, nchan_publish, nchan_answer},
     {"mercure", mercure_subscribe, NULL, mercure_publish, any_200_answer},
     {"centrifugo", centrifugo_subscribe, NULL, centrifugo_publish, centrifugo_answer},
 };
 
-const tw_dialect_t *tw_dialect_find(const char *name)
+const load_dialect_t *load_dialect_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++)
         if (strcmp(dialects[i].name, name) == 0)

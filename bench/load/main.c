@@ -14,11 +14,11 @@
 
 enum { EXIT_NOT_CLEAN = 1, EXIT_NOT_RUN = 2, POLL_US = 1000, CHURN_QUIET_MS = 300 };
 
-typedef struct st_session_t {
-    tw_load_options_t options;
-    tw_run_t run;
-    tw_publisher_t publisher;
-    tw_results_t results;
+typedef struct session {
+    load_options_t options;
+    load_run_t run;
+    load_publisher_t publisher;
+    load_results_t results;
     uint64_t deadline_ns;
 } session_t;
 
@@ -43,20 +43,20 @@ static uint64_t sum(const session_t *session, size_t offset)
     return total;
 }
 
-#define SUM(session, field) sum(session, offsetof(tw_subscriber_thread_t, field))
+#define SUM(session, field) sum(session, offsetof(load_subscriber_thread_t, field))
 
-static void take_sample(const session_t *session, tw_sample_t *sample)
+static void take_sample(const session_t *session, load_sample_t *sample)
 {
-    tw_process_cpu_sample(session->options.pids, session->options.pid_count, &sample->server);
-    sample->client_cpu_ns = tw_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    load_process_cpu_sample(session->options.pids, session->options.pid_count, &sample->server);
+    sample->client_cpu_ns = load_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     sample->comments = SUM(session, comments);
     sample->churned = SUM(session, churned);
-    sample->time_ns = tw_now_ns();
+    sample->time_ns = load_now_ns();
 }
 
-static void take_memory(const session_t *session, tw_process_memory_t *memory)
+static void take_memory(const session_t *session, load_process_memory_t *memory)
 {
-    tw_process_memory_sample(session->options.pids, session->options.pid_count, memory);
+    load_process_memory_sample(session->options.pids, session->options.pid_count, memory);
 }
 
 static int stop(session_t *session, const char *why)
@@ -71,8 +71,8 @@ static int stop(session_t *session, const char *why)
 static int open_streams(session_t *session)
 {
     uint64_t wanted = (uint64_t)session->options.connections * session->options.streams;
-    uint64_t start_ns = tw_now_ns();
-    uint64_t limit_ns = start_ns + session->options.open_deadline_ms * TW_NS_PER_MS;
+    uint64_t start_ns = load_now_ns();
+    uint64_t limit_ns = start_ns + session->options.open_deadline_ms * LOAD_NS_PER_MS;
     int connected;
     while ((connected = atomic_load(&session->publisher.connected)) == 0 ||
            session->results.streams_open < wanted) {
@@ -80,12 +80,12 @@ static int open_streams(session_t *session)
             return stop(session, "a publisher could not connect");
         if (SUM(session, failures) > 0)
             return stop(session, "streams could not be opened");
-        if (tw_now_ns() > limit_ns)
+        if (load_now_ns() > limit_ns)
             return stop(session, "opening took longer than --open-deadline-ms");
         usleep(POLL_US);
         session->results.streams_open = SUM(session, open);
     }
-    session->results.open_ns = tw_now_ns() - start_ns;
+    session->results.open_ns = load_now_ns() - start_ns;
     take_sample(session, &session->results.open_end);
     usleep(session->options.settle_ms * 1000);
     take_memory(session, &session->results.memory_open);
@@ -105,18 +105,19 @@ static void hold(session_t *session)
 static bool all_arrived(const session_t *session, uint64_t delivered, uint64_t quiet_ns)
 {
     if (session->options.churn)
-        return quiet_ns > CHURN_QUIET_MS * TW_NS_PER_MS;
+        return quiet_ns > CHURN_QUIET_MS * LOAD_NS_PER_MS;
     return delivered >= atomic_load(&session->run.expected);
 }
 
-static int publish(session_t *session, tw_phase_t phase)
+static int publish(session_t *session, load_phase_t phase)
 {
-    uint64_t last = 0, moved_ns = tw_now_ns(), stall_ns = session->options.stall_ms * TW_NS_PER_MS;
+    uint64_t last = 0, moved_ns = load_now_ns(),
+             stall_ns = session->options.stall_ms * LOAD_NS_PER_MS;
     atomic_store_explicit(&session->run.phase, phase, memory_order_release);
-    tw_loop_wake(&session->publisher.loop);
+    load_loop_wake(&session->publisher.loop);
     for (;;) {
         bool finished = atomic_load(&session->run.finished_phase) >= (int)phase;
-        uint64_t now_ns = tw_now_ns(), delivered = tw_run_delivered(&session->run);
+        uint64_t now_ns = load_now_ns(), delivered = load_run_delivered(&session->run);
         uint64_t progress = delivered + atomic_load(&session->run.published);
         if (progress != last)
             moved_ns = now_ns;
@@ -134,8 +135,8 @@ static int publish(session_t *session, tw_phase_t phase)
 static int measure(session_t *session)
 {
     take_sample(session, &session->results.measure_start);
-    atomic_store(&session->run.measure_from_ns, tw_now_ns());
-    int result = publish(session, TW_PHASE_MEASURE);
+    atomic_store(&session->run.measure_from_ns, load_now_ns());
+    int result = publish(session, LOAD_PHASE_MEASURE);
     take_sample(session, &session->results.measure_end);
     return result;
 }
@@ -144,20 +145,21 @@ static int measure(session_t *session)
 static void release_slow(session_t *session)
 {
     uint64_t wanted = (uint64_t)session->options.slow_connections * session->options.streams;
-    uint64_t last = 0, moved_ns = tw_now_ns(), stall_ns = session->options.stall_ms * TW_NS_PER_MS;
-    atomic_store_explicit(&session->run.phase, TW_PHASE_RELEASE, memory_order_release);
-    while (last < wanted && tw_now_ns() - moved_ns < stall_ns) {
+    uint64_t last = 0, moved_ns = load_now_ns(),
+             stall_ns = session->options.stall_ms * LOAD_NS_PER_MS;
+    atomic_store_explicit(&session->run.phase, LOAD_PHASE_RELEASE, memory_order_release);
+    while (last < wanted && load_now_ns() - moved_ns < stall_ns) {
         uint64_t closed = SUM(session, slow_closed);
         if (closed != last)
-            moved_ns = tw_now_ns();
+            moved_ns = load_now_ns();
         last = closed;
         usleep(POLL_US);
     }
 }
 
-static void add_counts(tw_subscriber_counts_t *to, const tw_subscriber_counts_t *from)
+static void add_counts(load_subscriber_counts_t *to, const load_subscriber_counts_t *from)
 {
-    tw_checker_counts_add(&to->checks, &from->checks);
+    load_checker_counts_add(&to->checks, &from->checks);
     to->measured += from->measured;
     to->comments += from->comments;
     to->foreign += from->foreign;
@@ -181,18 +183,18 @@ static void finish(session_t *session, uint32_t threads_started, bool publisher_
     uint32_t *digests = calloc(session->options.topics, sizeof(*digests));
     if (digests == NULL)
         abort();
-    atomic_store_explicit(&session->run.phase, TW_PHASE_STOP, memory_order_release);
+    atomic_store_explicit(&session->run.phase, LOAD_PHASE_STOP, memory_order_release);
     if (publisher_started)
-        tw_publisher_join(&session->publisher);
-    tw_histogram_init(&session->results.latency);
-    tw_histogram_init(&session->results.catch_up);
+        load_publisher_join(&session->publisher);
+    load_histogram_init(&session->results.latency);
+    load_histogram_init(&session->results.catch_up);
     for (uint32_t i = 0; i < threads_started; i++) {
-        tw_subscriber_thread_t *thread = &session->run.threads[i];
-        tw_subscriber_thread_join(thread);
-        session->results.disagreeing_streams += tw_subscriber_thread_finish(thread, digests);
+        load_subscriber_thread_t *thread = &session->run.threads[i];
+        load_subscriber_thread_join(thread);
+        session->results.disagreeing_streams += load_subscriber_thread_finish(thread, digests);
         add_counts(&session->results.counts, &thread->counts);
-        tw_histogram_merge(&session->results.latency, &thread->latency);
-        tw_histogram_merge(&session->results.catch_up, &thread->catch_up);
+        load_histogram_merge(&session->results.latency, &thread->latency);
+        load_histogram_merge(&session->results.catch_up, &thread->catch_up);
         session->results.receiver_cpu_ns += thread->cpu_ns;
     }
     free(digests);
@@ -200,38 +202,38 @@ static void finish(session_t *session, uint32_t threads_started, bool publisher_
 
 static int run_session(session_t *session)
 {
-    const tw_load_options_t *options = &session->options;
+    const load_options_t *options = &session->options;
     uint32_t threads_started = 0;
     take_memory(session, &session->results.memory_before);
     take_sample(session, &session->results.open_start);
-    if (tw_publisher_start(&session->publisher, &session->run) != 0)
+    if (load_publisher_start(&session->publisher, &session->run) != 0)
         return EXIT_NOT_RUN;
     while (threads_started < options->threads) {
-        if (tw_subscriber_thread_start(&session->run.threads[threads_started], &session->run,
-                                       threads_started) != 0)
+        if (load_subscriber_thread_start(&session->run.threads[threads_started], &session->run,
+                                         threads_started) != 0)
             return EXIT_NOT_RUN;
         threads_started++;
     }
     if (open_streams(session) == 0) {
         hold(session);
-        if ((options->warmup_ms == 0 || publish(session, TW_PHASE_WARM_UP) == 0) &&
+        if ((options->warmup_ms == 0 || publish(session, LOAD_PHASE_WARM_UP) == 0) &&
             measure(session) == 0 && options->slow_connections > 0)
             release_slow(session);
     }
     take_memory(session, &session->results.memory_after);
     finish(session, threads_started, true);
-    tw_report_print(&session->run, &session->publisher, &session->results);
-    bool clean = tw_report_is_clean(&session->run, &session->publisher, &session->results);
+    load_report_print(&session->run, &session->publisher, &session->results);
+    bool clean = load_report_is_clean(&session->run, &session->publisher, &session->results);
     for (uint32_t i = 0; i < threads_started; i++)
-        tw_subscriber_thread_dispose(&session->run.threads[i]);
-    tw_publisher_dispose(&session->publisher);
+        load_subscriber_thread_dispose(&session->run.threads[i]);
+    load_publisher_dispose(&session->publisher);
     return clean ? EXIT_SUCCESS : EXIT_NOT_CLEAN;
 }
 
 int main(int argc, char **argv)
 {
     static session_t session;
-    int parsed = tw_load_options_parse(&session.options, argc, argv);
+    int parsed = load_options_parse(&session.options, argc, argv);
     if (parsed != 0)
         return parsed > 0 ? EXIT_SUCCESS : EXIT_NOT_RUN;
     /* Big read buffers come and go: never by mmap, or page faults would cost more than reading. */
@@ -239,11 +241,11 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit(session.options.connections + session.options.publishers + 64);
-    session.deadline_ns = tw_now_ns() + session.options.deadline_ms * TW_NS_PER_MS;
+    session.deadline_ns = load_now_ns() + session.options.deadline_ms * LOAD_NS_PER_MS;
     alarm(session.options.deadline_ms / 1000 + 15); /* whatever happens, it ends */
-    if (tw_run_init(&session.run, &session.options) != 0)
+    if (load_run_init(&session.run, &session.options) != 0)
         return EXIT_NOT_RUN;
     int code = run_session(&session);
-    tw_run_dispose(&session.run);
+    load_run_dispose(&session.run);
     return code;
 }

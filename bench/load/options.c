@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct st_number_option_t {
+typedef struct number_option {
     const char *name;
     size_t offset;
     uint32_t standard, minimum, maximum;
@@ -16,8 +16,8 @@ typedef struct st_number_option_t {
 
 static const number_option_t numbers[] = {
 #define X(field, option, standard, minimum, maximum, help)                                         \
-    {option, offsetof(tw_load_options_t, field), standard, minimum, maximum, help},
-    TW_LOAD_NUMBERS(X)
+    {option, offsetof(load_options_t, field), standard, minimum, maximum, help},
+    LOAD_NUMBERS(X)
 #undef X
 };
 
@@ -78,16 +78,16 @@ static int parse_number(const char *name, const char *text, uint32_t minimum, ui
     return 0;
 }
 
-static int parse_address(tw_load_options_t *options, const char *text)
+static int parse_address(load_options_t *options, const char *text)
 {
     char host[INET_ADDRSTRLEN];
     const char *colon = strrchr(text, ':');
     uint32_t port;
     struct sockaddr_in address = {.sin_family = AF_INET};
-    if (options->address_count == TW_LOAD_ADDRESSES_MAX || colon == NULL ||
+    if (options->address_count == LOAD_ADDRESSES_MAX || colon == NULL ||
         (size_t)(colon - text) >= sizeof(host)) {
         fprintf(stderr, "tw-load: --connect: '%s': expected 127.x.y.z:PORT, at most %d times\n",
-                text, TW_LOAD_ADDRESSES_MAX);
+                text, LOAD_ADDRESSES_MAX);
         return -1;
     }
     memcpy(host, text, (size_t)(colon - text));
@@ -104,17 +104,16 @@ static int parse_address(tw_load_options_t *options, const char *text)
     return 0;
 }
 
-static int parse_pid(tw_load_options_t *options, const char *text)
+static int parse_pid(load_options_t *options, const char *text)
 {
     uint32_t pid;
-    if (options->pid_count == TW_LOAD_PIDS_MAX ||
-        parse_number("pid", text, 1, INT32_MAX, &pid) != 0)
+    if (options->pid_count == LOAD_PIDS_MAX || parse_number("pid", text, 1, INT32_MAX, &pid) != 0)
         return -1;
     options->pids[options->pid_count++] = (pid_t)pid;
     return 0;
 }
 
-static int take_option(tw_load_options_t *options, int option, const char *value)
+static int take_option(load_options_t *options, int option, const char *value)
 {
     if (option < NUMBER_COUNT) {
         const number_option_t *number = &numbers[option];
@@ -148,7 +147,7 @@ static int take_option(tw_load_options_t *options, int option, const char *value
 }
 
 /* What no single range can say. */
-static int check_together(const tw_load_options_t *options)
+static int check_together(const load_options_t *options)
 {
     const char *wrong = NULL;
     if (options->address_count == 0)
@@ -177,7 +176,7 @@ static int check_together(const tw_load_options_t *options)
     return -1;
 }
 
-int tw_load_options_parse(tw_load_options_t *options, int argc, char **argv)
+int load_options_parse(load_options_t *options, int argc, char **argv)
 {
     struct option table[NUMBER_COUNT + OTHER_COUNT + 1] = {{NULL, 0, NULL, 0}};
     memset(options, 0, sizeof(*options));

@@ -1,8 +1,8 @@
 /*
  * The load generator's options: one table for defaults, ranges, parsing and --help.
  */
-#ifndef TW_BENCH_OPTIONS_H
-#define TW_BENCH_OPTIONS_H
+#ifndef LOAD_OPTIONS_H
+#define LOAD_OPTIONS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* X(field, option, default, minimum, maximum, help) */
-#define TW_LOAD_NUMBERS(X)                                                                         \
+#define LOAD_NUMBERS(X)                                                                            \
     X(connections, "connections", 1, 0, 60000, "subscriber connections")                           \
     X(streams, "streams", 1000, 1, 1000000, "streams on each connection")                          \
     X(topics, "topics", 1, 1, 16000000, "topics; stream i follows topic i modulo this")            \
@@ -43,26 +43,26 @@
     X(stall_ms, "stall-ms", 5000, 1, 60000, "give up waiting when nothing moves for this long")    \
     X(deadline_ms, "deadline-ms", 180000, 1, 1200000, "give up everything after this")
 
-enum { TW_LOAD_ADDRESSES_MAX = 16, TW_LOAD_PIDS_MAX = 64 };
+enum { LOAD_ADDRESSES_MAX = 16, LOAD_PIDS_MAX = 64 };
 
-typedef struct st_tw_load_options_t {
+typedef struct load_load_options {
 #define X(field, option, standard, minimum, maximum, help) uint32_t field;
-    TW_LOAD_NUMBERS(X)
+    LOAD_NUMBERS(X)
 #undef X
-    struct sockaddr_in addresses[TW_LOAD_ADDRESSES_MAX]; /* loopback; used in turn */
+    struct sockaddr_in addresses[LOAD_ADDRESSES_MAX]; /* loopback; used in turn */
     size_t address_count;
-    pid_t pids[TW_LOAD_PIDS_MAX]; /* the servers' processes */
+    pid_t pids[LOAD_PIDS_MAX]; /* the servers' processes */
     size_t pid_count;
     bool cleartext;
     const char *dialect; /* how requests look: "tideway", "nchan", … */
     const char *key;     /* what publishers authenticate with */
     const char *label;   /* goes into the report as it is */
-} tw_load_options_t;
+} load_options_t;
 
 /*
  * Reads the command line. 0; 1 when --help was printed; -1 after one line on stderr that says what
  * is wrong. Strings stay borrowed from `argv`.
  */
-int tw_load_options_parse(tw_load_options_t *options, int argc, char **argv);
+int load_options_parse(load_options_t *options, int argc, char **argv);
 
 #endif

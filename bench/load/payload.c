@@ -4,7 +4,7 @@
 #include <endian.h>
 #include <string.h>
 
-enum { MARK_BYTES = sizeof(TW_PAYLOAD_MARK) - 1 };
+enum { MARK_BYTES = sizeof(LOAD_PAYLOAD_MARK) - 1 };
 
 /* Each octet of `x` holds a nibble: makes it the nibble's hexadecimal digit. */
 static uint64_t nibbles_to_digits(uint64_t x)
@@ -38,7 +38,7 @@ static uint32_t read_hex32(const char *text)
 }
 
 /* Made once before main(), so that no thread ever sees half of it. */
-static char filler[TW_PAYLOAD_BYTES_MAX];
+static char filler[LOAD_PAYLOAD_BYTES_MAX];
 
 __attribute__((constructor)) static void make_filler(void)
 {
@@ -47,23 +47,23 @@ __attribute__((constructor)) static void make_filler(void)
         filler[i] = alphabet[i % (sizeof(alphabet) - 1)];
 }
 
-void tw_payload_write(char *text, size_t bytes, const tw_payload_t *payload)
+void load_payload_write(char *text, size_t bytes, const load_payload_t *payload)
 {
-    assert(bytes >= TW_PAYLOAD_BYTES_MIN && bytes <= TW_PAYLOAD_BYTES_MAX);
-    assert(payload->topic < TW_PAYLOAD_TOPICS_MAX && payload->lane < TW_PAYLOAD_LANES_MAX);
-    memcpy(text, TW_PAYLOAD_MARK, MARK_BYTES);
+    assert(bytes >= LOAD_PAYLOAD_BYTES_MIN && bytes <= LOAD_PAYLOAD_BYTES_MAX);
+    assert(payload->topic < LOAD_PAYLOAD_TOPICS_MAX && payload->lane < LOAD_PAYLOAD_LANES_MAX);
+    memcpy(text, LOAD_PAYLOAD_MARK, MARK_BYTES);
     write_hex32(text + MARK_BYTES, (uint32_t)(payload->time_ns >> 32));
     write_hex32(text + MARK_BYTES + 8, (uint32_t)payload->time_ns);
     write_hex32(text + MARK_BYTES + 16, payload->sequence);
     write_hex32(text + MARK_BYTES + 24, payload->topic << 8 | payload->lane);
-    memcpy(text + TW_PAYLOAD_BYTES_MIN, filler, bytes - TW_PAYLOAD_BYTES_MIN);
+    memcpy(text + LOAD_PAYLOAD_BYTES_MIN, filler, bytes - LOAD_PAYLOAD_BYTES_MIN);
 }
 
-int tw_payload_read(const char *text, size_t bytes, tw_payload_t *payload)
+int load_payload_read(const char *text, size_t bytes, load_payload_t *payload)
 {
-    if (bytes < TW_PAYLOAD_BYTES_MIN || bytes > TW_PAYLOAD_BYTES_MAX ||
-        memcmp(text, TW_PAYLOAD_MARK, MARK_BYTES) != 0 ||
-        memcmp(text + TW_PAYLOAD_BYTES_MIN, filler, bytes - TW_PAYLOAD_BYTES_MIN) != 0)
+    if (bytes < LOAD_PAYLOAD_BYTES_MIN || bytes > LOAD_PAYLOAD_BYTES_MAX ||
+        memcmp(text, LOAD_PAYLOAD_MARK, MARK_BYTES) != 0 ||
+        memcmp(text + LOAD_PAYLOAD_BYTES_MIN, filler, bytes - LOAD_PAYLOAD_BYTES_MIN) != 0)
         return -1;
     payload->time_ns = (uint64_t)read_hex32(text + MARK_BYTES) << 32;
     payload->time_ns |= read_hex32(text + MARK_BYTES + 8);

@@ -18,7 +18,7 @@ static size_t read_text(const char *path, char *text, size_t size)
     return bytes;
 }
 
-static void add_thread(tw_process_cpu_t *cpu, pid_t pid, const char *tid)
+static void add_thread(load_process_cpu_t *cpu, pid_t pid, const char *tid)
 {
     char path[64], text[128];
     snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat", (int)pid, tid);
@@ -26,9 +26,9 @@ static void add_thread(tw_process_cpu_t *cpu, pid_t pid, const char *tid)
         return;
     uint64_t cpu_ns = strtoull(text, NULL, 10);
     cpu->total_ns += cpu_ns;
-    if (cpu->thread_count == TW_PROCESS_THREADS_MAX)
+    if (cpu->thread_count == LOAD_PROCESS_THREADS_MAX)
         return;
-    tw_process_thread_t *thread = &cpu->threads[cpu->thread_count++];
+    load_process_thread_t *thread = &cpu->threads[cpu->thread_count++];
     thread->pid = pid;
     thread->tid = (pid_t)strtol(tid, NULL, 10);
     thread->cpu_ns = cpu_ns;
@@ -38,7 +38,7 @@ static void add_thread(tw_process_cpu_t *cpu, pid_t pid, const char *tid)
     snprintf(thread->name, sizeof(thread->name), "%.15s", text);
 }
 
-static void add_ticks(tw_process_cpu_t *cpu, pid_t pid)
+static void add_ticks(load_process_cpu_t *cpu, pid_t pid)
 {
     char path[64], text[1024];
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -56,7 +56,7 @@ static void add_ticks(tw_process_cpu_t *cpu, pid_t pid)
     cpu->system_ticks += strtoull(end, NULL, 10);
 }
 
-void tw_process_cpu_sample(const pid_t *pids, size_t count, tw_process_cpu_t *cpu)
+void load_process_cpu_sample(const pid_t *pids, size_t count, load_process_cpu_t *cpu)
 {
     memset(cpu, 0, sizeof(*cpu));
     for (size_t i = 0; i < count; i++) {
@@ -79,7 +79,7 @@ static uint64_t kilobytes_of(const char *text, const char *label)
     return p == NULL ? 0 : strtoull(p + strlen(label), NULL, 10) * 1024;
 }
 
-void tw_process_memory_sample(const pid_t *pids, size_t count, tw_process_memory_t *memory)
+void load_process_memory_sample(const pid_t *pids, size_t count, load_process_memory_t *memory)
 {
     memset(memory, 0, sizeof(*memory));
     for (size_t i = 0; i < count; i++) {

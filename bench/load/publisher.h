@@ -4,10 +4,10 @@
  * (no coordinated omission). In closed loop an event follows when earlier ones were answered and
  * received.
  *
- * Threads: belongs to the thread that it starts; others read it after tw_publisher_join().
+ * Threads: belongs to the thread that it starts; others read it after load_publisher_join().
  */
-#ifndef TW_BENCH_PUBLISHER_H
-#define TW_BENCH_PUBLISHER_H
+#ifndef LOAD_PUBLISHER_H
+#define LOAD_PUBLISHER_H
 
 #include <pthread.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 #include "bench/load/histogram.h"
 #include "bench/load/run.h"
 
-typedef struct st_tw_publisher_counts_t {
+typedef struct load_publisher_counts {
     uint64_t sent;
     uint64_t sent_measured; /* of `sent`, after warming up */
     uint64_t accepted;
@@ -26,16 +26,16 @@ typedef struct st_tw_publisher_counts_t {
     uint64_t dropped_wrongly; /* dropped although somebody follows, or the reverse */
     int failed_status;        /* the last one; 0: reset or lost */
     const char *lost_why;     /* static text, or NULL */
-} tw_publisher_counts_t;
+} load_publisher_counts_t;
 
-typedef struct st_tw_publisher_t {
-    tw_run_t *run;
+typedef struct load_publisher {
+    load_run_t *run;
     pthread_t thread;
-    tw_loop_t loop;
-    struct st_tw_publisher_connection_t *connections; /* owned; options->publishers many */
-    uint32_t ready;                                   /* connections that can publish */
-    uint32_t in_flight;                               /* events not answered yet */
-    tw_phase_t phase_seen;
+    load_loop_t loop;
+    struct load_publisher_connection *connections; /* owned; options->publishers many */
+    uint32_t ready;                                /* connections that can publish */
+    uint32_t in_flight;                            /* events not answered yet */
+    load_phase_t phase_seen;
 
     /* The pace of the current phase. */
     uint64_t start_ns;
@@ -50,24 +50,24 @@ typedef struct st_tw_publisher_t {
     uint64_t chosen; /* counts both: decides which it is */
     uint64_t expected;
 
-    tw_publisher_counts_t counts;
-    tw_histogram_t answer_latency;
+    load_publisher_counts_t counts;
+    load_histogram_t answer_latency;
     uint64_t measure_start_ns;    /* the first measured event */
     uint64_t measure_sent_ns;     /* the last measured event */
     uint64_t measure_answered_ns; /* the last answer to one */
     uint64_t cpu_ns;
-    tw_request_t request;
-    char payload[TW_PAYLOAD_BYTES_MAX];
+    load_request_t request;
+    char payload[LOAD_PAYLOAD_BYTES_MAX];
     _Atomic int connected; /* all connections are ready (1), or one failed (-1) */
-} tw_publisher_t;
+} load_publisher_t;
 
 /* Connects and starts the thread; it publishes as run->phase says. 0, or -1 after a stderr line. */
-int tw_publisher_start(tw_publisher_t *self, tw_run_t *run);
+int load_publisher_start(load_publisher_t *self, load_run_t *run);
 
-/* Waits until the thread has ended; the phase must be TW_PHASE_STOP. */
-void tw_publisher_join(tw_publisher_t *self);
+/* Waits until the thread has ended; the phase must be LOAD_PHASE_STOP. */
+void load_publisher_join(load_publisher_t *self);
 
 /* After join. */
-void tw_publisher_dispose(tw_publisher_t *self);
+void load_publisher_dispose(load_publisher_t *self);
 
 #endif

@@ -17,7 +17,7 @@ static double ratio(double part, double whole)
     return whole > 0 ? part / whole : 0;
 }
 
-static double measured_seconds(const tw_results_t *results)
+static double measured_seconds(const load_results_t *results)
 {
     return seconds(results->measure_end.time_ns - results->measure_start.time_ns);
 }
@@ -37,21 +37,22 @@ static void set_text(json_t *object, const char *name, const char *text)
     json_object_set_new(object, name, text == NULL ? json_null() : json_string(text));
 }
 
-static json_t *latency_json(const tw_histogram_t *histogram)
+static json_t *latency_json(const load_histogram_t *histogram)
 {
     json_t *json = json_object();
     set_count(json, "count", histogram->count);
-    set(json, "mean", tw_histogram_mean(histogram) / 1e3);
-    set(json, "p50", (double)tw_histogram_percentile(histogram, 50) / 1e3);
-    set(json, "p90", (double)tw_histogram_percentile(histogram, 90) / 1e3);
-    set(json, "p99", (double)tw_histogram_percentile(histogram, 99) / 1e3);
-    set(json, "p99.9", (double)tw_histogram_percentile(histogram, 99.9) / 1e3);
+    set(json, "mean", load_histogram_mean(histogram) / 1e3);
+    set(json, "p50", (double)load_histogram_percentile(histogram, 50) / 1e3);
+    set(json, "p90", (double)load_histogram_percentile(histogram, 90) / 1e3);
+    set(json, "p99", (double)load_histogram_percentile(histogram, 99) / 1e3);
+    set(json, "p99.9", (double)load_histogram_percentile(histogram, 99.9) / 1e3);
     set(json, "max", (double)histogram->max / 1e3);
     return json;
 }
 
 /* The CPU time that `thread` of the later sample used since the earlier one. */
-static uint64_t thread_cpu_since(const tw_process_cpu_t *before, const tw_process_thread_t *thread)
+static uint64_t thread_cpu_since(const load_process_cpu_t *before,
+                                 const load_process_thread_t *thread)
 {
     for (size_t i = 0; i < before->thread_count; i++)
         if (before->threads[i].tid == thread->tid)
@@ -59,9 +60,9 @@ static uint64_t thread_cpu_since(const tw_process_cpu_t *before, const tw_proces
     return thread->cpu_ns;
 }
 
-static json_t *cpu_json(const tw_sample_t *start, const tw_sample_t *end)
+static json_t *cpu_json(const load_sample_t *start, const load_sample_t *end)
 {
-    const tw_process_cpu_t *before = &start->server, *after = &end->server;
+    const load_process_cpu_t *before = &start->server, *after = &end->server;
     double wall = seconds(end->time_ns - start->time_ns), tick = (double)sysconf(_SC_CLK_TCK);
     json_t *json = json_object(), *threads = json_array();
     set(json, "seconds", wall);
@@ -71,7 +72,7 @@ static json_t *cpu_json(const tw_sample_t *start, const tw_sample_t *end)
     set(json, "server_cores", ratio(seconds(after->total_ns - before->total_ns), wall));
     set(json, "client_seconds", seconds(end->client_cpu_ns - start->client_cpu_ns));
     for (size_t i = 0; i < after->thread_count; i++) {
-        const tw_process_thread_t *thread = &after->threads[i];
+        const load_process_thread_t *thread = &after->threads[i];
         uint64_t used_ns = thread_cpu_since(before, thread);
         if (used_ns == 0)
             continue;
@@ -86,11 +87,11 @@ static json_t *cpu_json(const tw_sample_t *start, const tw_sample_t *end)
     return json;
 }
 
-static json_t *options_json(const tw_load_options_t *options)
+static json_t *options_json(const load_options_t *options)
 {
     json_t *json = json_object();
 #define X(field, option, standard, minimum, maximum, help) set_count(json, option, options->field);
-    TW_LOAD_NUMBERS(X)
+    LOAD_NUMBERS(X)
 #undef X
     set_text(json, "dialect", options->dialect);
     json_object_set_new(json, "cleartext", json_boolean(options->cleartext));
@@ -98,7 +99,7 @@ static json_t *options_json(const tw_load_options_t *options)
     return json;
 }
 
-static json_t *memory_json(const tw_results_t *results)
+static json_t *memory_json(const load_results_t *results)
 {
     json_t *json = json_object();
     double streams = (double)results->streams_open;
@@ -113,7 +114,7 @@ static json_t *memory_json(const tw_results_t *results)
     return json;
 }
 
-static json_t *open_json(const tw_results_t *results)
+static json_t *open_json(const load_results_t *results)
 {
     json_t *json = json_object();
     set_count(json, "streams", results->streams_open);
@@ -126,16 +127,16 @@ static json_t *open_json(const tw_results_t *results)
     return json;
 }
 
-static json_t *hold_json(const tw_results_t *results)
+static json_t *hold_json(const load_results_t *results)
 {
     json_t *json = cpu_json(&results->hold_start, &results->hold_end);
     set_count(json, "comments", results->hold_end.comments - results->hold_start.comments);
     return json;
 }
 
-static json_t *publish_json(const tw_publisher_t *publisher)
+static json_t *publish_json(const load_publisher_t *publisher)
 {
-    const tw_publisher_counts_t *counts = &publisher->counts;
+    const load_publisher_counts_t *counts = &publisher->counts;
     json_t *json = json_object();
     set_count(json, "sent", counts->sent);
     set_count(json, "sent_measured", counts->sent_measured);
@@ -152,10 +153,10 @@ static json_t *publish_json(const tw_publisher_t *publisher)
     return json;
 }
 
-static json_t *delivery_json(const tw_results_t *results)
+static json_t *delivery_json(const load_results_t *results)
 {
     double count = (double)results->counts.measured;
-    const tw_sample_t *start = &results->measure_start, *end = &results->measure_end;
+    const load_sample_t *start = &results->measure_start, *end = &results->measure_end;
     json_t *json = json_object();
     set_count(json, "count", results->counts.measured);
     set(json, "per_second", ratio(count, measured_seconds(results)));
@@ -166,10 +167,10 @@ static json_t *delivery_json(const tw_results_t *results)
     return json;
 }
 
-static json_t *churn_json(const tw_results_t *results)
+static json_t *churn_json(const load_results_t *results)
 {
     double count = (double)(results->measure_end.churned - results->measure_start.churned);
-    const tw_sample_t *start = &results->measure_start, *end = &results->measure_end;
+    const load_sample_t *start = &results->measure_start, *end = &results->measure_end;
     json_t *json = json_object();
     set(json, "count", count);
     set(json, "per_second", ratio(count, measured_seconds(results)));
@@ -178,7 +179,7 @@ static json_t *churn_json(const tw_results_t *results)
     return json;
 }
 
-static json_t *resume_json(const tw_results_t *results)
+static json_t *resume_json(const load_results_t *results)
 {
     json_t *json = json_object();
     set_count(json, "streams", results->counts.resumed);
@@ -187,12 +188,12 @@ static json_t *resume_json(const tw_results_t *results)
     return json;
 }
 
-static json_t *verification_json(const tw_run_t *run, const tw_publisher_t *publisher,
-                                 const tw_results_t *results)
+static json_t *verification_json(const load_run_t *run, const load_publisher_t *publisher,
+                                 const load_results_t *results)
 {
-    const tw_subscriber_counts_t *counts = &results->counts;
+    const load_subscriber_counts_t *counts = &results->counts;
     json_t *json = json_object();
-    json_object_set_new(json, "clean", json_boolean(tw_report_is_clean(run, publisher, results)));
+    json_object_set_new(json, "clean", json_boolean(load_report_is_clean(run, publisher, results)));
     set_count(json, "received", counts->checks.in_order + counts->checks.out_of_order);
     set_count(json, "expected", publisher->expected);
     set_count(json, "lost", counts->checks.lost);
@@ -212,11 +213,11 @@ static json_t *verification_json(const tw_run_t *run, const tw_publisher_t *publ
     return json;
 }
 
-bool tw_report_is_clean(const tw_run_t *run, const tw_publisher_t *publisher,
-                        const tw_results_t *results)
+bool load_report_is_clean(const load_run_t *run, const load_publisher_t *publisher,
+                          const load_results_t *results)
 {
-    const tw_subscriber_counts_t *counts = &results->counts;
-    const tw_publisher_counts_t *sent = &publisher->counts;
+    const load_subscriber_counts_t *counts = &results->counts;
+    const load_publisher_counts_t *sent = &publisher->counts;
     return results->stopped_why == NULL && counts->checks.lost == 0 &&
            counts->checks.duplicates == 0 && counts->checks.out_of_order == 0 &&
            results->disagreeing_streams == 0 && counts->foreign == 0 && counts->corrupt == 0 &&
@@ -225,8 +226,8 @@ bool tw_report_is_clean(const tw_run_t *run, const tw_publisher_t *publisher,
            sent->dropped_wrongly == 0 && sent->lost_why == NULL;
 }
 
-static void print_line(const tw_run_t *run, const tw_publisher_t *publisher,
-                       const tw_results_t *results)
+static void print_line(const load_run_t *run, const load_publisher_t *publisher,
+                       const load_results_t *results)
 {
     double count = (double)results->counts.measured;
     double cpu_ns =
@@ -238,16 +239,16 @@ static void print_line(const tw_run_t *run, const tw_publisher_t *publisher,
             (unsigned long long)results->streams_open, seconds(results->open_ns),
             ratio((double)results->memory_open.rss_bytes, (double)results->streams_open), count,
             ratio(count, measured_seconds(results)), ratio(cpu_ns, count),
-            (double)tw_histogram_percentile(&results->latency, 50) / 1e3,
-            (double)tw_histogram_percentile(&results->latency, 99) / 1e3,
+            (double)load_histogram_percentile(&results->latency, 50) / 1e3,
+            (double)load_histogram_percentile(&results->latency, 99) / 1e3,
             (double)results->latency.max / 1e3,
-            results->stopped_why != NULL                  ? results->stopped_why
-            : tw_report_is_clean(run, publisher, results) ? "every delivery verified"
-                                                          : "VERIFICATION FAILED");
+            results->stopped_why != NULL                    ? results->stopped_why
+            : load_report_is_clean(run, publisher, results) ? "every delivery verified"
+                                                            : "VERIFICATION FAILED");
 }
 
-void tw_report_print(const tw_run_t *run, const tw_publisher_t *publisher,
-                     const tw_results_t *results)
+void load_report_print(const load_run_t *run, const load_publisher_t *publisher,
+                       const load_results_t *results)
 {
     json_t *json = json_object();
     set_text(json, "label", run->options->label);

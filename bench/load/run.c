@@ -8,9 +8,9 @@
 #include "bench/load/subscriber.h"
 #include "bench/load/transport.h"
 
-static void name_servers(tw_run_t *run)
+static void name_servers(load_run_t *run)
 {
-    const tw_load_options_t *options = run->options;
+    const load_options_t *options = run->options;
     for (size_t i = 0; i < options->address_count; i++) {
         char host[INET_ADDRSTRLEN];
         inet_ntop(AF_INET, &options->addresses[i].sin_addr, host, sizeof(host));
@@ -25,24 +25,24 @@ static void name_servers(tw_run_t *run)
     }
 }
 
-static void count_followers(tw_run_t *run)
+static void count_followers(load_run_t *run)
 {
-    const tw_load_options_t *options = run->options;
+    const load_options_t *options = run->options;
     /* Streams that come and go leave no number of deliveries to expect. */
     uint32_t streams = options->churn ? 0 : options->connections * options->streams;
     for (uint32_t i = options->slow_connections * options->streams; i < streams; i++)
         for (uint32_t nth = 0; nth < options->topics_per_stream; nth++)
-            run->followers[tw_run_topic(run, i, nth)]++;
+            run->followers[load_run_topic(run, i, nth)]++;
     for (uint32_t topic = 0; topic < options->topics; topic++)
         if (run->followers[topic] > run->followers_max)
             run->followers_max = run->followers[topic];
 }
 
-int tw_run_init(tw_run_t *run, const tw_load_options_t *options)
+int load_run_init(load_run_t *run, const load_options_t *options)
 {
     memset(run, 0, sizeof(*run));
     run->options = options;
-    run->dialect = tw_dialect_find(options->dialect);
+    run->dialect = load_dialect_find(options->dialect);
     if (run->dialect == NULL) {
         fprintf(stderr, "tw-load: --dialect: '%s' is not known; see --help\n", options->dialect);
         return -1;
@@ -56,9 +56,9 @@ int tw_run_init(tw_run_t *run, const tw_load_options_t *options)
     run->threads = calloc(options->threads, sizeof(*run->threads));
     if (run->followers == NULL || run->sent == NULL || run->threads == NULL)
         abort();
-    if (!options->cleartext && (run->tls = tw_transport_tls_create()) == NULL) {
+    if (!options->cleartext && (run->tls = load_transport_tls_create()) == NULL) {
         fputs("tw-load: OpenSSL cannot make a TLS 1.3 client\n", stderr);
-        tw_run_dispose(run);
+        load_run_dispose(run);
         return -1;
     }
     atomic_store(&run->measure_from_ns, UINT64_MAX);
@@ -68,9 +68,9 @@ int tw_run_init(tw_run_t *run, const tw_load_options_t *options)
     return 0;
 }
 
-void tw_run_dispose(tw_run_t *run)
+void load_run_dispose(load_run_t *run)
 {
-    for (size_t i = 0; i < TW_LOAD_ADDRESSES_MAX; i++) {
+    for (size_t i = 0; i < LOAD_ADDRESSES_MAX; i++) {
         free((char *)run->servers[i].authority);
         free((char *)run->servers[i].authorization);
     }
@@ -80,7 +80,7 @@ void tw_run_dispose(tw_run_t *run)
     SSL_CTX_free(run->tls);
 }
 
-uint64_t tw_run_delivered(const tw_run_t *run)
+uint64_t load_run_delivered(const load_run_t *run)
 {
     uint64_t delivered = 0;
     for (uint32_t i = 0; i < run->options->threads; i++)

@@ -13,20 +13,20 @@ static const char *without_cr(const char *line, const char *lf)
     return lf > line && lf[-1] == '\r' ? lf - 1 : lf;
 }
 
-static void take_data(tw_sse_item_t *item, const char *line, const char *end)
+static void take_data(load_sse_item_t *item, const char *line, const char *end)
 {
     const char *value = line + sizeof("data:") - 1;
     if (value < end && *value == ' ')
         value++;
-    item->kind = TW_SSE_EVENT;
+    item->kind = LOAD_SSE_EVENT;
     item->data = value;
     item->data_bytes = (size_t)(end - value);
 }
 
-size_t tw_sse_next(const char *text, size_t bytes, tw_sse_item_t *item)
+size_t load_sse_next(const char *text, size_t bytes, load_sse_item_t *item)
 {
     const char *line = text, *limit = text + bytes;
-    *item = (tw_sse_item_t){TW_SSE_OTHER, NULL, 0};
+    *item = (load_sse_item_t){LOAD_SSE_OTHER, NULL, 0};
     while (line < limit) {
         const char *lf = memchr(line, '\n', (size_t)(limit - line));
         if (lf == NULL)
@@ -36,7 +36,7 @@ size_t tw_sse_next(const char *text, size_t bytes, tw_sse_item_t *item)
         if (end == line)
             return (size_t)(lf + 1 - text);
         if (first && *line == ':') {
-            item->kind = TW_SSE_COMMENT;
+            item->kind = LOAD_SSE_COMMENT;
             return (size_t)(lf + 1 - text);
         }
         if (first && starts_with(line, end, "retry:", 6))

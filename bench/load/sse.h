@@ -5,24 +5,24 @@
  * Pull parser without state or copies: the caller keeps what is not yet a whole item and shows it
  * again with more behind it. Pure; any thread.
  */
-#ifndef TW_BENCH_SSE_H
-#define TW_BENCH_SSE_H
+#ifndef LOAD_SSE_H
+#define LOAD_SSE_H
 
 #include <stddef.h>
 
 typedef enum {
-    TW_SSE_EVENT,   /* up to and with its blank line; `data` is its first data line's value */
-    TW_SSE_COMMENT, /* one comment line outside of any event: a heartbeat */
-    TW_SSE_OTHER    /* a blank line, a retry line, an event without data */
-} tw_sse_kind_t;
+    LOAD_SSE_EVENT,   /* up to and with its blank line; `data` is its first data line's value */
+    LOAD_SSE_COMMENT, /* one comment line outside of any event: a heartbeat */
+    LOAD_SSE_OTHER    /* a blank line, a retry line, an event without data */
+} load_sse_kind_t;
 
-typedef struct st_tw_sse_item_t {
-    tw_sse_kind_t kind;
-    const char *data; /* TW_SSE_EVENT: borrowed from the input */
+typedef struct load_sse_item {
+    load_sse_kind_t kind;
+    const char *data; /* LOAD_SSE_EVENT: borrowed from the input */
     size_t data_bytes;
-} tw_sse_item_t;
+} load_sse_item_t;
 
 /* The length of the first whole item in `text`, 0 when there is none yet. */
-size_t tw_sse_next(const char *text, size_t bytes, tw_sse_item_t *item);
+size_t load_sse_next(const char *text, size_t bytes, load_sse_item_t *item);
 
 #endif

@@ -3,11 +3,11 @@
  * them within limits, verifies and times every delivery, and keeps what a stream needs in 32
  * octets.
  *
- * Threads: a tw_subscriber_thread_t belongs to the thread that it starts; others read the atomics
- * while it runs, and everything once tw_subscriber_thread_join() has returned.
+ * Threads: a load_subscriber_thread_t belongs to the thread that it starts; others read the atomics
+ * while it runs, and everything once load_subscriber_thread_join() has returned.
  */
-#ifndef TW_BENCH_SUBSCRIBER_H
-#define TW_BENCH_SUBSCRIBER_H
+#ifndef LOAD_SUBSCRIBER_H
+#define LOAD_SUBSCRIBER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,22 +20,22 @@
 #include "bench/load/payload.h"
 #include "bench/load/run.h"
 
-enum { TW_STREAM_FREE, TW_STREAM_OPENING, TW_STREAM_OPEN };
+enum { LOAD_STREAM_FREE, LOAD_STREAM_OPENING, LOAD_STREAM_OPEN };
 
-typedef struct st_tw_stream_t {
+typedef struct load_stream {
     uint32_t id;         /* HTTP/2's, odd; the table is indexed with its lower bits */
     uint32_t topic : 24; /* the first that it follows */
     uint32_t state : 7;
-    uint32_t resumed : 1;   /* was cut and came back */
-    tw_checker_slot_t slot; /* when it needs only one */
-    tw_bytes_t *carry;      /* owned; the beginning of an event that is not whole yet */
+    uint32_t resumed : 1;     /* was cut and came back */
+    load_checker_slot_t slot; /* when it needs only one */
+    load_bytes_t *carry;      /* owned; the beginning of an event that is not whole yet */
     uint32_t window_used;
     uint32_t tally; /* digest of the order of events; with churn: how many */
-} tw_stream_t;
+} load_stream_t;
 
 /* What a thread has seen. */
-typedef struct st_tw_subscriber_counts_t {
-    tw_checker_counts_t checks;
+typedef struct load_subscriber_counts {
+    load_checker_counts_t checks;
     uint64_t measured;    /* deliveries of events sent since measure_from_ns */
     uint64_t comments;    /* heartbeats and the like */
     uint64_t foreign;     /* events of topics that the stream does not follow */
@@ -49,22 +49,22 @@ typedef struct st_tw_subscriber_counts_t {
     uint64_t connections_lost;
     int refused_status;   /* the last one; 0: reset */
     const char *lost_why; /* static text of the last connection lost, or NULL */
-} tw_subscriber_counts_t;
+} load_subscriber_counts_t;
 
-typedef struct st_tw_subscriber_thread_t {
-    tw_run_t *run;
+typedef struct load_subscriber_thread {
+    load_run_t *run;
     pthread_t thread;
-    tw_loop_t loop;
-    struct st_tw_subscriber_t *connections; /* owned */
+    load_loop_t loop;
+    struct load_subscriber *connections; /* owned */
     uint32_t connection_count;
     uint32_t connection_first; /* over all threads */
     uint32_t connecting;
     uint32_t connect_next;
-    tw_phase_t phase_seen;
-    tw_subscriber_counts_t counts;
-    tw_histogram_t latency;
-    tw_histogram_t catch_up; /* of streams that resume: until all they had missed is there */
-    tw_request_t request;
+    load_phase_t phase_seen;
+    load_subscriber_counts_t counts;
+    load_histogram_t latency;
+    load_histogram_t catch_up; /* of streams that resume: until all they had missed is there */
+    load_request_t request;
 
     bool cut;                 /* connections are cut and have not been made again yet */
     uint32_t resume_at;       /* sequence number of the last topic at which they are */
@@ -75,7 +75,7 @@ typedef struct st_tw_subscriber_thread_t {
     /* The last DATA frame that was one whole event: most are the same in a fan-out. */
     char last_frame[512];
     size_t last_frame_bytes;
-    tw_payload_t last_payload;
+    load_payload_t last_payload;
 
     _Atomic uint64_t delivered;
     _Atomic uint64_t open;     /* streams open now */
@@ -83,22 +83,22 @@ typedef struct st_tw_subscriber_thread_t {
     _Atomic uint64_t comments;
     _Atomic uint64_t churned;
     _Atomic uint64_t slow_closed;
-} tw_subscriber_thread_t;
+} load_subscriber_thread_t;
 
 /* Starts the `index`th of the run's threads. 0, or -1 after a line on stderr. */
-int tw_subscriber_thread_start(tw_subscriber_thread_t *self, tw_run_t *run, uint32_t index);
+int load_subscriber_thread_start(load_subscriber_thread_t *self, load_run_t *run, uint32_t index);
 
-/* Waits until the thread has ended; the phase must be TW_PHASE_STOP. */
-void tw_subscriber_thread_join(tw_subscriber_thread_t *self);
+/* Waits until the thread has ended; the phase must be LOAD_PHASE_STOP. */
+void load_subscriber_thread_join(load_subscriber_thread_t *self);
 
 /*
  * After join: counts what never came. `digests` ([topics], zeroed before the first thread) holds
  * what order each topic's subscribers saw. Returns how many streams saw another order than the
  * first of their topic.
  */
-uint64_t tw_subscriber_thread_finish(tw_subscriber_thread_t *self, uint32_t *digests);
+uint64_t load_subscriber_thread_finish(load_subscriber_thread_t *self, uint32_t *digests);
 
 /* After join. */
-void tw_subscriber_thread_dispose(tw_subscriber_thread_t *self);
+void load_subscriber_thread_dispose(load_subscriber_thread_t *self);
 
 #endif

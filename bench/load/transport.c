@@ -14,7 +14,7 @@
 /* OpenSSL reads this much at a time from the socket: several records to a system call. */
 #define TLS_READ_AHEAD_BYTES (96 * 1024)
 
-SSL_CTX *tw_transport_tls_create(void)
+SSL_CTX *load_transport_tls_create(void)
 {
     static const unsigned char alpn[] = "\x02h2";
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
@@ -44,13 +44,13 @@ static int tls_again(SSL *ssl, int result)
 }
 
 /* Finishes connect and handshake. True once the transport is open. */
-static bool proceed_to_open(tw_transport_t *self)
+static bool proceed_to_open(load_transport_t *self)
 {
     if (!self->connected) {
         int error = 0;
         socklen_t size = sizeof(error);
         if (getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-            tw_transport_close(self, "connection refused");
+            load_transport_close(self, "connection refused");
             return false;
         }
         self->connected = true;
@@ -61,14 +61,14 @@ static bool proceed_to_open(tw_transport_t *self)
             (void)BIO_flush(SSL_get_wbio(self->ssl));
         if (result != 1) {
             if (tls_again(self->ssl, result) != 0)
-                tw_transport_close(self, "TLS handshake failed");
+                load_transport_close(self, "TLS handshake failed");
             return false;
         }
         const unsigned char *alpn;
         unsigned bytes;
         SSL_get0_alpn_selected(self->ssl, &alpn, &bytes);
         if (bytes != 2 || memcmp(alpn, "h2", 2) != 0) {
-            tw_transport_close(self, "server does not speak HTTP/2");
+            load_transport_close(self, "server does not speak HTTP/2");
             return false;
         }
     }
@@ -77,23 +77,23 @@ static bool proceed_to_open(tw_transport_t *self)
     return self->fd >= 0;
 }
 
-static void on_events(tw_loop_source_t *source, uint32_t events)
+static void on_events(load_loop_source_t *source, uint32_t events)
 {
-    tw_transport_t *self = (tw_transport_t *)source;
+    load_transport_t *self = (load_transport_t *)source;
     if (self->fd < 0)
         return;
     if (!self->opened) {
         if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLIN)) == 0 || !proceed_to_open(self))
             return;
     }
-    if (events & EPOLLOUT && (tw_bytes_left(&self->out) > 0 || self->unflushed))
-        tw_transport_write(self);
+    if (events & EPOLLOUT && (load_bytes_left(&self->out) > 0 || self->unflushed))
+        load_transport_write(self);
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-        tw_transport_read(self);
+        load_transport_read(self);
 }
 
-static int init(tw_transport_t *self, tw_loop_t *loop, int fd, SSL_CTX *tls,
-                const tw_transport_callbacks_t *callbacks)
+static int init(load_transport_t *self, load_loop_t *loop, int fd, SSL_CTX *tls,
+                const load_transport_callbacks_t *callbacks)
 {
     int one = 1;
     memset(self, 0, sizeof(*self));
@@ -110,8 +110,9 @@ static int init(tw_transport_t *self, tw_loop_t *loop, int fd, SSL_CTX *tls,
     return self->ssl != NULL && SSL_set_fd(self->ssl, fd) == 1 ? 0 : -1;
 }
 
-int tw_transport_connect(tw_transport_t *self, tw_loop_t *loop, const struct sockaddr_in *address,
-                         SSL_CTX *tls, const tw_transport_callbacks_t *callbacks)
+int load_transport_connect(load_transport_t *self, load_loop_t *loop,
+                           const struct sockaddr_in *address, SSL_CTX *tls,
+                           const load_transport_callbacks_t *callbacks)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (init(self, loop, fd, tls, callbacks) != 0)
@@ -121,32 +122,32 @@ int tw_transport_connect(tw_transport_t *self, tw_loop_t *loop, const struct soc
     if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
         errno != EINPROGRESS)
         goto Fail;
-    if (tw_loop_add(loop, fd, &self->source) != 0)
+    if (load_loop_add(loop, fd, &self->source) != 0)
         goto Fail;
     return 0;
 Fail:
-    tw_transport_dispose(self);
+    load_transport_dispose(self);
     return -1;
 }
 
-int tw_transport_accept(tw_transport_t *self, tw_loop_t *loop, int fd, SSL_CTX *tls,
-                        const tw_transport_callbacks_t *callbacks)
+int load_transport_accept(load_transport_t *self, load_loop_t *loop, int fd, SSL_CTX *tls,
+                          const load_transport_callbacks_t *callbacks)
 {
     if (init(self, loop, fd, tls, callbacks) != 0)
         goto Fail;
     if (self->ssl != NULL)
         SSL_set_accept_state(self->ssl);
     self->connected = true;
-    if (tw_loop_add(loop, fd, &self->source) != 0)
+    if (load_loop_add(loop, fd, &self->source) != 0)
         goto Fail;
     return 0;
 Fail:
-    tw_transport_dispose(self);
+    load_transport_dispose(self);
     return -1;
 }
 
 /* Bytes read, 0 for nothing now, -1 for the end. */
-static long receive(tw_transport_t *self, char *buffer, size_t bytes)
+static long receive(load_transport_t *self, char *buffer, size_t bytes)
 {
     if (self->ssl != NULL) {
         int result = SSL_read(self->ssl, buffer, (int)bytes);
@@ -158,7 +159,7 @@ static long receive(tw_transport_t *self, char *buffer, size_t bytes)
     return result < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
-static void read_later(tw_transport_t *self)
+static void read_later(load_transport_t *self)
 {
     if (self->is_reader)
         return;
@@ -167,28 +168,28 @@ static void read_later(tw_transport_t *self)
     self->loop->readers = self;
 }
 
-void tw_transport_read(tw_transport_t *self)
+void load_transport_read(load_transport_t *self)
 {
     char *buffer = self->loop->read_buffer;
     size_t budget = READ_BUDGET_BYTES;
     while (self->fd >= 0 && !self->paused) {
-        size_t kept = tw_bytes_left(&self->kept);
-        long bytes = receive(self, buffer + kept, TW_LOOP_READ_BYTES - kept);
+        size_t kept = load_bytes_left(&self->kept);
+        long bytes = receive(self, buffer + kept, LOAD_LOOP_READ_BYTES - kept);
         if (bytes == 0)
             return;
         if (bytes < 0) {
-            tw_transport_close(self, "closed by the server");
+            load_transport_close(self, "closed by the server");
             return;
         }
         if (kept > 0) {
-            memcpy(buffer, tw_bytes_front(&self->kept), kept);
-            tw_bytes_take(&self->kept, kept);
+            memcpy(buffer, load_bytes_front(&self->kept), kept);
+            load_bytes_take(&self->kept, kept);
         }
         size_t have = kept + (size_t)bytes;
-        size_t used = self->callbacks->on_read(self, buffer, have, tw_now_ns());
+        size_t used = self->callbacks->on_read(self, buffer, have, load_now_ns());
         if (self->fd < 0)
             return;
-        tw_bytes_append(&self->kept, buffer + used, have - used);
+        load_bytes_append(&self->kept, buffer + used, have - used);
         if ((size_t)bytes >= budget) {
             read_later(self);
             return;
@@ -198,7 +199,7 @@ void tw_transport_read(tw_transport_t *self)
 }
 
 /* Bytes written, 0 for nothing now, -1 for the end. */
-static long transmit(tw_transport_t *self, const char *data, size_t bytes)
+static long transmit(load_transport_t *self, const char *data, size_t bytes)
 {
     if (self->ssl != NULL) {
         int result = SSL_write(self->ssl, data, bytes < INT32_MAX ? (int)bytes : INT32_MAX);
@@ -211,7 +212,7 @@ static long transmit(tw_transport_t *self, const char *data, size_t bytes)
 }
 
 /* Moves what is in the TLS output buffer to the socket. False when it cannot go on now. */
-static bool flush_records(tw_transport_t *self)
+static bool flush_records(load_transport_t *self)
 {
     if (!self->unflushed)
         return true;
@@ -220,28 +221,28 @@ static bool flush_records(tw_transport_t *self)
         return true;
     }
     if (!BIO_should_retry(SSL_get_wbio(self->ssl)))
-        tw_transport_close(self, "closed by the server while writing");
+        load_transport_close(self, "closed by the server while writing");
     return false;
 }
 
-void tw_transport_write(tw_transport_t *self)
+void load_transport_write(load_transport_t *self)
 {
-    while (self->fd >= 0 && self->opened && tw_bytes_left(&self->out) > 0) {
-        long bytes = transmit(self, tw_bytes_front(&self->out), tw_bytes_left(&self->out));
+    while (self->fd >= 0 && self->opened && load_bytes_left(&self->out) > 0) {
+        long bytes = transmit(self, load_bytes_front(&self->out), load_bytes_left(&self->out));
         if (bytes == 0)
             return;
         if (bytes < 0) {
-            tw_transport_close(self, "closed by the server while writing");
+            load_transport_close(self, "closed by the server while writing");
             return;
         }
         self->unflushed = self->gathers;
-        tw_bytes_take(&self->out, (size_t)bytes);
+        load_bytes_take(&self->out, (size_t)bytes);
     }
     if (self->fd >= 0)
         flush_records(self);
 }
 
-int tw_transport_gather_writes(tw_transport_t *self, int bytes)
+int load_transport_gather_writes(load_transport_t *self, int bytes)
 {
     BIO *buffer = BIO_new(BIO_f_buffer()), *out = BIO_new_socket(self->fd, BIO_NOCLOSE);
     if (buffer == NULL || out == NULL || BIO_set_write_buffer_size(buffer, bytes) != 1) {
@@ -254,12 +255,12 @@ int tw_transport_gather_writes(tw_transport_t *self, int bytes)
     return 0;
 }
 
-char *tw_transport_reserve(tw_transport_t *self, size_t bytes)
+char *load_transport_reserve(load_transport_t *self, size_t bytes)
 {
-    return tw_bytes_reserve(&self->out, bytes);
+    return load_bytes_reserve(&self->out, bytes);
 }
 
-void tw_transport_commit(tw_transport_t *self, size_t bytes)
+void load_transport_commit(load_transport_t *self, size_t bytes)
 {
     self->out.size += bytes;
     if (self->is_writer)
@@ -269,7 +270,7 @@ void tw_transport_commit(tw_transport_t *self, size_t bytes)
     self->loop->writers = self;
 }
 
-void tw_transport_set_paused(tw_transport_t *self, bool paused)
+void load_transport_set_paused(load_transport_t *self, bool paused)
 {
     if (self->paused == paused)
         return;
@@ -278,7 +279,7 @@ void tw_transport_set_paused(tw_transport_t *self, bool paused)
         read_later(self);
 }
 
-void tw_transport_close(tw_transport_t *self, const char *why)
+void load_transport_close(load_transport_t *self, const char *why)
 {
     if (self->fd < 0)
         return;
@@ -287,13 +288,13 @@ void tw_transport_close(tw_transport_t *self, const char *why)
     self->callbacks->on_close(self, why);
 }
 
-void tw_transport_dispose(tw_transport_t *self)
+void load_transport_dispose(load_transport_t *self)
 {
     if (self->fd >= 0)
         close(self->fd);
     self->fd = -1;
     SSL_free(self->ssl);
     self->ssl = NULL;
-    tw_bytes_dispose(&self->out);
-    tw_bytes_dispose(&self->kept);
+    load_bytes_dispose(&self->out);
+    load_bytes_dispose(&self->kept);
 }

@@ -8,15 +8,15 @@
 #include "bench/load/checker.h"
 
 /* Shows `sequences` to a checker that begins at `first`, then ends it at `last`. */
-static tw_checker_counts_t check(uint32_t first, const uint32_t *sequences, size_t count,
-                                 uint32_t last)
+static load_checker_counts_t check(uint32_t first, const uint32_t *sequences, size_t count,
+                                   uint32_t last)
 {
-    tw_checker_slot_t slot;
-    tw_checker_counts_t counts = {0, 0, 0, 0};
-    tw_checker_begin(&slot, first);
+    load_checker_slot_t slot;
+    load_checker_counts_t counts = {0, 0, 0, 0};
+    load_checker_begin(&slot, first);
     for (size_t i = 0; i < count; i++)
-        tw_checker_observe(&slot, sequences[i], &counts);
-    tw_checker_end(&slot, last, &counts);
+        load_checker_observe(&slot, sequences[i], &counts);
+    load_checker_end(&slot, last, &counts);
     return counts;
 }
 
@@ -24,7 +24,7 @@ static tw_checker_counts_t check(uint32_t first, const uint32_t *sequences, size
     check(first, (const uint32_t[]){__VA_ARGS__},                                                  \
           sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), last)
 
-static void assert_counts(tw_checker_counts_t counts, uint64_t in_order, uint64_t lost,
+static void assert_counts(load_checker_counts_t counts, uint64_t in_order, uint64_t lost,
                           uint64_t duplicates, uint64_t out_of_order)
 {
     assert_int_equal(counts.in_order, in_order);
@@ -55,7 +55,7 @@ static void test_checker__missing_end_is_lost(void **state)
 
 static void test_checker__nothing_at_all_is_all_lost(void **state)
 {
-    tw_checker_counts_t counts = check(1, NULL, 0, 4);
+    load_checker_counts_t counts = check(1, NULL, 0, 4);
     assert_counts(counts, 0, 4, 0, 0);
 }
 
@@ -76,13 +76,13 @@ static void test_checker__late_twice_is_also_a_duplicate(void **state)
 
 static void test_checker__late_beyond_the_history_stays_lost(void **state)
 {
-    tw_checker_slot_t slot;
-    tw_checker_counts_t counts = {0, 0, 0, 0};
-    tw_checker_begin(&slot, 1);
-    tw_checker_observe(&slot, 1, &counts);
+    load_checker_slot_t slot;
+    load_checker_counts_t counts = {0, 0, 0, 0};
+    load_checker_begin(&slot, 1);
+    load_checker_observe(&slot, 1, &counts);
     for (uint32_t sequence = 3; sequence < 50; sequence++)
-        tw_checker_observe(&slot, sequence, &counts);
-    tw_checker_observe(&slot, 2, &counts);
+        load_checker_observe(&slot, sequence, &counts);
+    load_checker_observe(&slot, 2, &counts);
     assert_counts(counts, 48, 1, 1, 0);
 }
 

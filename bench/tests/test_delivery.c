@@ -12,11 +12,11 @@
 
 enum { PAYLOAD_BYTES = 60, NOW_NS = 5000 };
 
-typedef struct st_fixture_t {
-    tw_load_options_t options;
-    tw_run_t run;
-    tw_subscriber_thread_t thread;
-    tw_stream_t stream;
+typedef struct fixture {
+    load_options_t options;
+    load_run_t run;
+    load_subscriber_thread_t thread;
+    load_stream_t stream;
     char frame[512];
 } fixture_t;
 
@@ -31,8 +31,8 @@ static int setup(void **state)
     f->run.options = &f->options;
     f->thread.run = &f->run;
     f->stream.topic = 3;
-    tw_checker_begin(&f->stream.slot, 1);
-    tw_histogram_init(&f->thread.latency);
+    load_checker_begin(&f->stream.slot, 1);
+    load_histogram_init(&f->thread.latency);
     *state = f;
     return 0;
 }
@@ -41,7 +41,7 @@ static int teardown(void **state)
 {
     fixture_t *f = *state;
     if (f->stream.carry != NULL)
-        tw_bytes_dispose(f->stream.carry);
+        load_bytes_dispose(f->stream.carry);
     free(f->stream.carry);
     free(f);
     return 0;
@@ -51,15 +51,15 @@ static int teardown(void **state)
 static size_t make_event(fixture_t *f, uint32_t sequence, uint32_t topic)
 {
     char payload[PAYLOAD_BYTES + 1] = {0};
-    tw_payload_t values = {.time_ns = 1000, .sequence = sequence, .topic = topic};
-    tw_payload_write(payload, PAYLOAD_BYTES, &values);
+    load_payload_t values = {.time_ns = 1000, .sequence = sequence, .topic = topic};
+    load_payload_write(payload, PAYLOAD_BYTES, &values);
     return (size_t)snprintf(f->frame, sizeof(f->frame), "id: 00-%08x\ndata: %s\n\n", sequence,
                             payload);
 }
 
 static void take(fixture_t *f, const char *data, size_t bytes)
 {
-    tw_delivery_take(&f->thread, &f->stream, &f->stream.slot, data, bytes, NOW_NS);
+    load_delivery_take(&f->thread, &f->stream, &f->stream.slot, data, bytes, NOW_NS);
 }
 
 static void test_delivery__whole_frames_are_counted_and_timed(void **state)
@@ -120,8 +120,8 @@ static void test_delivery__payload_inside_json_is_found(void **state)
 {
     fixture_t *f = *state;
     char payload[PAYLOAD_BYTES + 1] = {0};
-    tw_payload_t values = {.sequence = 1, .topic = 3};
-    tw_payload_write(payload, PAYLOAD_BYTES, &values);
+    load_payload_t values = {.sequence = 1, .topic = 3};
+    load_payload_write(payload, PAYLOAD_BYTES, &values);
     int bytes =
         snprintf(f->frame, sizeof(f->frame), "data: {\"pub\":{\"data\":\"%s\"}}\n\n", payload);
     take(f, f->frame, (size_t)bytes);

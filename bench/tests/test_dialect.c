@@ -8,10 +8,10 @@
 
 #include "bench/load/dialect.h"
 
-static const tw_dialect_server_t server = {"https", "127.0.0.1:1", "Bearer secret", "secret"};
-static const tw_event_t event = {
+static const load_dialect_server_t server = {"https", "127.0.0.1:1", "Bearer secret", "secret"};
+static const load_event_t event = {
     .topic = 0xab, .lane = 3, .sequence = 9, .payload = "payload", .payload_bytes = 7};
-static tw_request_t request;
+static load_request_t request;
 
 static void assert_header(const char *name, const char *value)
 {
@@ -34,25 +34,25 @@ static void assert_body(const char *body)
 
 static void subscribe(const char *name, uint32_t first, uint32_t count)
 {
-    tw_dialect_find(name)->subscribe(&request, &server, first, count, 4);
+    load_dialect_find(name)->subscribe(&request, &server, first, count, 4);
     assert_header(":method", "GET");
     assert_null(request.body);
 }
 
 static void publish(const char *name)
 {
-    tw_dialect_find(name)->publish(&request, &server, &event);
+    load_dialect_find(name)->publish(&request, &server, &event);
     assert_header(":method", "POST");
 }
 
-static tw_answer_t answer(const char *name, int status, const char *body)
+static load_answer_t answer(const char *name, int status, const char *body)
 {
-    return tw_dialect_find(name)->answer(status, body, strlen(body));
+    return load_dialect_find(name)->answer(status, body, strlen(body));
 }
 
 static void test_dialect__unknown_name_is_none(void **state)
 {
-    assert_null(tw_dialect_find("gopher"));
+    assert_null(load_dialect_find("gopher"));
 }
 
 static void test_dialect__tideway(void **state)
@@ -60,7 +60,7 @@ static void test_dialect__tideway(void **state)
     subscribe("tideway", 3, 2);
     assert_header(":path", "/v1/stream");
     assert_header("x-sse-topic", "bench-000003,bench-000000");
-    tw_dialect_find("tideway")->resume(&request, 2, 0x1f);
+    load_dialect_find("tideway")->resume(&request, 2, 0x1f);
     assert_header("last-event-id", "02-0000001f");
     publish("tideway");
     assert_header("authorization", "Bearer secret");
@@ -71,16 +71,16 @@ static void test_dialect__tideway(void **state)
 
 static void test_dialect__tideway_answers(void **state)
 {
-    tw_answer_t got = answer("tideway", 202,
-                             "{\"status\":\"accepted\",\"id\":\"1\",\"delivered\":1234,"
-                             "\"droppedTopics\":[]}");
-    assert_int_equal(got.kind, TW_ANSWER_ACCEPTED);
+    load_answer_t got = answer("tideway", 202,
+                               "{\"status\":\"accepted\",\"id\":\"1\",\"delivered\":1234,"
+                               "\"droppedTopics\":[]}");
+    assert_int_equal(got.kind, LOAD_ANSWER_ACCEPTED);
     assert_int_equal(got.delivered, 1234);
     got = answer("tideway", 202, "{\"status\":\"dropped\",\"id\":\"1\",\"droppedTopics\":[\"a\"]}");
-    assert_int_equal(got.kind, TW_ANSWER_DROPPED);
+    assert_int_equal(got.kind, LOAD_ANSWER_DROPPED);
     assert_int_equal(got.delivered, 0);
-    assert_int_equal(answer("tideway", 401, "{}").kind, TW_ANSWER_FAILED);
-    assert_int_equal(answer("tideway", 200, "{}").kind, TW_ANSWER_FAILED);
+    assert_int_equal(answer("tideway", 401, "{}").kind, LOAD_ANSWER_FAILED);
+    assert_int_equal(answer("tideway", 200, "{}").kind, LOAD_ANSWER_FAILED);
 }
 
 static void test_dialect__nchan(void **state)
@@ -92,9 +92,9 @@ static void test_dialect__nchan(void **state)
     publish("nchan");
     assert_header(":path", "/pub/bench-0000ab");
     assert_body("payload");
-    assert_int_equal(answer("nchan", 201, "").kind, TW_ANSWER_ACCEPTED);
-    assert_int_equal(answer("nchan", 202, "").kind, TW_ANSWER_DROPPED);
-    assert_int_equal(answer("nchan", 403, "").kind, TW_ANSWER_FAILED);
+    assert_int_equal(answer("nchan", 201, "").kind, LOAD_ANSWER_ACCEPTED);
+    assert_int_equal(answer("nchan", 202, "").kind, LOAD_ANSWER_DROPPED);
+    assert_int_equal(answer("nchan", 403, "").kind, LOAD_ANSWER_FAILED);
 }
 
 static void test_dialect__mercure(void **state)
@@ -104,8 +104,8 @@ static void test_dialect__mercure(void **state)
     publish("mercure");
     assert_header("authorization", "Bearer secret");
     assert_body("topic=bench-0000ab&data=payload");
-    assert_int_equal(answer("mercure", 200, "urn:uuid:1").kind, TW_ANSWER_ACCEPTED);
-    assert_int_equal(answer("mercure", 401, "").kind, TW_ANSWER_FAILED);
+    assert_int_equal(answer("mercure", 200, "urn:uuid:1").kind, LOAD_ANSWER_ACCEPTED);
+    assert_int_equal(answer("mercure", 401, "").kind, LOAD_ANSWER_FAILED);
 }
 
 static void test_dialect__centrifugo(void **state)
@@ -117,8 +117,9 @@ static void test_dialect__centrifugo(void **state)
     publish("centrifugo");
     assert_header("x-api-key", "secret");
     assert_body("{\"channel\":\"bench-0000ab\",\"data\":\"payload\"}");
-    assert_int_equal(answer("centrifugo", 200, "{\"result\":{}}").kind, TW_ANSWER_ACCEPTED);
-    assert_int_equal(answer("centrifugo", 200, "{\"error\":{\"code\":1}}").kind, TW_ANSWER_FAILED);
+    assert_int_equal(answer("centrifugo", 200, "{\"result\":{}}").kind, LOAD_ANSWER_ACCEPTED);
+    assert_int_equal(answer("centrifugo", 200, "{\"error\":{\"code\":1}}").kind,
+                     LOAD_ANSWER_FAILED);
 }
 
 int main(void)

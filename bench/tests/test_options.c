@@ -7,12 +7,12 @@
 
 #include "bench/load/options.h"
 
-static tw_load_options_t options;
+static load_options_t options;
 
 #define PARSE(...)                                                                                 \
-    tw_load_options_parse(                                                                         \
-        &options, (int)(sizeof((const char *[]){"tw-load", __VA_ARGS__}) / sizeof(char *)),        \
-        (char **)(const char *[]){"tw-load", __VA_ARGS__, NULL})
+    load_options_parse(&options,                                                                   \
+                       (int)(sizeof((const char *[]){"tw-load", __VA_ARGS__}) / sizeof(char *)),   \
+                       (char **)(const char *[]){"tw-load", __VA_ARGS__, NULL})
 
 static void test_options__defaults_come_from_the_table(void **state)
 {
