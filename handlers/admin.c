@@ -95,7 +95,7 @@ void tw_handle_admin_topics(h2o_req_t *req)
 
     if (!read_page(req, &query))
         return;
-    worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, &worker->fanout->loop,
+    worker->gateway->adapter->ops->list_topics(worker->gateway->adapter, &worker->shard->loop,
                                                &query, on_topics, await_page(req, &query));
 }
 
@@ -145,7 +145,7 @@ void tw_handle_admin_connections(h2o_req_t *req)
     tw_topic_name_t name = tw_topic_name(topic.base, topic.len);
     if (topic.len > 0)
         query.topic = &name;
-    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, &worker->fanout->loop,
+    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, &worker->shard->loop,
                                                     &query, on_connections,
                                                     await_page(req, &query));
 }
@@ -172,7 +172,7 @@ void tw_handle_admin_close(h2o_req_t *req)
 
     tw_log(TW_LOG_INFO, "operator closes a connection",
            tw_log_bytes("connectionId", id.base, id.len));
-    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, &worker->fanout->loop,
+    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, &worker->shard->loop,
                                                     id.base, TW_CLOSE_ADMIN, on_closed,
                                                     tw_pending_create(req));
 }
@@ -204,7 +204,7 @@ void tw_handle_admin_nodes(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
 
-    worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, &worker->fanout->loop,
+    worker->gateway->adapter->ops->list_nodes(worker->gateway->adapter, &worker->shard->loop,
                                               on_nodes, tw_pending_create(req));
 }
 
@@ -218,23 +218,23 @@ static void set(json_t *object, const char *name, uint64_t value)
 void tw_handle_admin_stats(h2o_req_t *req)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
-    tw_counters_t sum = {0};
+    tw_stats_t now;
+    const tw_counters_t *sum = &now.counters;
     int64_t now_ms = tw_clock_wall_ms();
 
-    for (uint32_t w = 0; w < gateway->hub->config.worker_count; ++w)
-        tw_counters_add(&sum, &gateway->hub->fanouts[w]->counters);
+    tw_stats_read(gateway->hub, &now);
     json_t *stats = json_object(), *closes = json_object();
-    set(stats, "connections", sum.connections);
-    set(stats, "streams", sum.streams);
-    set(stats, "topics", gateway->hub->index.topic_count);
-    set(stats, "publishesAccepted", sum.published_accepted);
-    set(stats, "publishesDropped", sum.published_dropped);
-    set(stats, "publishesRefused", sum.published_refused + sum.published_failed);
-    set(stats, "deliveries", sum.deliveries);
-    set(stats, "bytes", sum.delivered_bytes);
-    set(stats, "queuedBytes", sum.queued_bytes);
+    set(stats, "connections", sum->connections);
+    set(stats, "streams", sum->streams);
+    set(stats, "topics", now.topics);
+    set(stats, "publishesAccepted", sum->published_accepted);
+    set(stats, "publishesDropped", sum->published_dropped);
+    set(stats, "publishesRefused", sum->published_refused + sum->published_failed);
+    set(stats, "deliveries", sum->deliveries);
+    set(stats, "bytes", sum->delivered_bytes);
+    set(stats, "queuedBytes", sum->queued_bytes);
     for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
-        set(closes, tw_close_reason_label((tw_close_reason_t)i), sum.closes[i]);
+        set(closes, tw_close_reason_label((tw_close_reason_t)i), sum->closes[i]);
     json_object_set_new(stats, "closes", closes);
     set(stats, "uptimeMs", (uint64_t)(now_ms - gateway->started_at_ms));
     set(stats, "now", (uint64_t)now_ms);

@@ -109,7 +109,7 @@ void tw_handle_admin_tail(h2o_req_t *req)
     page->pending = tw_pending_create(req);
     page->topic_len = topic.len;
     memcpy(page->topic, topic.base, topic.len);
-    worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, &worker->fanout->loop,
+    worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, &worker->shard->loop,
                                                &topic, NULL, limit, on_tail, page);
 }
 
@@ -220,7 +220,7 @@ static bool write_event(FILE *out, const tw_event_t *event)
  */
 static bool has_gap(const tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
 {
-    uint32_t kept_max = self->worker->gateway->hub->config.tail_events;
+    uint32_t kept_max = self->worker->gateway->tail_events_max;
 
     if (self->seen_any)
         return events[0]->position.epoch != self->seen.epoch ||
@@ -270,7 +270,7 @@ static void ask(tw_tail_stream_t *self)
 
     self->asking = true;
     ++self->refs;
-    gateway->adapter->ops->tail_events(gateway->adapter, &self->worker->fanout->loop, &self->topic,
+    gateway->adapter->ops->tail_events(gateway->adapter, &self->worker->shard->loop, &self->topic,
                                        self->seen_any ? &before_seen : NULL,
                                        self->begun || self->seen_any ? NEWS_MAX : LIMIT_DEFAULT,
                                        on_news, self);

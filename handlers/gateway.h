@@ -14,6 +14,8 @@
 #include "handlers/auth.h"
 #include "handlers/limits.h"
 #include "runtime/adapter.h"
+#include "runtime/shard.h"
+#include "runtime/stats.h"
 
 /** Answers to Origin (Fetch standard, CORS protocol). */
 typedef struct tw_cors {
@@ -24,7 +26,7 @@ typedef struct tw_cors {
 
 typedef struct tw_gateway {
     tw_adapter_t *adapter; /* borrowed */
-    tw_hub_t *hub;         /* borrowed */
+    const tw_hub_t *hub;   /* borrowed; for tw_stats_read() alone */
     tw_auth_t auth;
     tw_limits_t limits;
     tw_cors_t cors;
@@ -33,6 +35,7 @@ typedef struct tw_gateway {
     int64_t started_at_ms;
     size_t topics_max;        /* per request */
     size_t payload_bytes_max; /* per event */
+    uint32_t tail_events_max; /* per topic */
     uint32_t retry_ms;        /* what streams tell their clients */
     uint32_t drain_ms;
     int64_t connection_age_max_ms; /* 0: connections may grow old */
@@ -47,7 +50,7 @@ typedef struct tw_gateway {
 typedef struct tw_worker_context {
     h2o_context_t super;
     tw_gateway_t *gateway;           /* borrowed */
-    tw_fanout_t *fanout;             /* borrowed; NULL on the ops listener */
+    tw_shard_t *shard;               /* borrowed; NULL on the ops listener */
     tw_log_limit_t publish_refusals; /* lines about publishes that were not admitted */
 } tw_worker_context_t;
 

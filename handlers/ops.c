@@ -119,29 +119,28 @@ static void on_adapter_stat(const char *metric, const char *type, const char *he
 
 static void write_metrics(FILE *out, const tw_gateway_t *gateway)
 {
-    const tw_hub_t *hub = gateway->hub;
-    tw_counters_t sum = {0};
+    tw_stats_t stats;
+    const tw_counters_t *sum = &stats.counters;
 
-    for (uint32_t w = 0; w < hub->config.worker_count; ++w)
-        tw_counters_add(&sum, &hub->fanouts[w]->counters);
-#define X(field, metric, labels, type, help) write_row(out, metric, labels, type, help, sum.field);
+    tw_stats_read(gateway->hub, &stats);
+#define X(field, metric, labels, type, help) write_row(out, metric, labels, type, help, sum->field);
     TW_COUNTER_TABLE(X)
 #undef X
     write_head(out, "tideway_streams_closed_total", TW_COUNTER, "SSE streams closed, by reason.");
     for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
         fprintf(out, "tideway_streams_closed_total{reason=\"%s\"} %" PRIu64 "\n",
-                tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum.closes[i]);
-    write_latency(out, &sum);
+                tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum->closes[i]);
+    write_latency(out, sum);
     write_refusals(out, gateway);
     write_row(out, "tideway_tls_handshakes", "", TW_GAUGE, "TLS handshakes under way.",
               gateway->limits.handshakes);
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
-              hub->index.topic_count);
+              stats.topics);
     write_row(out, "tideway_resume_windows_cut_total", "", TW_COUNTER,
-              "Resume windows that ended early: too many topics waited.", hub->index.windows_cut);
-    write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", hub->kept_events);
+              "Resume windows that ended early: too many topics waited.", stats.resume_windows_cut);
+    write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", stats.kept_events);
     write_row(out, "tideway_tail_bytes", "", TW_GAUGE, "Bytes of events kept in tails.",
-              hub->kept_bytes);
+              stats.kept_bytes);
     write_row(out, "tideway_log_lines_dropped_total", "", TW_COUNTER,
               "Log lines that could not be written.", tw_log_dropped());
     write_loops(out, gateway);

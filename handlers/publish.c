@@ -48,7 +48,7 @@ typedef struct tw_publish {
 
 static tw_counters_t *counters_of(const h2o_req_t *req)
 {
-    return &tw_worker_of(req)->fanout->counters;
+    return &tw_worker_of(req)->shard->counters;
 }
 
 static void destroy(tw_publish_t *publish)
@@ -259,7 +259,7 @@ static tw_publish_stage_t begin(h2o_req_t *req, bool body_follows)
     tw_topic_list_init(&publish->topics, gateway->topics_max);
     if (read_headers(publish)) {
         publish->asking = true;
-        gateway->adapter->ops->has_subscribers(gateway->adapter, &tw_worker_of(req)->fanout->loop,
+        gateway->adapter->ops->has_subscribers(gateway->adapter, &tw_worker_of(req)->shard->loop,
                                                &publish->topics, on_followed, publish);
     } else {
         publish->stage = TW_PUBLISH_REPLIED;
@@ -339,7 +339,7 @@ static void publish_body(tw_publish_t *publish)
     publish->asking = true;
     publish->counters = counters_of(req);
     publish->begun_us = tw_clock_us();
-    gateway->adapter->ops->publish(gateway->adapter, &tw_worker_of(req)->fanout->loop, event,
+    gateway->adapter->ops->publish(gateway->adapter, &tw_worker_of(req)->shard->loop, event,
                                    on_published, publish);
     tw_event_unref(event);
 }

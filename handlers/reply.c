@@ -108,8 +108,8 @@ void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const c
     h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"),
                    0);
     tw_reply_add_cors(req);
-    if (status >= 400 && status < 500 && tw_worker_of(req)->fanout != NULL)
-        tw_count(&tw_worker_of(req)->fanout->counters.bad_requests, 1);
+    if (status >= 400 && status < 500 && tw_worker_of(req)->shard != NULL)
+        tw_count(&tw_worker_of(req)->shard->counters.bad_requests, 1);
     h2o_send_inline(req, text, len);
 }
 

@@ -255,7 +255,7 @@ bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
         return true;
     if (header.base != NULL && limited)
         tw_limits_key_failed(limits, &client);
-    tw_count(&worker->fanout->counters.unauthorized, 1);
+    tw_count(&worker->shard->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
                           H2O_STRLIT("Bearer"));
     tw_reply_error(req, TW_ERROR_UNAUTHORIZED);

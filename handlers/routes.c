@@ -183,7 +183,7 @@ static void prepare(h2o_req_t *req)
     h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0,
                           H2O_STRLIT("nosniff"), 1);
     /* RFC 6797 section 7.2: over TLS only, so never on the ops listener. */
-    if (hsts[0] != '\0' && worker->fanout != NULL)
+    if (hsts[0] != '\0' && worker->shard != NULL)
         h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_STRICT_TRANSPORT_SECURITY, hsts,
                        strlen(hsts), 1);
 }

@@ -160,7 +160,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_limits_remove_stream(&gateway->limits, subscriber->client);
         tw_subscriber_destroy(subscriber);
         opening->transport->disconnect(connection);
-        tw_count(&tw_worker_of(req)->fanout->counters.streams_refused, 1);
+        tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
         tw_reply_status(req, status);
         return;
     }
@@ -217,7 +217,7 @@ static bool admit(h2o_req_t *req, tw_client_t **client)
     *client = tw_limits_add_stream(&gateway->limits, &key);
     if (*client != NULL)
         return true;
-    tw_count(&tw_worker_of(req)->fanout->counters.streams_refused, 1);
+    tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
     tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
                         "this address has %" PRIu64 " open streams, as many as it may",
                         gateway->limits.config.streams_per_address);

@@ -12,6 +12,8 @@
 #include <h2o.h>
 
 #include "handlers/gateway.h"
+#include "runtime/connection.h"
+#include "runtime/subscriber.h"
 
 typedef struct tw_stream_opening {
     h2o_req_t *req;

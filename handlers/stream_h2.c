@@ -48,7 +48,7 @@ static tw_stream_t *stream_of(h2o_http2_lean_stream_t *lean)
 
 static tw_loop_t *loop_of(tw_h2_connection_t *self)
 {
-    return &self->super.fanout->loop;
+    return &self->super.shard->loop;
 }
 
 static void wait_for_turn(tw_h2_connection_t *self, tw_subscriber_t *subscriber)
@@ -112,7 +112,7 @@ static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size
     done = bytes == NULL || lean->window <= 0;
     h2o_http2_lean_commit(self->conn, &writer);
     tw_loop_spend(loop_of(self), TW_TURN_WRITE_NS(may_write - budget));
-    subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
+    subscriber->stream->written_tick = self->super.shard->tick;
     return done;
 }
 
@@ -247,7 +247,7 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
     tw_h2_connection_t *self = self_of(connection);
     const char *frame = event->frame;
     size_t len = event->frame_len, delivered = 0;
-    uint16_t tick = tw_fanout_tick(connection->fanout);
+    uint16_t tick = connection->shard->tick;
     h2o_http2_lean_writer_t writer;
     bool open =
         len <= H2O_HTTP2_LEAN_FRAME_MAX &&
@@ -311,7 +311,7 @@ static tw_connection_t *connect_request(h2o_req_t *req)
     if (self != NULL)
         return &self->super;
     self = tw_alloc(sizeof(*self));
-    tw_connection_init(&self->super, tw_worker_of(req)->fanout, &ops, "h2");
+    tw_connection_init(&self->super, tw_worker_of(req)->shard, &ops, "h2");
     self->conn = conn;
     self->gateway = tw_worker_of(req)->gateway;
     TAILQ_INIT(&self->waiting);

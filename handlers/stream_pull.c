@@ -42,9 +42,9 @@ static void send_bytes(tw_pull_stream_t *self, const char *bytes, size_t len,
 {
     h2o_iovec_t buf = h2o_iovec_init(bytes, len);
     self->sending = true;
-    tw_loop_spend(&self->super.fanout->loop, TW_TURN_WRITE_NS(len));
+    tw_loop_spend(&self->super.shard->loop, TW_TURN_WRITE_NS(len));
     if (self->subscriber != NULL)
-        self->subscriber->stream->written_tick = tw_fanout_tick(self->super.fanout);
+        self->subscriber->stream->written_tick = self->super.shard->tick;
     h2o_send(self->req, &buf, len > 0,
              state); /* the last one may free the request, and self with it */
 }
@@ -91,7 +91,7 @@ static bool is_behind(const tw_pull_stream_t *self)
 /* As pump(), but what waits can wait longer: for the loop to have time. */
 static void pump_in_time(tw_pull_stream_t *self)
 {
-    tw_loop_t *loop = &self->super.fanout->loop;
+    tw_loop_t *loop = &self->super.shard->loop;
 
     if (!self->ended && is_behind(self) && !tw_loop_has_time(loop))
         tw_loop_defer(loop, &self->later, on_time_to_send);
@@ -110,7 +110,7 @@ static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
 {
     tw_subscriber_t *subscriber = self->subscriber;
     self->subscriber = NULL;
-    tw_loop_cancel(&self->super.fanout->loop, &self->later);
+    tw_loop_cancel(&self->super.shard->loop, &self->later);
     if (subscriber != NULL)
         tw_stream_closed(self->gateway, subscriber, reason);
 }
@@ -185,7 +185,7 @@ static tw_connection_t *connect_request(h2o_req_t *req)
     tw_pull_stream_t *self = h2o_mem_alloc_shared(&req->pool, sizeof(*self), on_gone);
 
     memset(self, 0, sizeof(*self));
-    tw_connection_init(&self->super, tw_worker_of(req)->fanout, &ops, "http/1.1");
+    tw_connection_init(&self->super, tw_worker_of(req)->shard, &ops, "http/1.1");
     self->generator = (h2o_generator_t){.proceed = on_proceed, .stop = on_stop};
     self->req = req;
     self->gateway = tw_worker_of(req)->gateway;

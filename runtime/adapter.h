@@ -20,9 +20,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/loop.h"
-#include "runtime/fanout.h"
-#include "runtime/hub.h"
 #include "runtime/model/close_reason.h"
 #include "runtime/model/event.h"
 #include "runtime/model/resume.h"
@@ -30,6 +27,8 @@
 #include "runtime/model/topic_name.h"
 
 typedef struct tw_adapter tw_adapter_t;
+typedef struct tw_loop tw_loop_t;             /* base/loop.h */
+typedef struct tw_subscriber tw_subscriber_t; /* runtime/subscriber.h */
 
 /* --- what is listed --- */
 
@@ -140,9 +139,9 @@ typedef struct tw_adapter_ops {
     void (*drain)(tw_adapter_t *adapter);
 
     /**
-     * Opens the stream of a NEW subscriber (see tw_hub_join): on_open says how it begins. A status
-     * other than TW_OK: the subscriber is NEW as before, and the caller's to destroy. [now] only
-     * with such a status.
+     * Opens the stream of a NEW subscriber (see tw_hub_join()): on_open says how it begins. A
+     * status other than TW_OK: the subscriber is NEW as before, and the caller's to destroy. [now]
+     * only with such a status.
      */
     void (*open_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data);
@@ -184,10 +183,6 @@ typedef struct tw_adapter_ops {
 
 struct tw_adapter {
     const tw_adapter_ops_t *ops;
-    tw_hub_t *hub; /* borrowed: outlives the adapter */
 };
-
-/** The adapter that keeps all state in this process: one node. `info` is borrowed. */
-tw_adapter_t *tw_memory_adapter_create(tw_hub_t *hub, const tw_node_info_t *info);
 
 #endif

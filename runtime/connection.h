@@ -15,12 +15,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/budget.h"
 #include "runtime/model/close_reason.h"
 #include "runtime/model/event.h"
+#include "runtime/shard.h"
 
 typedef struct tw_connection tw_connection_t;
 typedef struct tw_subscriber tw_subscriber_t;
-typedef struct tw_fanout tw_fanout_t;
 
 /* tw_stream_t.flags */
 #define TW_STREAM_BEHIND                                                                           \
@@ -63,15 +64,26 @@ typedef struct tw_connection_ops {
     void (*retire)(tw_connection_t *connection);
 } tw_connection_ops_t;
 
-typedef struct tw_stream_chunk tw_stream_chunk_t;
+#define TW_STREAM_CHUNK_MAX 64
+
+/** Slots of streams. They never move while in use: the transport keeps pointers to them. */
+typedef struct tw_stream_chunk {
+    LIST_ENTRY(tw_stream_chunk) link; /* in the connection's `full` or `roomy` list */
+    uint64_t used;                    /* bit i: slots[i] is in use */
+    uint32_t size;                    /* ≤ TW_STREAM_CHUNK_MAX */
+    tw_stream_t slots[];
+} tw_stream_chunk_t;
+
+_Static_assert(TW_STREAM_CHUNK_MAX <= 64, "the bits of `used`");
+
 typedef LIST_HEAD(tw_chunk_list, tw_stream_chunk) tw_chunk_list_t;
 
 struct tw_connection {
     const tw_connection_ops_t *ops;
-    tw_fanout_t *fanout;
-    tw_connection_t *next, *previous; /* the worker's connections that have streams */
-    tw_chunk_list_t roomy, full;      /* owned chunks of stream slots */
-    uint64_t queued_bytes;            /* of its streams' queues, replays apart */
+    tw_shard_t *shard;              /* borrowed: outlives it */
+    LIST_ENTRY(tw_connection) link; /* the shard's list, while it has streams */
+    tw_chunk_list_t roomy, full;    /* owned chunks of stream slots */
+    tw_budget_t budget;             /* of its streams' queues, replays apart */
     uint32_t stream_count;
     uint16_t oldest_tick; /* no stream was written to before this */
     bool retired;
@@ -81,7 +93,7 @@ struct tw_connection {
 };
 
 /** Makes an embedded connection ready; the transport has set nothing before. */
-void tw_connection_init(tw_connection_t *connection, tw_fanout_t *fanout,
+void tw_connection_init(tw_connection_t *connection, tw_shard_t *shard,
                         const tw_connection_ops_t *ops, const char *protocol);
 
 /** Frees what it owns; it has no streams any more. */
@@ -92,19 +104,6 @@ tw_stream_t *tw_connection_add_stream(tw_connection_t *connection, tw_subscriber
 
 /** Gives a slot back. */
 void tw_connection_remove_stream(tw_connection_t *connection, tw_stream_t *stream);
-
-/** Writes heartbeats to the streams that have been silent for `silence` ticks; `tick` is the
- * worker's clock. Returns to how many. */
-size_t tw_connection_heartbeat(tw_connection_t *connection, uint16_t tick, uint16_t silence);
-
-/**
- * Retires a connection that is due, and closes the streams of a retired one evenly over spread_ms,
- * so that their clients come back spread. To be called every step_ms with tw_clock_ms(). Streams
- * that are still being opened are left for a later step. The connection may be gone when it
- * returns.
- */
-void tw_connection_age(tw_connection_t *connection, int64_t now_ms, int64_t spread_ms,
-                       int64_t step_ms);
 
 /** Closes up to max of its streams that were open when the call began; returns how many it closed.
  */

@@ -1,16 +1,11 @@
 #include "runtime/fanout.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/container.h"
-#include "base/hash.h"
-#include "runtime/hub.h"
 
 #define TOPIC_OF(pointer) TW_CONTAINER_OF(pointer, tw_local_topic_t, node)
 #define GROUP_OF(pointer) TW_CONTAINER_OF(pointer, tw_group_t, node)
@@ -40,13 +35,10 @@ static void on_batch(void *owner)
     tw_fanout_reap(owner);
 }
 
-void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_t *uv)
+void tw_fanout_init(tw_fanout_t *fanout, const tw_shard_config_t *config, uint32_t index,
+                    uv_loop_t *uv)
 {
-    char name[16];
-
-    *fanout = (tw_fanout_t){.hub = hub, .index = index, .jitter = hub->instance + index};
-    snprintf(name, sizeof(name), "worker-%" PRIu32, index);
-    tw_loop_init(&fanout->loop, uv, name, fanout, on_batch);
+    tw_shard_init(&fanout->shard, config, index, uv, fanout, on_batch);
     tw_table_init(&fanout->topics);
     tw_table_init(&fanout->groups);
     tw_ranked_tree_init(&fanout->listing, compare_number);
@@ -54,21 +46,16 @@ void tw_fanout_init(tw_fanout_t *fanout, tw_hub_t *hub, uint32_t index, uv_loop_
 
 void tw_fanout_close(tw_fanout_t *fanout)
 {
-    tw_loop_close(&fanout->loop);
+    tw_loop_close(&fanout->shard.loop);
 }
 
 void tw_fanout_dispose(tw_fanout_t *fanout)
 {
-    assert(fanout->connections == NULL && fanout->topics.count == 0 && fanout->groups.count == 0);
-    tw_loop_dispose(&fanout->loop);
+    assert(LIST_EMPTY(&fanout->shard.connections) && fanout->topics.count == 0 &&
+           fanout->groups.count == 0);
+    tw_loop_dispose(&fanout->shard.loop);
     tw_table_dispose(&fanout->topics);
     tw_table_dispose(&fanout->groups);
-}
-
-tw_topic_name_t tw_group_topic(const tw_group_t *group)
-{
-    return (tw_topic_name_t){
-        .base = group->topic->name, .len = group->topic->name_len, .hash = group->topic->node.hash};
 }
 
 static tw_local_topic_t *find_topic(const tw_fanout_t *fanout, const tw_topic_name_t *name)
@@ -93,8 +80,8 @@ size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event)
                                                          group->count);
         }
     }
-    tw_count(&fanout->counters.deliveries, delivered);
-    tw_count(&fanout->counters.delivered_bytes, delivered * event->frame_len);
+    tw_count(&fanout->shard.counters.deliveries, delivered);
+    tw_count(&fanout->shard.counters.delivered_bytes, delivered * event->frame_len);
     return delivered;
 }
 
@@ -169,8 +156,8 @@ void tw_fanout_join(tw_fanout_t *fanout, tw_subscriber_t *subscriber, const tw_t
     }
     subscriber->state = TW_SUBSCRIBER_LIVE;
     tw_ranked_insert(&fanout->listing, &subscriber->number, &subscriber->ranked);
-    tw_count(&fanout->counters.streams, 1);
-    tw_count(&fanout->counters.streams_opened, 1);
+    tw_count(&fanout->shard.counters.streams, 1);
+    tw_count(&fanout->shard.counters.streams_opened, 1);
 }
 
 static void drop_group(tw_fanout_t *fanout, tw_group_t *group)
@@ -217,7 +204,7 @@ void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
         leave_group(fanout, &subscriber->topics[i]);
     tw_ranked_remove(&fanout->listing, &subscriber->number);
     subscriber->state = TW_SUBSCRIBER_NEW;
-    tw_uncount(&fanout->counters.streams, 1);
+    tw_uncount(&fanout->shard.counters.streams, 1);
 }
 
 tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number)
@@ -226,88 +213,24 @@ tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number)
     return node != NULL ? SUBSCRIBER_OF(node) : NULL;
 }
 
-void tw_fanout_doom(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
-{
-    LIST_INSERT_HEAD(&fanout->doomed, subscriber, doomed);
-}
-
-void tw_fanout_undoom(tw_subscriber_t *subscriber)
-{
-    if (subscriber->doomed.le_prev == NULL)
-        return;
-    LIST_REMOVE(subscriber, doomed);
-    subscriber->doomed.le_prev = NULL;
-}
-
 void tw_fanout_reap(tw_fanout_t *fanout)
 {
     tw_subscriber_t *subscriber;
-    while ((subscriber = LIST_FIRST(&fanout->doomed)) != NULL) {
-        tw_fanout_undoom(subscriber);
+    while ((subscriber = LIST_FIRST(&fanout->shard.doomed)) != NULL) {
+        tw_subscriber_undoom(subscriber);
         subscriber->connection->ops->close(subscriber->connection, subscriber->stream,
                                            (tw_close_reason_t)subscriber->doom_reason);
     }
 }
 
-void tw_fanout_link(tw_fanout_t *fanout, tw_connection_t *connection)
-{
-    connection->previous = NULL;
-    connection->next = fanout->connections;
-    if (connection->next != NULL)
-        connection->next->previous = connection;
-    fanout->connections = connection;
-}
-
-void tw_fanout_unlink(tw_fanout_t *fanout, tw_connection_t *connection)
-{
-    *(connection->previous != NULL ? &connection->previous->next : &fanout->connections) =
-        connection->next;
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
-    connection->next = connection->previous = NULL;
-}
-
-void tw_fanout_advance(tw_fanout_t *fanout, uint16_t silence)
-{
-    size_t written = 0;
-
-    ++fanout->tick;
-    for (tw_connection_t *connection = fanout->connections; connection != NULL;
-         connection = connection->next)
-        written += tw_connection_heartbeat(connection, fanout->tick, silence);
-    tw_count(&fanout->counters.heartbeats, written);
-    tw_fanout_reap(fanout);
-}
-
 size_t tw_fanout_close_some(tw_fanout_t *fanout, size_t max, tw_close_reason_t reason)
 {
+    tw_connection_t *connection;
     size_t closed = 0;
-    while (closed < max && fanout->connections != NULL)
-        closed += tw_connection_close_streams(fanout->connections, max - closed, reason);
+
+    while (closed < max && (connection = LIST_FIRST(&fanout->shard.connections)) != NULL)
+        closed += tw_connection_close_streams(connection, max - closed, reason);
     return closed;
-}
-
-void tw_fanout_age(tw_fanout_t *fanout, int64_t now_ms, int64_t spread_ms, int64_t step_ms)
-{
-    tw_connection_t *connection = fanout->connections, *next;
-
-    for (; connection != NULL; connection = next) {
-        next = connection->next; /* its last stream takes it off the list */
-        tw_connection_age(connection, now_ms, spread_ms, step_ms);
-    }
-}
-
-int64_t tw_fanout_next_retirement(tw_fanout_t *fanout)
-{
-    int64_t age_ms = fanout->hub->config.connection_age_max_ms;
-
-    if (age_ms == 0)
-        return 0;
-    /* Steps of the golden ratio: what comes together spreads evenly over the fifth, not just at
-     * random. */
-    fanout->jitter += UINT32_C(0x9e3779b9);
-    return tw_clock_ms() + age_ms - age_ms / 10 +
-           (int64_t)((uint64_t)(age_ms / 5) * fanout->jitter >> 32);
 }
 
 typedef struct tw_subscriber_visit {

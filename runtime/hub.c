@@ -8,9 +8,6 @@
 #include "base/clock.h"
 #include "base/hash.h"
 
-/* What a queue spends on a reference to an event, its ring being half full on average. */
-#define QUEUED_EVENT_BYTES 16
-
 /* An event on its way through the workers. */
 typedef struct tw_dispatch {
     tw_event_t *event; /* owned reference */
@@ -28,16 +25,24 @@ tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
     assert(config->worker_count >= 1 && config->worker_count <= TW_WORKERS_MAX);
     tw_hub_t *hub = tw_alloc(sizeof(*hub));
     hub->config = *config;
-    tw_random(&hub->instance, sizeof(hub->instance));
+    hub->backlog.stream_bytes_max = config->stream_buffer_bytes;
+    hub->backlog.connection_bytes_max = config->connection_buffer_bytes;
+    hub->backlog.node_bytes_max = config->node_buffer_bytes;
+    hub->streams.max = config->streams_max;
+    hub->shards.backlog = &hub->backlog;
+    hub->shards.connection_age_max_ms = config->connection_age_max_ms;
+    tw_random(&hub->shards.instance, sizeof(hub->shards.instance));
     tw_random(&hub->last.epoch, sizeof(hub->last.epoch));
     tw_topic_index_init(&hub->index, config->worker_count, config->resume_window_ms);
     pthread_mutex_init(&hub->order, NULL);
     return hub;
 }
 
-void tw_hub_attach(tw_hub_t *hub, tw_fanout_t *fanout)
+void tw_hub_add_worker(tw_hub_t *hub, tw_fanout_t *fanout, uint32_t index, uv_loop_t *uv)
 {
-    hub->fanouts[fanout->index] = fanout;
+    assert(index < hub->config.worker_count);
+    tw_fanout_init(fanout, &hub->shards, index, uv);
+    hub->fanouts[index] = fanout;
 }
 
 bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic)
@@ -52,7 +57,7 @@ static void keep_newest(tw_hub_t *hub, tw_event_t *event)
     event->older = hub->newest;
     *(hub->newest != NULL ? &hub->newest->newer : &hub->oldest) = event;
     hub->newest = event;
-    hub->kept_bytes += tw_event_bytes(event);
+    hub->backlog.kept_bytes += tw_event_bytes(event);
     hub->kept_events += 1;
 }
 
@@ -62,7 +67,7 @@ static void unkeep(tw_hub_t *hub, tw_event_t *event)
     if (--event->kept == 0) {
         *(event->older != NULL ? &event->older->newer : &hub->oldest) = event->newer;
         *(event->newer != NULL ? &event->newer->older : &hub->newest) = event->older;
-        hub->kept_bytes -= tw_event_bytes(event);
+        hub->backlog.kept_bytes -= tw_event_bytes(event);
         hub->kept_events -= 1;
     }
     tw_event_unref(event);
@@ -139,7 +144,7 @@ static void on_dispatch(void *owner, void *data)
                               memory_order_relaxed);
     if (atomic_fetch_sub_explicit(&dispatch->pending, 1, memory_order_acq_rel) != 1)
         return;
-    if (from == NULL || from == &fanout->loop)
+    if (from == NULL || from == &fanout->shard.loop)
         finish(dispatch);
     else
         tw_loop_post(from, on_queued_everywhere, dispatch);
@@ -188,11 +193,11 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
             hub->last = *at;
         event->position = hub->last;
         workers = route(hub, dispatch, now_ms);
-        while (hub->kept_bytes > hub->config.tail_bytes)
+        while (hub->backlog.kept_bytes > hub->config.tail_bytes)
             evict(hub, hub->oldest, now_ms);
         atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
         for (uint64_t left = workers; left != 0; left &= left - 1)
-            tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->loop, on_dispatch, dispatch);
+            tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
     }
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
@@ -248,7 +253,7 @@ static void keep_oldest(tw_hub_t *hub, tw_event_t *event)
     event->newer = hub->oldest;
     *(hub->oldest != NULL ? &hub->oldest->older : &hub->newest) = event;
     hub->oldest = event;
-    hub->kept_bytes += tw_event_bytes(event);
+    hub->backlog.kept_bytes += tw_event_bytes(event);
     hub->kept_events += 1;
 }
 
@@ -277,7 +282,7 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
         }
     }
     tw_topic_index_unlock(stripe);
-    while (hub->kept_bytes > hub->config.tail_bytes)
+    while (hub->backlog.kept_bytes > hub->config.tail_bytes)
         evict(hub, hub->oldest, tw_clock_ms());
     pthread_mutex_unlock(&hub->order);
 }
@@ -313,7 +318,7 @@ void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
     }
     atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
     for (uint64_t left = workers; left != 0; left &= left - 1)
-        tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->loop, on_dispatch, dispatch);
+        tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
         finish(dispatch);
@@ -356,26 +361,6 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch)
         hub->last = (tw_position_t){.epoch = epoch};
     }
     pthread_mutex_unlock(&hub->order);
-}
-
-/* What waits for subscribers; what is in tails is there without them. */
-static uint64_t waiting_bytes(const tw_hub_t *hub)
-{
-    uint64_t alive = tw_event_live_bytes(), kept = atomic_load(&hub->kept_bytes);
-
-    return (alive > kept ? alive - kept : 0) +
-           atomic_load(&hub->queued_events) * QUEUED_EVENT_BYTES;
-}
-
-bool tw_hub_is_short_of_memory(const tw_hub_t *hub)
-{
-    return hub->config.node_buffer_bytes > 0 && waiting_bytes(hub) > hub->config.node_buffer_bytes;
-}
-
-bool tw_hub_may_replay(const tw_hub_t *hub)
-{
-    return hub->config.node_buffer_bytes == 0 ||
-           waiting_bytes(hub) <= hub->config.node_buffer_bytes / 2;
 }
 
 void tw_hub_sweep(tw_hub_t *hub)

@@ -16,12 +16,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/limit.h"
 #include "runtime/fanout.h"
-#include "runtime/model/resume.h"
-#include "runtime/model/status.h"
 #include "runtime/topic_index.h"
-
-#define TW_WORKERS_MAX 64
 
 typedef struct tw_hub_config {
     uint32_t worker_count;            /* 1 … TW_WORKERS_MAX */
@@ -35,38 +32,30 @@ typedef struct tw_hub_config {
     int64_t connection_age_max_ms; /* when connections with streams retire; 0: never */
 } tw_hub_config_t;
 
-struct tw_hub {
+typedef struct tw_hub {
     tw_hub_config_t config;
-    uint32_t instance; /* drawn at start: the first part of every connection id */
+    tw_shard_config_t shards; /* what its workers have in common */
+    tw_backlog_t backlog;
     tw_topic_index_t index;
-    tw_fanout_t *fanouts[TW_WORKERS_MAX]; /* borrowed; set by tw_hub_attach() before traffic */
-    _Atomic uint64_t streams;             /* open or joining */
+    tw_fanout_t *fanouts[TW_WORKERS_MAX]; /* borrowed; set by tw_hub_add_worker() before traffic */
+    tw_limit_t streams;                   /* open or joining */
     pthread_mutex_t order;                /* guards the rest */
     tw_position_t last;                   /* of the newest event */
     tw_event_t *oldest, *newest;          /* kept events in order */
-    _Atomic uint64_t kept_bytes, kept_events;
-    _Atomic uint64_t queued_events; /* references in the queues of all subscribers */
-};
+    _Atomic uint64_t kept_events;
+} tw_hub_t;
 
 tw_hub_t *tw_hub_create(const tw_hub_config_t *config);
 
 /** After all fan-outs are closed. */
 void tw_hub_destroy(tw_hub_t *hub);
 
-/** Makes a worker's fan-out known; before traffic. */
-void tw_hub_attach(tw_hub_t *hub, tw_fanout_t *fanout);
+/** Prepares the fan-out of the worker with this index, whose loop is on `uv`, and makes it known;
+ * before traffic. The fan-out is borrowed until the hub is destroyed. */
+void tw_hub_add_worker(tw_hub_t *hub, tw_fanout_t *fanout, uint32_t index, uv_loop_t *uv);
 
 /** Whether a publish to the topic would be accepted now. */
 bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic);
-
-/** What became of an event. Borrowed for the callback. */
-typedef struct tw_dispatch_result {
-    tw_position_t position;
-    uint64_t delivered; /* streams on this node */
-    const uint8_t *
-        accepted; /* per topic of the event: 1 it had a receiver, 0 it was dropped for this topic */
-    size_t accepted_count; /* how many are 1 */
-} tw_dispatch_result_t;
 
 typedef void (*tw_dispatched_fn)(void *data, const tw_dispatch_result_t *result);
 
@@ -79,22 +68,6 @@ typedef void (*tw_dispatched_fn)(void *data, const tw_dispatch_result_t *result)
  */
 void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw_position_t *at,
                      tw_dispatched_fn on_done, void *data);
-
-/** on_open's `opening` is NULL when status is not TW_OK. */
-typedef void (*tw_opened_fn)(void *data, tw_status_t status, const tw_opening_t *opening);
-
-/**
- * NEW → LIVE, on the subscriber's thread. on_open comes once, later, on its loop: then the
- * subscriber is in all tables, what it missed waits in its queue (`resume`), and no event after
- * that passes it by. TW_OVER_CAPACITY: the node's streams are used up; the subscriber is as before
- * and on_open never comes.
- */
-tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
-                        tw_opened_fn on_open, void *data);
-
-/** Lets a LIVE or JOINING subscriber go and frees it (now or soon): it is the caller's no more, its
- * on_open does not come. */
-void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber);
 
 /**
  * The newest kept events of a topic after seq, at most `max` of them, oldest first, each with a
@@ -109,14 +82,6 @@ tw_position_t tw_hub_position(tw_hub_t *hub);
 /** For adapters with an order of their own: from now on positions are of this epoch; kept events
  * are dropped. */
 void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
-
-/** Whether the events that wait for subscribers, tails apart, take more than the node may spend on
- * them. */
-bool tw_hub_is_short_of_memory(const tw_hub_t *hub);
-
-/** Whether one stream more may be given what it has missed: half of that memory is left to events
- * that are published now. Any thread. */
-bool tw_hub_may_replay(const tw_hub_t *hub);
 
 /*
  * --- for adapters whose order is made elsewhere ---

@@ -1,4 +1,5 @@
-/* Streams join the hub, with what they missed, and leave it. */
+#include "runtime/join.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -6,7 +7,6 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/hash.h"
-#include "runtime/hub.h"
 
 /* What a join costs its loop, nanoseconds, with what h2o does for it; each of its topics; the look
  * for the event that a client has seen last; and each event that it has missed, taken from its tail
@@ -25,6 +25,7 @@ typedef struct tw_doubt {
 /* A join that waits for its loop's time, or is on its way through the mailbox. */
 typedef struct tw_join {
     tw_slice_t slice;
+    tw_hub_t *hub;
     char *last_event_id; /* owned; NULL: does not resume */
     size_t last_event_id_len;
     tw_subscriber_t *subscriber;
@@ -56,9 +57,9 @@ static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
     int64_t now_ms = tw_clock_ms();
     for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
         tw_topic_name_t name = tw_subscriber_topic(subscriber, i);
-        tw_topic_index_unfollow(&hub->index, &name, subscriber->connection->fanout->index, now_ms);
+        tw_topic_index_unfollow(&hub->index, &name, subscriber->connection->shard->index, now_ms);
     }
-    atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+    tw_limit_give(&hub->streams);
 }
 
 static void on_join(void *owner, void *data)
@@ -211,7 +212,7 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
         const tw_topic_name_t *name = &subscriber->joining[i];
         tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
         tw_topic_t *topic =
-            tw_topic_index_follow(&hub->index, stripe, name, subscriber->connection->fanout->index);
+            tw_topic_index_follow(&hub->index, stripe, name, subscriber->connection->shard->index);
         if (resumes) {
             note_lost(join, i, &topic->tail, seen);
             collect(join, &topic->tail, seen);
@@ -225,58 +226,55 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
 static void start_join(tw_hub_t *hub, tw_join_t *join)
 {
     tw_subscriber_t *subscriber = join->subscriber;
-    tw_fanout_t *fanout = subscriber->connection->fanout;
+    tw_shard_t *shard = subscriber->connection->shard;
     tw_opening_t *opening = &join->opening;
 
     pthread_mutex_lock(&hub->order);
     follow_all(hub, join);
-    tw_loop_post(&fanout->loop, on_join, join);
+    tw_loop_post(&shard->loop, on_join, join);
     pthread_mutex_unlock(&hub->order);
-    tw_loop_spend(&fanout->loop, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
+    tw_loop_spend(&shard->loop, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
     if (join->last_event_id == NULL)
         return;
     sort_events(join, subscriber->topic_count);
     settle_gap(join, subscriber);
     if (join->event_count > 0)
         opening->position.seq = join->events[0]->position.seq - 1;
-    tw_count(opening->gap == TW_GAP_NONE ? &fanout->counters.resumes_exact
-                                         : &fanout->counters.resumes_gap,
+    tw_count(opening->gap == TW_GAP_NONE ? &shard->counters.resumes_exact
+                                         : &shard->counters.resumes_gap,
              1);
-    tw_loop_spend(&fanout->loop, RESUME_NS + join->event_count * MISSED_EVENT_NS);
+    tw_loop_spend(&shard->loop, RESUME_NS + join->event_count * MISSED_EVENT_NS);
 }
 
 static void on_time_to_join(tw_slice_t *slice)
 {
     tw_join_t *join = TW_CONTAINER_OF(slice, tw_join_t, slice);
     join->subscriber->join = NULL;
-    start_join(join->subscriber->connection->fanout->hub, join);
+    start_join(join->hub, join);
 }
 
 tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
                         tw_opened_fn on_open, void *data)
 {
-    tw_fanout_t *fanout = subscriber->connection->fanout;
+    tw_shard_t *shard = subscriber->connection->shard;
 
     bool resumes = resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0;
 
     assert(subscriber->state == TW_SUBSCRIBER_NEW);
     /* Those who are open must not be closed for what newcomers have missed and do not read. */
-    if (resumes && !tw_hub_may_replay(hub))
+    if (resumes && !tw_backlog_may_replay(&hub->backlog))
         return TW_OVER_CAPACITY;
-    if (atomic_fetch_add_explicit(&hub->streams, 1, memory_order_relaxed) >=
-        hub->config.streams_max) {
-        atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+    if (!tw_limit_take(&hub->streams))
         return TW_OVER_CAPACITY;
-    }
     tw_join_t *join = tw_alloc(sizeof(*join));
-    *join = (tw_join_t){.subscriber = subscriber, .on_open = on_open, .data = data};
+    *join = (tw_join_t){.hub = hub, .subscriber = subscriber, .on_open = on_open, .data = data};
     subscriber->state = TW_SUBSCRIBER_JOINING;
     if (resumes) {
         join->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
         join->last_event_id_len = resume->last_event_id_len;
-        if (!tw_loop_has_time(&fanout->loop)) {
+        if (!tw_loop_has_time(&shard->loop)) {
             subscriber->join = join;
-            tw_loop_defer(&fanout->loop, &join->slice, on_time_to_join);
+            tw_loop_defer(&shard->loop, &join->slice, on_time_to_join);
             return TW_OK;
         }
     }
@@ -289,11 +287,11 @@ static void cancel_join(tw_hub_t *hub, tw_subscriber_t *subscriber)
 {
     tw_join_t *join = subscriber->join;
 
-    tw_loop_cancel(&subscriber->connection->fanout->loop, &join->slice);
+    tw_loop_cancel(&subscriber->connection->shard->loop, &join->slice);
     free_join(join);
     subscriber->join = NULL;
     subscriber->state = TW_SUBSCRIBER_NEW;
-    atomic_fetch_sub_explicit(&hub->streams, 1, memory_order_relaxed);
+    tw_limit_give(&hub->streams);
     tw_subscriber_destroy(subscriber);
 }
 
@@ -305,7 +303,7 @@ void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber)
     }
     unfollow_all(hub, subscriber);
     if (subscriber->state == TW_SUBSCRIBER_LIVE) {
-        tw_fanout_leave(subscriber->connection->fanout, subscriber);
+        tw_fanout_leave(hub->fanouts[subscriber->connection->shard->index], subscriber);
         tw_subscriber_destroy(subscriber);
     } else {
         assert(subscriber->state == TW_SUBSCRIBER_JOINING);

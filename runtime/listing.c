@@ -58,7 +58,7 @@ static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id
         .protocol = subscriber->connection->protocol,
         .opened_at_ms = subscriber->opened_at_ms,
         .delivered = subscriber->stream->delivered,
-        .queued_bytes = subscriber->queue.bytes,
+        .queued_bytes = tw_subscriber_queued_bytes(subscriber),
     };
     return copy;
 }
@@ -90,11 +90,11 @@ static uint64_t range_of(const tw_page_t *page, tw_fanout_t *fanout, uint64_t *f
     uint64_t end = tw_ranked_count(&fanout->listing);
 
     *first = 0;
-    if (fanout->index < page->worker_low || fanout->index > page->worker_high)
+    if (fanout->shard.index < page->worker_low || fanout->shard.index > page->worker_high)
         return 0;
-    if (fanout->index == page->worker_low)
+    if (fanout->shard.index == page->worker_low)
         *first = tw_ranked_before(&fanout->listing, &page->low);
-    if (fanout->index == page->worker_high)
+    if (fanout->shard.index == page->worker_high)
         end = tw_ranked_before(&fanout->listing, &page->high);
     return end > *first ? end - *first : 0;
 }
@@ -119,7 +119,7 @@ static void on_ask(void *owner, void *data)
     page->skip -= here < page->skip ? here : page->skip;
     page->wanted -= page->count - before;
     if (++page->worker < page->hub->config.worker_count)
-        tw_loop_post(&page->hub->fanouts[page->worker]->loop, on_ask, page);
+        tw_loop_post(&page->hub->fanouts[page->worker]->shard.loop, on_ask, page);
     else
         tw_loop_post(page->from, on_page_done, page);
 }
@@ -147,7 +147,7 @@ static bool is_own_prefix(const tw_hub_t *hub, const char *prefix, size_t len)
 {
     char own[WORKER_AT + 1];
 
-    snprintf(own, sizeof(own), "%08" PRIx32 "-", hub->instance);
+    snprintf(own, sizeof(own), "%08" PRIx32 "-", hub->shards.instance);
     if (len > ID_LEN || memcmp(prefix, own, len < WORKER_AT ? len : WORKER_AT) != 0)
         return false;
     for (size_t i = WORKER_AT; i < len; ++i)
@@ -201,7 +201,7 @@ void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_
         tw_loop_post(from, on_page_done, page);
         return;
     }
-    tw_loop_post(&hub->fanouts[0]->loop, on_ask, page);
+    tw_loop_post(&hub->fanouts[0]->shard.loop, on_ask, page);
 }
 
 /* A close on its way to the stream's worker. */
@@ -261,7 +261,7 @@ void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
     assert((from == NULL) == (on_done == NULL));
     *close = (tw_close_t){.from = from, .reason = reason, .on_done = on_done, .data = data};
     if (parse_id(hub, connection_id, &worker, &close->number)) {
-        tw_loop_post(&hub->fanouts[worker]->loop, on_close, close);
+        tw_loop_post(&hub->fanouts[worker]->shard.loop, on_close, close);
     } else if (from != NULL) {
         close->status = TW_NOT_FOUND;
         tw_loop_post(from, on_closed, close);

@@ -8,6 +8,7 @@
 #define TW_RUNTIME_LISTING_H
 
 #include "runtime/adapter.h"
+#include "runtime/hub.h"
 
 /**
  * A page of this node's live streams; see tw_adapter_ops_t.list_connections. Rows carry node_id as

@@ -8,8 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "runtime/fanout.h"
-#include "runtime/hub.h"
+#include "runtime/group.h"
 
 #define RING_MIN 4
 
@@ -20,6 +19,11 @@ static tw_topic_name_t *copy_names(const tw_topic_list_t *topics)
     if (names != NULL)
         tw_topic_names_copy(names, topics->items, topics->count);
     return names;
+}
+
+static tw_backlog_t *backlog_of(const tw_subscriber_t *subscriber)
+{
+    return subscriber->connection->shard->config.backlog;
 }
 
 tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topic_list_t *topics,
@@ -36,7 +40,8 @@ tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topi
     }
     memset(subscriber, 0, bytes);
     subscriber->connection = connection;
-    subscriber->number = tw_fanout_next_number(connection->fanout);
+    subscriber->budget.max = backlog_of(subscriber)->stream_bytes_max;
+    subscriber->number = ++connection->shard->next_number;
     subscriber->opened_at_ms = tw_clock_wall_ms();
     subscriber->topic_count = (uint16_t)topics->count;
     subscriber->joining = names;
@@ -48,31 +53,46 @@ tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topi
 
 static tw_counters_t *counters_of(tw_subscriber_t *subscriber)
 {
-    return tw_fanout_counters(subscriber->connection->fanout);
+    return &subscriber->connection->shard->counters;
 }
 
-/* Bytes that wait because the subscriber is slow, not because it resumes. */
-static uint64_t live_bytes(const tw_queue_t *queue)
+uint64_t tw_subscriber_queued_bytes(const tw_subscriber_t *subscriber)
 {
-    return queue->bytes - queue->replay_left;
+    return subscriber->budget.used + subscriber->queue.replay_left;
 }
 
-static void count_bytes(tw_subscriber_t *subscriber, uint64_t bytes, uint64_t live)
+/* Bytes that wait because the subscriber is slow. */
+static void take_live(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_count(&counters_of(subscriber)->queued_bytes, bytes);
-    subscriber->connection->queued_bytes += live;
+    tw_budget_take(&subscriber->budget, bytes);
+    tw_budget_take(&subscriber->connection->budget, bytes);
 }
 
-static void uncount_bytes(tw_subscriber_t *subscriber, uint64_t bytes, uint64_t live)
+static void give_live(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
-    subscriber->connection->queued_bytes -= live;
+    tw_budget_give(&subscriber->budget, bytes);
+    tw_budget_give(&subscriber->connection->budget, bytes);
+}
+
+/* Bytes that wait because the subscriber resumes: no budget limits them. */
+static void take_replay(tw_subscriber_t *subscriber, uint64_t bytes)
+{
+    tw_count(&counters_of(subscriber)->queued_bytes, bytes);
+    subscriber->queue.replay_left += bytes;
+}
+
+static void give_replay(tw_subscriber_t *subscriber, uint64_t bytes)
+{
+    tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
+    subscriber->queue.replay_left -= bytes;
 }
 
 static void count_events(tw_subscriber_t *subscriber, uint64_t added, uint64_t removed)
 {
-    tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
-    atomic_fetch_add_explicit(&hub->queued_events, added - removed, memory_order_relaxed);
+    atomic_fetch_add_explicit(&backlog_of(subscriber)->queued_events, added - removed,
+                              memory_order_relaxed);
 }
 
 static void pop(tw_subscriber_t *subscriber)
@@ -92,8 +112,9 @@ static void pop(tw_subscriber_t *subscriber)
 /* Everything that ties it to its connection. */
 static void detach(tw_subscriber_t *subscriber)
 {
-    tw_fanout_undoom(subscriber);
-    uncount_bytes(subscriber, subscriber->queue.bytes, live_bytes(&subscriber->queue));
+    tw_subscriber_undoom(subscriber);
+    give_live(subscriber, subscriber->budget.used);
+    give_replay(subscriber, subscriber->queue.replay_left);
     while (subscriber->queue.count > 0)
         pop(subscriber);
     tw_connection_remove_stream(subscriber->connection, subscriber->stream);
@@ -142,9 +163,9 @@ char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name
 
 void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE])
 {
-    const tw_fanout_t *fanout = subscriber->connection->fanout;
+    const tw_shard_t *shard = subscriber->connection->shard;
     snprintf(out, TW_CONNECTION_ID_SIZE, "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64,
-             tw_fanout_hub(fanout)->instance, tw_fanout_index(fanout) & 0xff,
+             shard->config.instance, shard->index & 0xff,
              subscriber->number & UINT64_C(0xffffffffff));
 }
 
@@ -169,8 +190,7 @@ static void push(tw_subscriber_t *subscriber, tw_event_t *event)
     tw_queue_t *queue = &subscriber->queue;
     reserve(queue, queue->count + 1);
     queue->ring[(queue->first + queue->count++) & (queue->capacity - 1)] = tw_event_ref(event);
-    queue->bytes += event->frame_len;
-    count_bytes(subscriber, event->frame_len, event->frame_len);
+    take_live(subscriber, event->frame_len);
     count_events(subscriber, 1, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
 }
@@ -180,17 +200,12 @@ static void push(tw_subscriber_t *subscriber, tw_event_t *event)
 static bool is_too_much(const tw_subscriber_t *subscriber, const tw_event_t *event,
                         tw_close_reason_t *reason)
 {
-    const tw_hub_t *hub = tw_fanout_hub(subscriber->connection->fanout);
-    uint64_t live = live_bytes(&subscriber->queue), together = subscriber->connection->queued_bytes;
-
     *reason = TW_CLOSE_SLOW_CONSUMER;
-    /* An event larger than the limit may wait alone: else nobody could ever get it. */
-    if (live > 0 && live + event->frame_len > hub->config.stream_buffer_bytes)
-        return true;
-    if (together > 0 && together + event->frame_len > hub->config.connection_buffer_bytes)
+    if (!tw_budget_fits(&subscriber->budget, event->frame_len) ||
+        !tw_budget_fits(&subscriber->connection->budget, event->frame_len))
         return true;
     *reason = TW_CLOSE_NODE_MEMORY;
-    return tw_hub_is_short_of_memory(hub);
+    return tw_backlog_is_full(backlog_of(subscriber));
 }
 
 void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event)
@@ -211,16 +226,15 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size
 
     if (n == 0)
         return;
-    uncount_bytes(subscriber, live.bytes, live_bytes(&live));
+    assert(live.replay_left == 0);
+    give_live(subscriber, subscriber->budget.used);
     count_events(subscriber, 0, live.count);
     *queue = (tw_queue_t){0};
     reserve(queue, (uint32_t)n + live.count);
     for (; queue->count < n; ++queue->count) {
         queue->ring[queue->count] = events[queue->count];
-        queue->bytes += events[queue->count]->frame_len;
+        take_replay(subscriber, events[queue->count]->frame_len);
     }
-    queue->replay_left = queue->bytes;
-    count_bytes(subscriber, queue->bytes, 0);
     count_events(subscriber, n, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
     for (uint32_t i = 0; i < live.count; ++i) {
@@ -242,9 +256,7 @@ void tw_subscriber_queue_first(tw_subscriber_t *subscriber, tw_event_t *event)
     queue->first = (queue->first - 1) & (queue->capacity - 1);
     queue->ring[queue->first] = tw_event_ref(event);
     ++queue->count;
-    queue->bytes += event->frame_len;
-    queue->replay_left += event->frame_len;
-    count_bytes(subscriber, event->frame_len, 0);
+    take_replay(subscriber, event->frame_len);
     count_events(subscriber, 1, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
 }
@@ -265,10 +277,9 @@ void tw_subscriber_advance(tw_subscriber_t *subscriber, size_t bytes)
 
     assert(queue->count > 0 && bytes <= queue->ring[queue->first]->frame_len - queue->offset);
     uint64_t replayed = bytes < queue->replay_left ? bytes : queue->replay_left;
-    uncount_bytes(subscriber, bytes, bytes - replayed);
+    give_replay(subscriber, replayed);
+    give_live(subscriber, bytes - replayed);
     queue->offset += (uint32_t)bytes;
-    queue->bytes -= bytes;
-    queue->replay_left -= replayed;
     if (queue->offset == queue->ring[queue->first]->frame_len)
         pop(subscriber);
 }
@@ -279,5 +290,13 @@ void tw_subscriber_doom(tw_subscriber_t *subscriber, tw_close_reason_t reason)
         return;
     subscriber->stream->flags |= TW_STREAM_DOOMED;
     subscriber->doom_reason = (uint8_t)reason;
-    tw_fanout_doom(subscriber->connection->fanout, subscriber);
+    LIST_INSERT_HEAD(&subscriber->connection->shard->doomed, subscriber, doomed);
+}
+
+void tw_subscriber_undoom(tw_subscriber_t *subscriber)
+{
+    if (subscriber->doomed.le_prev == NULL)
+        return;
+    LIST_REMOVE(subscriber, doomed);
+    subscriber->doomed.le_prev = NULL;
 }

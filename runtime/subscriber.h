@@ -41,8 +41,7 @@ typedef struct tw_queue {
     uint32_t capacity; /* a power of two */
     uint32_t first, count;
     uint32_t offset;      /* bytes of the first event's frame that are written already */
-    uint64_t bytes;       /* frames that wait, less offset */
-    uint64_t replay_left; /* of these: replayed ones, which do not count against the limit */
+    uint64_t replay_left; /* bytes of replayed frames that wait, which no budget limits */
 } tw_queue_t;
 
 struct tw_subscriber {
@@ -58,6 +57,7 @@ struct tw_subscriber {
     int64_t opened_at_ms; /* wall clock */
     char *client_id;      /* owned; the client's own hint, or NULL */
     tw_queue_t queue;
+    tw_budget_t budget;               /* of the queue, replays apart */
     LIST_ENTRY(tw_subscriber) doomed; /* in its worker's list; le_prev NULL: not in it */
     void *opening;        /* the adapter's while NEW; NULL again before it becomes anything else */
     struct tw_join *join; /* the hub's: while JOINING and not under way in the mailbox yet */
@@ -120,5 +120,11 @@ void tw_subscriber_advance(tw_subscriber_t *subscriber, size_t bytes);
 
 /** Will be closed with this reason at the end of the batch; only the first reason counts. */
 void tw_subscriber_doom(tw_subscriber_t *subscriber, tw_close_reason_t reason);
+
+/** Removes it from the doomed list if it is there; the caller closes it. */
+void tw_subscriber_undoom(tw_subscriber_t *subscriber);
+
+/** Bytes that wait in its queue, replays included. */
+uint64_t tw_subscriber_queued_bytes(const tw_subscriber_t *subscriber);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/model/event.h"
 
 #define SWEEP_MS 1000
 #define STEP_MS 20
@@ -67,12 +66,12 @@ static void on_step(uv_timer_t *timer)
         uv_timer_start(timer, on_step, STEP_MS, STEP_MS);
         break;
     case DRAINING:
-        if (atomic_load(&control->gateway->hub->streams) > 0 &&
+        if (tw_stats_streams(control->hub) > 0 &&
             tw_clock_ms() < control->drain_ends_ms + STEP_MS * 5)
             break;
         control->stage = LEAVING;
         tw_log(TW_LOG_INFO, "drained",
-               tw_log_number("streamsLeft", (int64_t)atomic_load(&control->gateway->hub->streams)));
+               tw_log_number("streamsLeft", (int64_t)tw_stats_streams(control->hub)));
         adapter->ops->stop(adapter, on_adapter_stopped, control);
         break;
     case STOPPED:
@@ -96,7 +95,7 @@ static void begin_drain(tw_control_t *control, int signum)
 
     tw_log(TW_LOG_INFO, "draining", tw_log_number("signal", signum),
            tw_log_number("drainMs", (int64_t)control->drain_ms),
-           tw_log_number("streams", (int64_t)atomic_load(&control->gateway->hub->streams)));
+           tw_log_number("streams", (int64_t)tw_stats_streams(control->hub)));
     atomic_store(&control->gateway->draining, true);
     control->gateway->adapter->ops->drain(control->gateway->adapter);
     control->stage = UNREADY;
@@ -121,14 +120,15 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 static void trim(tw_control_t *control)
 {
-    const tw_hub_t *hub = control->gateway->hub;
-    tw_load_t load = {.streams = atomic_load(&hub->streams), .event_bytes = tw_event_live_bytes()};
+    tw_stats_t stats;
 
-    for (uint32_t i = 0; i < control->worker_count; ++i) {
+    tw_stats_read(control->hub, &stats);
+    tw_load_t load = {.streams = stats.streams,
+                      .event_bytes = stats.event_bytes,
+                      .deliveries = stats.counters.deliveries};
+
+    for (uint32_t i = 0; i < control->worker_count; ++i)
         load.connections += tw_worker_connections(control->workers[i]);
-        load.deliveries +=
-            atomic_load_explicit(&hub->fanouts[i]->counters.deliveries, memory_order_relaxed);
-    }
     if (uv_resident_set_memory(&load.resident_bytes) != 0 || !tw_trim_look(&control->trim, &load))
         return;
     h2o_mem_release_recycled(); /* of the ops listener */
@@ -139,7 +139,7 @@ static void trim(tw_control_t *control)
 static void on_sweep(uv_timer_t *timer)
 {
     tw_control_t *control = timer->data;
-    tw_hub_sweep(control->gateway->hub);
+    tw_hub_sweep(control->hub);
     tw_limits_sweep(&control->gateway->limits);
     trim(control);
 }

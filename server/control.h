@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "handlers/gateway.h"
+#include "runtime/hub.h"
 #include "server/listener.h"
 #include "server/ops.h"
 #include "server/trim.h"
@@ -20,6 +21,7 @@
 typedef struct tw_control {
     tw_loop_t *loop; /* borrowed */
     tw_gateway_t *gateway;
+    tw_hub_t *hub;
     tw_worker_t *const *workers;
     uint32_t worker_count;
     tw_listener_t *listener;

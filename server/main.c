@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
+#include "runtime/memory/adapter.h"
 #include "runtime/redis/adapter.h"
 #include "server/control.h"
 #include "server/healthcheck.h"
@@ -183,6 +184,7 @@ static bool set_up_gateway(tw_process_t *process, const char **problem)
     gateway->started_at_ms = process->node.started_at_ms;
     gateway->topics_max = options->max_topics;
     gateway->payload_bytes_max = options->max_payload_bytes;
+    gateway->tail_events_max = (uint32_t)options->tail_events;
     gateway->retry_ms = (uint32_t)options->retry_ms;
     gateway->drain_ms = (uint32_t)options->drain_ms;
     gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
@@ -238,6 +240,7 @@ static void start_workers(tw_process_t *process)
 {
     process->worker_config =
         (tw_worker_config_t){.gateway = &process->gateway,
+                             .hub = process->hub,
                              .http = &process->http,
                              .tls = process->tls,
                              .heartbeat_ms = process->options.heartbeat_ms,
@@ -271,6 +274,7 @@ static bool open_doors(tw_process_t *process, char *error, size_t error_size)
                                .refused = &process->gateway.connections_refused};
     *control = (tw_control_t){.loop = &process->loop,
                               .gateway = &process->gateway,
+                              .hub = process->hub,
                               .workers = process->workers,
                               .worker_count = process->worker_count,
                               .drain_ms = options->drain_ms};

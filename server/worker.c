@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "runtime/upkeep.h"
 #include "server/handshakes.h"
 #include "server/trim.h"
 
@@ -62,7 +63,7 @@ typedef struct tw_socket {
 static void on_heartbeat(uv_timer_t *timer)
 {
     tw_worker_t *worker = timer->data;
-    tw_fanout_advance(&worker->fanout, HEARTBEAT_TICKS);
+    tw_upkeep_heartbeat(&worker->fanout, HEARTBEAT_TICKS);
 }
 
 static void on_age(uv_timer_t *timer)
@@ -72,7 +73,7 @@ static void on_age(uv_timer_t *timer)
 
     if (spread_ms > AGE_SPREAD_MS_MAX)
         spread_ms = AGE_SPREAD_MS_MAX;
-    tw_fanout_age(&worker->fanout, tw_clock_ms(), spread_ms, AGE_STEP_MS);
+    tw_upkeep_age(&worker->fanout, tw_clock_ms(), spread_ms, AGE_STEP_MS);
 }
 
 static tw_worker_t *worker_of(h2o_context_t *http)
@@ -91,9 +92,9 @@ static int has_time(h2o_context_t *http)
 {
     tw_worker_t *worker = worker_of(http);
 
-    if (tw_loop_has_time(&worker->fanout.loop))
+    if (tw_loop_has_time(&worker->fanout.shard.loop))
         return 1;
-    tw_loop_defer(&worker->fanout.loop, &worker->input, on_time_for_input);
+    tw_loop_defer(&worker->fanout.shard.loop, &worker->input, on_time_for_input);
     return 0;
 }
 
@@ -106,16 +107,15 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     worker->index = index;
     int error = uv_loop_init(&worker->loop);
     assert(error == 0);
-    tw_fanout_init(&worker->fanout, config->gateway->hub, index, &worker->loop);
-    tw_hub_attach(config->gateway->hub, &worker->fanout);
-    tw_gateway_watch(config->gateway, &worker->fanout.loop.watch);
+    tw_hub_add_worker(config->hub, &worker->fanout, index, &worker->loop);
+    tw_gateway_watch(config->gateway, &worker->fanout.shard.loop.watch);
     h2o_context_init(&worker->http.super, &worker->loop, config->http);
     worker->http.super.http2.has_time = has_time;
     worker->http.gateway = config->gateway;
-    worker->http.fanout = &worker->fanout;
+    worker->http.shard = &worker->fanout.shard;
     worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
-    tw_handshakes_init(&worker->handshakes, &worker->fanout.loop, &worker->accept, config->tls,
-                       &config->gateway->limits);
+    tw_handshakes_init(&worker->handshakes, &worker->fanout.shard.loop, &worker->accept,
+                       config->tls, &config->gateway->limits);
     uv_timer_init(&worker->loop, &worker->heartbeat);
     worker->heartbeat.data = worker;
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
@@ -153,7 +153,7 @@ static void on_socket_closed(uv_handle_t *handle)
     if (socket->client != NULL)
         tw_limits_remove_connection(&worker->config->gateway->limits, socket->client);
     free(socket);
-    tw_uncount(&worker->fanout.counters.connections, 1);
+    tw_uncount(&worker->fanout.shard.counters.connections, 1);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
 }
 
@@ -177,8 +177,9 @@ static void on_given(void *owner, void *data)
     tw_socket_t *socket = data;
     tw_worker_t *worker = socket->worker;
 
-    tw_count(&worker->fanout.counters.connections, 1);
-    tw_count(&worker->fanout.counters.connections_opened, 1);
+    (void)owner;
+    tw_count(&worker->fanout.shard.counters.connections, 1);
+    tw_count(&worker->fanout.shard.counters.connections_opened, 1);
     uv_tcp_init(&worker->loop, &socket->tcp);
     if (worker->stopping || uv_tcp_open(&socket->tcp, socket->fd) != 0) {
         close(socket->fd);
@@ -203,7 +204,7 @@ void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
     socket->client = client;
     socket->fd = fd;
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
-    tw_loop_post(&worker->fanout.loop, on_given, socket);
+    tw_loop_post(&worker->fanout.shard.loop, on_given, socket);
 }
 
 uint64_t tw_worker_connections(const tw_worker_t *worker)
@@ -221,7 +222,7 @@ static void on_release_memory(void *owner, void *data)
 
 void tw_worker_release_memory(tw_worker_t *worker)
 {
-    tw_loop_post(&worker->fanout.loop, on_release_memory, NULL);
+    tw_loop_post(&worker->fanout.shard.loop, on_release_memory, NULL);
 }
 
 /* --- the end --- */
@@ -235,7 +236,7 @@ static void post_order(tw_worker_t *worker, tw_call_fn run_order, uint64_t ms)
 {
     tw_worker_order_t *order = tw_alloc(sizeof(*order));
     *order = (tw_worker_order_t){.worker = worker, .ms = ms};
-    tw_loop_post(&worker->fanout.loop, run_order, order);
+    tw_loop_post(&worker->fanout.shard.loop, run_order, order);
 }
 
 /* An equal share of what is left in each step, so that clients come back spread. */
@@ -243,7 +244,8 @@ static void on_drain_step(uv_timer_t *timer)
 {
     tw_worker_t *worker = timer->data;
     uint64_t steps = worker->drain_steps > 0 ? worker->drain_steps-- : 1;
-    uint64_t open = atomic_load_explicit(&worker->fanout.counters.streams, memory_order_relaxed);
+    uint64_t open =
+        atomic_load_explicit(&worker->fanout.shard.counters.streams, memory_order_relaxed);
     size_t share = (size_t)((open + steps - 1) / steps);
 
     if (share < 1)
@@ -281,7 +283,7 @@ static void end_loop(tw_worker_t *worker)
     uv_timer_stop(&worker->drain);
     uv_timer_stop(&worker->heartbeat);
     uv_timer_stop(&worker->age);
-    tw_loop_cancel(&worker->fanout.loop, &worker->input);
+    tw_loop_cancel(&worker->fanout.shard.loop, &worker->input);
     uv_stop(&worker->loop);
 }
 

@@ -12,6 +12,7 @@
 #include <h2o.h>
 
 #include "handlers/gateway.h"
+#include "runtime/hub.h"
 #include "tls/server_context.h"
 
 typedef struct tw_worker tw_worker_t;
@@ -19,6 +20,7 @@ typedef struct tw_worker tw_worker_t;
 /** What all workers share; borrowed, outlives them. */
 typedef struct tw_worker_config {
     tw_gateway_t *gateway;
+    tw_hub_t *hub;
     h2o_globalconf_t *http;
     tw_tls_store_t *tls; /* NULL: cleartext */
     uint64_t heartbeat_ms;

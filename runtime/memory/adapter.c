@@ -1,13 +1,15 @@
-/* The adapter that keeps all state in this process: the hub and nothing more. */
-#include "runtime/adapter.h"
+#include "runtime/memory/adapter.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "runtime/join.h"
 #include "runtime/listing.h"
+#include "runtime/stats.h"
 
 typedef struct tw_memory_adapter {
     tw_adapter_t super;
+    tw_hub_t *hub;              /* borrowed */
     const tw_node_info_t *info; /* borrowed */
     _Atomic bool draining;
 } tw_memory_adapter_t;
@@ -50,7 +52,7 @@ static void drain(tw_adapter_t *adapter)
 static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data)
 {
-    tw_status_t status = tw_hub_join(adapter->hub, subscriber, resume, on_open, data);
+    tw_status_t status = tw_hub_join(self_of(adapter)->hub, subscriber, resume, on_open, data);
     if (status != TW_OK)
         on_open(data, status, NULL);
 }
@@ -58,8 +60,8 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
 static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                          tw_close_reason_t reason)
 {
-    tw_count(&subscriber->connection->fanout->counters.closes[reason], 1);
-    tw_hub_leave(adapter->hub, subscriber);
+    tw_count(&subscriber->connection->shard->counters.closes[reason], 1);
+    tw_hub_leave(self_of(adapter)->hub, subscriber);
 }
 
 static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
@@ -69,7 +71,7 @@ static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_top
 
     (void)from;
     for (size_t i = 0; i < topics->count; ++i)
-        followed[i] = tw_hub_accepts(adapter->hub, &topics->items[i]);
+        followed[i] = tw_hub_accepts(self_of(adapter)->hub, &topics->items[i]);
     on_answer(data, TW_OK, followed);
     if (followed != few)
         free(followed);
@@ -92,7 +94,7 @@ static void publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
 {
     tw_publishing_t *publishing = tw_alloc(sizeof(*publishing));
     *publishing = (tw_publishing_t){.on_done = on_done, .data = data};
-    tw_hub_dispatch(adapter->hub, from, event, NULL, on_dispatched, publishing);
+    tw_hub_dispatch(self_of(adapter)->hub, from, event, NULL, on_dispatched, publishing);
 }
 
 /* A page of topics: rows whose names are copied, since the listing's lock is held while they are
@@ -130,8 +132,9 @@ static void list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_qu
     uint64_t skip = query->page - 1 > SIZE_MAX / query->page_size
                         ? SIZE_MAX
                         : (query->page - 1) * query->page_size;
-    size_t total = tw_topic_index_list(&adapter->hub->index, query->prefix, query->prefix_len, skip,
-                                       query->page_size, visit_topic, &page);
+    size_t total =
+        tw_topic_index_list(&self_of(adapter)->hub->index, query->prefix, query->prefix_len, skip,
+                            query->page_size, visit_topic, &page);
 
     (void)from;
     on_page(data, TW_OK, total, page.rows, page.count);
@@ -143,8 +146,8 @@ static void list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_qu
 static void list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                              tw_connections_fn on_page, void *data)
 {
-    tw_listing_connections(adapter->hub, from, query, self_of(adapter)->info->node_id, on_page,
-                           data);
+    tw_listing_connections(self_of(adapter)->hub, from, query, self_of(adapter)->info->node_id,
+                           on_page, data);
 }
 
 static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
@@ -155,7 +158,7 @@ static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_no
                                .ip = self->info->ip,
                                .started_at_ms = self->info->started_at_ms,
                                .version = self->info->version,
-                               .connection_count = atomic_load(&adapter->hub->streams),
+                               .connection_count = tw_stats_streams(self->hub),
                                .state = atomic_load(&self->draining) ? "draining" : "up"};
     (void)from;
     on_nodes(data, TW_OK, &row, 1);
@@ -165,9 +168,10 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data)
 {
     tw_event_t **events = tw_alloc((limit + 1) * sizeof(*events));
-    uint64_t seq =
-        after != NULL && after->epoch == tw_hub_position(adapter->hub).epoch ? after->seq : 0;
-    size_t count = tw_hub_tail(adapter->hub, topic, seq, events, limit);
+    uint64_t seq = after != NULL && after->epoch == tw_hub_position(self_of(adapter)->hub).epoch
+                       ? after->seq
+                       : 0;
+    size_t count = tw_hub_tail(self_of(adapter)->hub, topic, seq, events, limit);
 
     (void)from;
     on_tail(data, TW_OK, events, count);
@@ -179,7 +183,7 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
 static void close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                              tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
-    tw_listing_close(adapter->hub, from, connection_id, reason, on_done, data);
+    tw_listing_close(self_of(adapter)->hub, from, connection_id, reason, on_done, data);
 }
 
 static const tw_adapter_ops_t memory_ops = {
@@ -203,7 +207,8 @@ static const tw_adapter_ops_t memory_ops = {
 tw_adapter_t *tw_memory_adapter_create(tw_hub_t *hub, const tw_node_info_t *info)
 {
     tw_memory_adapter_t *self = tw_alloc(sizeof(*self));
-    self->super = (tw_adapter_t){.ops = &memory_ops, .hub = hub};
+    self->super = (tw_adapter_t){.ops = &memory_ops};
+    self->hub = hub;
     self->info = info;
     return &self->super;
 }

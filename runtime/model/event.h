@@ -37,6 +37,15 @@ typedef struct tw_event {
     tw_topic_name_t topics[]; /* topic_count; bytes in this block */
 } tw_event_t;
 
+/** What became of an event. Borrowed for the callback. */
+typedef struct tw_dispatch_result {
+    tw_position_t position;
+    uint64_t delivered; /* streams on this node */
+    const uint8_t *
+        accepted; /* per topic of the event: 1 it had a receiver, 0 it was dropped for this topic */
+    size_t accepted_count; /* how many are 1 */
+} tw_dispatch_result_t;
+
 /** What a publisher sent: all borrowed for the call, all valid already (topic list not empty, id
  * and type printable, payload text). */
 typedef struct tw_event_spec {

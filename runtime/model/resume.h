@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "runtime/model/event.h"
+#include "runtime/model/status.h"
 
 /** Why continuity cannot be proven. name, label, meaning */
 #define TW_GAP_TABLE(X)                                                                            \
@@ -55,5 +56,8 @@ typedef struct tw_opening {
     const tw_topic_name_t *topics; /* … these */
     size_t topic_count;
 } tw_opening_t;
+
+/** `opening` is NULL when status is not TW_OK. */
+typedef void (*tw_opened_fn)(void *data, tw_status_t status, const tw_opening_t *opening);
 
 #endif

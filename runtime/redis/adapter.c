@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "runtime/join.h"
 #include "runtime/redis/node.h"
 #include "tls/client_context.h"
 
@@ -190,7 +191,7 @@ static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
         tw_alloc(sizeof(*opening) + tw_topic_names_size(subscriber->joining, count));
 
     opening->node = node;
-    opening->worker = &subscriber->connection->fanout->loop;
+    opening->worker = &subscriber->connection->shard->loop;
     opening->subscriber = subscriber;
     opening->on_open = on_open;
     opening->data = data;
@@ -223,10 +224,10 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
 {
     tw_redis_node_t *node = tw_redis_node_of_adapter(adapter);
 
-    tw_count(&subscriber->connection->fanout->counters.closes[reason], 1);
+    tw_count(&subscriber->connection->shard->counters.closes[reason], 1);
     if (subscriber->state == TW_SUBSCRIBER_LIVE) {
         post_left(node, subscriber, true);
-        tw_hub_leave(adapter->hub, subscriber);
+        tw_hub_leave(node->hub, subscriber);
         return;
     }
     tw_redis_opening_t *opening = subscriber->opening;
@@ -237,7 +238,7 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
         tw_subscriber_destroy(subscriber); /* the opening comes back and finds nobody */
     } else {
         /* The hub forgets the join without a word: its opening ends here. */
-        tw_hub_leave(adapter->hub, subscriber);
+        tw_hub_leave(node->hub, subscriber);
         tw_redis_opening_give_up(opening);
     }
 }
@@ -250,7 +251,7 @@ static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_top
     size_t known = 0;
 
     for (size_t i = 0; i < topics->count; ++i)
-        known += followed[i] = tw_hub_accepts(adapter->hub, &topics->items[i]);
+        known += followed[i] = tw_hub_accepts(node->hub, &topics->items[i]);
     if (!tw_redis_node_up(node) || known == topics->count) {
         on_answer(data, tw_redis_node_up(node) ? TW_OK : TW_UNAVAILABLE, followed);
         free(followed);
@@ -320,11 +321,12 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
         snprintf(error, error_size, "%s", tls_error.text);
         goto failed;
     }
-    node->super = (tw_adapter_t){.ops = &redis_ops, .hub = hub};
+    node->super = (tw_adapter_t){.ops = &redis_ops};
+    node->hub = hub;
     node->info = info;
     node->keep = (hub->config.tail_events > 0 ? hub->config.tail_events : 1) + 1;
     tw_random(&node->origin, sizeof(node->origin));
-    snprintf(node->client_name, sizeof(node->client_name), "tideway-%08x", hub->instance);
+    snprintf(node->client_name, sizeof(node->client_name), "tideway-%08x", hub->shards.instance);
     for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i)
         tw_redis_script_sha((tw_redis_script_t)i, node->sha[i]);
     TAILQ_INIT(&node->marks);

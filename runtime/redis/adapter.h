@@ -9,6 +9,8 @@
 #define TW_REDIS_ADAPTER_H
 
 #include "runtime/adapter.h"
+#include "runtime/counters.h"
+#include "runtime/hub.h"
 
 typedef struct tw_redis_config {
     const char *url; /* see runtime/redis/client/url.h; copied */

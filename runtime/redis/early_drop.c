@@ -65,8 +65,7 @@ static void put_question(tw_redis_node_t *node, tw_redis_ask_t *asks, size_t top
     tw_redis_args_t args;
     size_t n = 0;
 
-    *question =
-        (tw_redis_question_t){asks, topic_count, node->super.hub->config.resume_window_ms > 0};
+    *question = (tw_redis_question_t){asks, topic_count, node->hub->config.resume_window_ms > 0};
     if (question->windows) {
         tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_FOLLOWED);
     } else {

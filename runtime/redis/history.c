@@ -43,7 +43,7 @@ void tw_redis_hold_event(tw_redis_node_t *node, uint64_t seq, const char *body, 
 
     if (seq <= node->backlog_lost_to)
         return;
-    char *copy = held->bytes + len <= node->super.hub->config.tail_bytes + ((size_t)64 << 20)
+    char *copy = held->bytes + len <= node->hub->config.tail_bytes + ((size_t)64 << 20)
                      ? tw_try_alloc(len + 1)
                      : NULL;
     if (copy == NULL) {
@@ -93,10 +93,10 @@ static void announce_gap(tw_redis_node_t *node, tw_redis_route_t *route, tw_gap_
                                                            .payload_len = strlen(payload)});
     json_decref(data);
     free(payload);
-    tw_hub_lose(node->super.hub, &name, seq);
+    tw_hub_lose(node->hub, &name, seq);
     atomic_fetch_add(TW_REDIS_STAT(node, gaps), 1);
     if (event != NULL)
-        tw_hub_announce(node->super.hub, event);
+        tw_hub_announce(node->hub, event);
     tw_event_unref(event);
 }
 
@@ -145,7 +145,7 @@ static void finish(tw_redis_node_t *node)
         announce_everywhere(node, TW_GAP_OTHER_EPOCH, node->epoch_start);
     if (node->last < up_to)
         node->last = up_to;
-    tw_hub_advance(node->super.hub, node->last);
+    tw_hub_advance(node->hub, node->last);
     tw_redis_session_caught_up(node);
 }
 
@@ -338,7 +338,7 @@ static void restore(tw_redis_node_t *node, tw_redis_route_t *route, const redisR
         event->position = (tw_position_t){.epoch = node->epoch, .seq = seq};
         events[count++] = event;
     }
-    tw_hub_restore(node->super.hub, &route->name, route->since, events, count,
+    tw_hub_restore(node->hub, &route->name, route->since, events, count,
                    lost_before(node, (uint64_t)reply->element[0]->integer, oldest));
     for (size_t i = 0; i < count; ++i)
         tw_event_unref(events[i]);

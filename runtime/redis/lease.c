@@ -63,7 +63,7 @@ static void take_lease(tw_redis_node_t *node)
         return;
     node->leasing = true;
     node->leased_at_ms = uv_now(node->loop->uv);
-    snprintf(instance, sizeof(instance), "%08" PRIx32, node->super.hub->instance);
+    snprintf(instance, sizeof(instance), "%08" PRIx32, node->hub->shards.instance);
     snprintf(started, sizeof(started), "%" PRId64, info->started_at_ms);
     const char *fields[] = {"hostname",  info->hostname, "ip",
                             info->ip,    "version",      info->version,
@@ -87,7 +87,7 @@ static void send_leave(tw_redis_node_t *node, const char *id, tw_redis_reply_cb 
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_LEAVE);
     tw_redis_args_text(&args, id);
     tw_redis_args_number(&args, LEAVE_TOPICS_MAX);
-    tw_redis_args_number(&args, (uint64_t)node->super.hub->config.resume_window_ms);
+    tw_redis_args_number(&args, (uint64_t)node->hub->config.resume_window_ms);
     if (tw_redis_args_send(&args, node->commands, on_reply, node) != 0)
         on_reply(NULL, node);
 }

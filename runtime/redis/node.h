@@ -22,7 +22,9 @@
 #include <jansson.h>
 
 #include "base/log_limit.h"
+#include "base/loop.h"
 #include "base/table.h"
+#include "runtime/hub.h"
 #include "runtime/redis/adapter.h"
 #include "runtime/redis/args.h"
 #include "runtime/redis/client/client.h"
@@ -172,6 +174,7 @@ typedef struct tw_redis_held_list {
 
 struct tw_redis_node {
     tw_adapter_t super;
+    tw_hub_t *hub;              /* borrowed */
     const tw_node_info_t *info; /* borrowed */
     tw_redis_url_t url;         /* owned */
     SSL_CTX *tls;               /* owned; NULL: cleartext */

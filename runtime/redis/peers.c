@@ -124,7 +124,7 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         reply(service, json_object());
         return;
     }
-    tw_listing_connections(service->node->super.hub, service->node->loop, &query,
+    tw_listing_connections(service->node->hub, service->node->loop, &query,
                            service->node->info->node_id, on_listed, service);
 }
 
@@ -152,7 +152,7 @@ static void serve_next_stats(tw_redis_service_t *service)
                                    .page_size = 1,
                                    .prefix = text != NULL ? text : "?",
                                    .prefix_len = text != NULL ? strlen(text) : 1};
-    tw_listing_connections(service->node->super.hub, service->node->loop, &query,
+    tw_listing_connections(service->node->hub, service->node->loop, &query,
                            service->node->info->node_id, on_stats, service);
 }
 
@@ -165,8 +165,8 @@ static void serve(tw_redis_service_t *service, const json_t *request)
     ++service->node->peer_reads;
     if (op != NULL && strcmp(op, "close") == 0 && id != NULL && reason >= 0 &&
         reason < TW_CLOSE_REASON_COUNT) {
-        tw_listing_close(service->node->super.hub, service->node->loop, id,
-                         (tw_close_reason_t)reason, on_closed, service);
+        tw_listing_close(service->node->hub, service->node->loop, id, (tw_close_reason_t)reason,
+                         on_closed, service);
     } else if (op != NULL && strcmp(op, "list") == 0) {
         serve_list(service, request);
     } else if (op != NULL && strcmp(op, "stats") == 0) {
@@ -350,8 +350,9 @@ void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const cha
         on_done(data, TW_NOT_FOUND);
         return;
     }
-    if (tw_listing_owns(adapter->hub, connection_id)) {
-        tw_listing_close(adapter->hub, from, connection_id, reason, on_done, data);
+    if (tw_listing_owns(tw_redis_node_of_adapter(adapter)->hub, connection_id)) {
+        tw_listing_close(tw_redis_node_of_adapter(adapter)->hub, from, connection_id, reason,
+                         on_done, data);
         return;
     }
     tw_redis_closing_t *closing = tw_alloc(sizeof(*closing) + len + 1);

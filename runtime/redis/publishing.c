@@ -288,7 +288,7 @@ static void send_batch(tw_redis_node_t *node)
     tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_PUBLISH);
     tw_redis_args_number(&args, node->keep);
     tw_redis_args_number(&args, TW_REDIS_HISTORY_MS + 2 * TW_REDIS_RENEW_EVERY_MS);
-    tw_redis_args_number(&args, node->super.hub->config.resume_window_ms > 0 ? 1 : 0);
+    tw_redis_args_number(&args, node->hub->config.resume_window_ms > 0 ? 1 : 0);
     tw_redis_args_number(&args, batch->count);
     for (size_t i = 0; i < batch->count; ++i) {
         const tw_redis_publish_t *publish = batch->publishes[i];
@@ -392,13 +392,13 @@ void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *byt
     if (publish != NULL) {
         forget(node, publish);
         publish->returned = publish->in_flight = true;
-        tw_hub_dispatch(node->super.hub, node->loop, publish->event, &at, on_queued_here, publish);
+        tw_hub_dispatch(node->hub, node->loop, publish->event, &at, on_queued_here, publish);
         return;
     }
     tw_event_t *event = tw_redis_body_event(&body);
     if (event == NULL)
         return;
-    tw_hub_dispatch(node->super.hub, NULL, event, &at, NULL, NULL);
+    tw_hub_dispatch(node->hub, NULL, event, &at, NULL, NULL);
     tw_event_unref(event);
 }
 

@@ -264,7 +264,8 @@ void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic
                           void *data)
 {
     tw_redis_query_t *query = tw_redis_query_begin(adapter, from, topic->base, topic->len, data);
-    if (after != NULL && after->epoch == tw_hub_position(adapter->hub).epoch)
+    if (after != NULL &&
+        after->epoch == tw_hub_position(tw_redis_node_of_adapter(adapter)->hub).epoch)
         query->after = after->seq;
     query->count = limit;
     query->send = send_tail;

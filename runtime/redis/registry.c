@@ -397,7 +397,7 @@ static void on_walk(void *owner, void *data)
 
 static void walk_on(tw_redis_node_t *node, tw_redis_walk_t *walk)
 {
-    tw_loop_post(&node->super.hub->fanouts[walk->worker]->loop, on_walk, walk);
+    tw_loop_post(&node->hub->fanouts[walk->worker]->shard.loop, on_walk, walk);
 }
 
 static void on_walked(void *owner, void *data)
@@ -413,7 +413,7 @@ static void on_walked(void *owner, void *data)
         ++walk->worker;
         walk->after = 0;
     }
-    if (walk->worker < node->super.hub->config.worker_count && !node->stopping) {
+    if (walk->worker < node->hub->config.worker_count && !node->stopping) {
         walk_on(node, walk);
     } else {
         node->walking = false;

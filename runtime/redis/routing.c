@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/container.h"
+#include "runtime/join.h"
 #include "runtime/redis/node.h"
 
 #define ROUTE_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_route_t, node)
@@ -116,7 +117,7 @@ static void open_window(tw_redis_node_t *node, tw_redis_route_t *route)
     tw_redis_args_add(&args, key, len + 2);
     tw_redis_args_add(&args, "1", 1);
     tw_redis_args_add(&args, "PX", 2);
-    tw_redis_args_number(&args, (uint64_t)node->super.hub->config.resume_window_ms);
+    tw_redis_args_number(&args, (uint64_t)node->hub->config.resume_window_ms);
     route->windowing = tw_redis_args_send(&args, node->commands, on_window, windowing) == 0;
     if (!route->windowing)
         free(windowing);
@@ -129,8 +130,7 @@ void tw_redis_route_collect(tw_redis_node_t *node, tw_redis_route_t *route)
     if (route->users > 0 || route->publishes > 0 || route->windowing ||
         (route->asked && !route->subscribed))
         return;
-    if (route->asked && route->held && !route->windowed &&
-        node->super.hub->config.resume_window_ms > 0) {
+    if (route->asked && route->held && !route->windowed && node->hub->config.resume_window_ms > 0) {
         open_window(node, route);
         if (route->windowing)
             return;
@@ -138,7 +138,7 @@ void tw_redis_route_collect(tw_redis_node_t *node, tw_redis_route_t *route)
     if (route->asked)
         leave_channel(node, route);
     if (route->held)
-        tw_hub_release(node->super.hub, &route->name);
+        tw_hub_release(node->hub, &route->name);
     route->held = route->primed = false;
     if (route->is_changed || route->priming || route->leaving)
         return;
@@ -229,7 +229,7 @@ static void hold(tw_redis_node_t *node, tw_redis_route_t *route)
         return;
     route->held = true;
     route->since = node->last;
-    tw_hub_hold(node->super.hub, &route->name, node->last);
+    tw_hub_hold(node->hub, &route->name, node->last);
 }
 
 /* Has the opening's routes read what they had before it; false when none lacks that. */
@@ -391,7 +391,7 @@ static void on_ready(void *owner, void *data)
     if (opening->subscriber != NULL && status == TW_OK) {
         const tw_resume_t resume = {.last_event_id = opening->last_event_id,
                                     .last_event_id_len = opening->last_event_id_len};
-        status = tw_hub_join(node->super.hub, opening->subscriber, &resume, on_joined, opening);
+        status = tw_hub_join(node->hub, opening->subscriber, &resume, on_joined, opening);
         if (status == TW_OK)
             return;
     }

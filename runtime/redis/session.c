@@ -151,7 +151,7 @@ static void on_mark(tw_redis_node_t *node, const char *message)
     } else {
         if (seq > node->last)
             node->last = seq;
-        tw_hub_advance(node->super.hub, seq);
+        tw_hub_advance(node->hub, seq);
         tw_redis_openings_advance(node, &mark->openings);
     }
     free(mark);
@@ -269,7 +269,7 @@ static void on_join(const redisReply *reply, void *data)
     }
     node->fill_after = node->last;
     if (node->epoch != epoch) {
-        tw_hub_set_epoch(node->super.hub, epoch);
+        tw_hub_set_epoch(node->hub, epoch);
         if (node->epoch == 0)
             node->last = node->fill_after = numbers[0];
         else
@@ -282,7 +282,7 @@ static void on_join(const redisReply *reply, void *data)
     node->epoch = epoch;
     node->epoch_start = numbers[1];
     node->floor = numbers[2];
-    tw_hub_advance(node->super.hub, node->last);
+    tw_hub_advance(node->hub, node->last);
     subscribe_own_channel(node);
 }
 

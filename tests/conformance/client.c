@@ -55,7 +55,7 @@ static void do_open(void *data)
 
     if (call->last_event_id != NULL)
         resume.last_event_id_len = strlen(call->last_event_id);
-    tw_fake_connection_init(&client->connection, &client->at.worker->fanout, let_go, adapter);
+    tw_fake_connection_init(&client->connection, &client->at.worker->fanout.shard, let_go, adapter);
     tw_fake_stream_init(&client->stream, &client->connection, call->topics, call->client_id);
     adapter->ops->open_stream(adapter, client->stream.subscriber,
                               call->last_event_id != NULL ? &resume : NULL, on_open, client);

@@ -135,7 +135,8 @@ static void do_publish(void *data)
 {
     tw_publish_call_t *call = data;
     tw_adapter_t *adapter = call->at.node->adapter;
-    adapter->ops->publish(adapter, &call->at.worker->fanout.loop, call->event, on_published, call);
+    adapter->ops->publish(adapter, &call->at.worker->fanout.shard.loop, call->event, on_published,
+                          call);
 }
 
 tw_test_published_t tw_test_publish(tw_test_place_t at, const char *topics, const char *id,

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "runtime/adapter.h"
+#include "runtime/hub.h"
 
 typedef struct tw_adapter_factory {
     const char *name;

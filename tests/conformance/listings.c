@@ -109,7 +109,7 @@ static void do_list_topics(void *data)
     tw_adapter_t *adapter = ask->at.node->adapter;
     tw_topic_name_t topic;
     tw_page_query_t query = query_of(ask->page, &topic);
-    adapter->ops->list_topics(adapter, &ask->at.worker->fanout.loop, &query, on_topics, ask);
+    adapter->ops->list_topics(adapter, &ask->at.worker->fanout.shard.loop, &query, on_topics, ask);
 }
 
 char *tw_test_list_topics(tw_test_place_t at, const tw_test_page_t *page)
@@ -167,7 +167,7 @@ static void do_list_connections(void *data)
     tw_adapter_t *adapter = ask->at.node->adapter;
     tw_topic_name_t topic;
     tw_page_query_t query = query_of(ask->page, &topic);
-    adapter->ops->list_connections(adapter, &ask->at.worker->fanout.loop, &query,
+    adapter->ops->list_connections(adapter, &ask->at.worker->fanout.shard.loop, &query,
                                    ask->text != NULL ? on_row : on_connections, ask);
 }
 
@@ -219,7 +219,7 @@ static void do_list_nodes(void *data)
 {
     tw_ask_t *ask = data;
     tw_adapter_t *adapter = ask->at.node->adapter;
-    adapter->ops->list_nodes(adapter, &ask->at.worker->fanout.loop, on_nodes, ask);
+    adapter->ops->list_nodes(adapter, &ask->at.worker->fanout.shard.loop, on_nodes, ask);
 }
 
 char *tw_test_list_nodes(tw_test_place_t at)
@@ -251,8 +251,8 @@ static void do_tail(void *data)
     tw_ask_t *ask = data;
     tw_adapter_t *adapter = ask->at.node->adapter;
     tw_topic_name_t topic = tw_topic_name(ask->text, strlen(ask->text));
-    adapter->ops->tail_events(adapter, &ask->at.worker->fanout.loop, &topic, ask->after, ask->limit,
-                              on_tail, ask);
+    adapter->ops->tail_events(adapter, &ask->at.worker->fanout.shard.loop, &topic, ask->after,
+                              ask->limit, on_tail, ask);
 }
 
 char *tw_test_tail(tw_test_place_t at, const char *topic, const tw_position_t *after, size_t limit)
@@ -280,7 +280,8 @@ static void do_ask_followed(void *data)
     tw_topic_list_init(&topics, TW_TEST_TOPICS_MAX);
     tw_check(tw_topic_list_add(&topics, ask->text, strlen(ask->text)) == TW_TOPIC_LIST_OK);
     ask->limit = topics.count;
-    adapter->ops->has_subscribers(adapter, &ask->at.worker->fanout.loop, &topics, on_followed, ask);
+    adapter->ops->has_subscribers(adapter, &ask->at.worker->fanout.shard.loop, &topics, on_followed,
+                                  ask);
     tw_topic_list_dispose(&topics);
 }
 
@@ -299,8 +300,8 @@ static void do_close(void *data)
 {
     tw_ask_t *ask = data;
     tw_adapter_t *adapter = ask->at.node->adapter;
-    adapter->ops->close_connection(adapter, &ask->at.worker->fanout.loop, ask->text, TW_CLOSE_ADMIN,
-                                   on_closed, ask);
+    adapter->ops->close_connection(adapter, &ask->at.worker->fanout.shard.loop, ask->text,
+                                   TW_CLOSE_ADMIN, on_closed, ask);
 }
 
 tw_status_t tw_test_close_connection(tw_test_place_t at, const char *connection_id)

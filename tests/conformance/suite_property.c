@@ -113,7 +113,7 @@ static void publish_event(tw_publisher_t *publisher, uint8_t to, const char *id)
 
     name_topics(publisher->run, to, topics, sizeof(topics));
     publisher->event = tw_test_event(topics, id, "x");
-    adapter->ops->publish(adapter, &publisher->at.worker->fanout.loop, publisher->event,
+    adapter->ops->publish(adapter, &publisher->at.worker->fanout.shard.loop, publisher->event,
                           on_published, publisher);
 }
 
@@ -233,7 +233,8 @@ static void open_session(void *owner, void *data)
     session->client = client;
     memcpy(session->from_id, client->last_id, sizeof(session->from_id));
     name_topics(client->run, client->topics, topics, sizeof(topics));
-    tw_fake_connection_init(&session->connection, &client->at.worker->fanout, let_go, adapter);
+    tw_fake_connection_init(&session->connection, &client->at.worker->fanout.shard, let_go,
+                            adapter);
     tw_fake_stream_init(&session->stream, &session->connection, topics, NULL);
     session->stream.on_written = on_written;
     session->stream.data = client;

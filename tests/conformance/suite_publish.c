@@ -134,7 +134,7 @@ static void publish_next(tw_publisher_t *publisher)
 
     snprintf(id, sizeof(id), "%c%u", publisher->name, publisher->sent++);
     tw_event_t *event = tw_test_event("t", id, "x");
-    adapter->ops->publish(adapter, &publisher->at.worker->fanout.loop, event, on_published,
+    adapter->ops->publish(adapter, &publisher->at.worker->fanout.shard.loop, event, on_published,
                           publisher);
     tw_event_unref(event);
 }

@@ -94,7 +94,7 @@ static void open_and_close(void *data)
     tw_brief_t *brief = data;
     tw_adapter_t *adapter = brief->at.node->adapter;
 
-    tw_fake_connection_init(&brief->connection, &brief->at.worker->fanout, let_go, adapter);
+    tw_fake_connection_init(&brief->connection, &brief->at.worker->fanout.shard, let_go, adapter);
     tw_fake_stream_init(&brief->stream, &brief->connection, "t,u", NULL);
     adapter->ops->open_stream(adapter, brief->stream.subscriber, NULL, on_brief_open, brief);
     tw_fake_stream_close(&brief->stream, TW_CLOSE_CLIENT_CLOSED);

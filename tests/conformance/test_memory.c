@@ -1,4 +1,5 @@
 /* The memory adapter, held to the contract. */
+#include "runtime/memory/adapter.h"
 #include "tests/conformance/factory.h"
 
 static tw_adapter_t *create(void *shared, tw_hub_t *hub, const tw_node_info_t *info)

@@ -197,9 +197,9 @@ static void publish(uint8_t how)
     tw_topic_list_init(&topics, 4);
     tw_check(tw_topic_list_add(&topics, "a,d", 3) == TW_TOPIC_LIST_OK);
     test->asked += 2;
-    test->adapter->ops->has_subscribers(test->adapter, &test->workers.items[0].fanout.loop, &topics,
-                                        on_followed, NULL);
-    test->adapter->ops->publish(test->adapter, &test->workers.items[0].fanout.loop, event,
+    test->adapter->ops->has_subscribers(test->adapter, &test->workers.items[0].fanout.shard.loop,
+                                        &topics, on_followed, NULL);
+    test->adapter->ops->publish(test->adapter, &test->workers.items[0].fanout.shard.loop, event,
                                 on_published, NULL);
     tw_topic_list_dispose(&topics);
     tw_event_unref(event);
@@ -207,7 +207,7 @@ static void publish(uint8_t how)
 
 static void read_state(uint8_t how)
 {
-    tw_loop_t *from = &test->workers.items[0].fanout.loop;
+    tw_loop_t *from = &test->workers.items[0].fanout.shard.loop;
     const tw_topic_name_t topic = tw_topic_name("a", 1);
     tw_page_query_t query = {.page = 1, .page_size = 10};
 
@@ -293,7 +293,7 @@ static void set_up(tw_fuzz_input_t *input)
     test->adapter = tw_redis_adapter_create(test->hub, &info, &redis, error, sizeof(error));
     tw_check(test->adapter != NULL);
     tw_test_workers_init(&test->workers, test->hub);
-    tw_fake_connection_init(&test->connection, &test->workers.items[0].fanout, let_go, NULL);
+    tw_fake_connection_init(&test->connection, &test->workers.items[0].fanout.shard, let_go, NULL);
     tw_check(test->adapter->ops->start(test->adapter, &test->loop) == 0);
 }
 

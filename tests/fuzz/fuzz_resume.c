@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "runtime/hub.h"
+#include "runtime/join.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/check.h"
 #include "tests/support/fake_transport.h"
@@ -92,8 +93,8 @@ static void publish(tw_resume_test_t *test, tw_fuzz_input_t *input)
     read_id(test, input, published->id);
     write_topics(published->topics, topics);
     tw_event_t *event = tw_test_event(topics, published->id, "x");
-    tw_hub_dispatch(test->hub, &test->workers.items[0].fanout.loop, event, NULL, on_dispatched,
-                    published);
+    tw_hub_dispatch(test->hub, &test->workers.items[0].fanout.shard.loop, event, NULL,
+                    on_dispatched, published);
     tw_event_unref(event);
     tw_test_workers_pump(&test->workers);
     tw_check(published->seq > 0);
@@ -216,7 +217,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.tail_events = TAIL_EVENTS;
     test->hub = tw_hub_create(&config);
     tw_test_workers_init(&test->workers, test->hub);
-    tw_fake_connection_init(&test->connection, &test->workers.items[0].fanout, let_go, test->hub);
+    tw_fake_connection_init(&test->connection, &test->workers.items[0].fanout.shard, let_go,
+                            test->hub);
     tw_fake_stream_init(&follower, &test->connection, "a,b,c,d", NULL);
     tw_check(tw_hub_join(test->hub, follower.subscriber, NULL, on_open, test) == TW_OK);
     tw_test_workers_pump(&test->workers);

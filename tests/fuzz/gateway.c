@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
+#include "runtime/memory/adapter.h"
 #include "tests/fuzz/clock.h"
 #include "tests/support/check.h"
 
@@ -28,6 +29,7 @@ static struct {
     uv_loop_t uv;
     tw_loop_t loop; /* the control loop; idle, since the memory adapter needs none */
     tw_node_info_t node;
+    tw_hub_t *hub;
     tw_gateway_t gateway;
     h2o_globalconf_t http;
     tw_worker_context_t worker;
@@ -64,8 +66,9 @@ static void set_up_gateway(void)
 
     self.node = (tw_node_info_t){
         .node_id = "n", .hostname = "h", .ip = "127.0.0.1", .version = "0", .started_at_ms = 1};
-    gateway->hub = tw_hub_create(&hub);
-    gateway->adapter = tw_memory_adapter_create(gateway->hub, &self.node);
+    self.hub = tw_hub_create(&hub);
+    gateway->hub = self.hub;
+    gateway->adapter = tw_memory_adapter_create(self.hub, &self.node);
     tw_check(gateway->adapter->ops->start(gateway->adapter, &self.loop) == 0);
     tw_check(tw_auth_init(&gateway->auth, "k") == 1);
     tw_limits_init(&gateway->limits, &limits, 1);
@@ -73,6 +76,7 @@ static void set_up_gateway(void)
     gateway->version = "0";
     gateway->topics_max = 4;
     gateway->payload_bytes_max = 4096;
+    gateway->tail_events_max = hub.tail_events;
     gateway->retry_ms = 1;
 }
 
@@ -180,7 +184,7 @@ void tw_fuzz_disconnect(tw_fuzz_peer_t *peer)
     }
     tw_check(!self.follower.closed);
     tw_check(atomic_load(&self.gateway.limits.publishes_in_flight) == 0);
-    tw_check(self.fanout.counters.streams == 1);
+    tw_check(self.fanout.shard.counters.streams == 1);
     self.follower.output_len = 0;
 }
 
@@ -194,11 +198,10 @@ void tw_fuzz_gateway_start(void)
     tw_loop_init(&self.loop, &self.uv, "control", NULL, NULL);
     set_up_http();
     set_up_gateway();
-    tw_fanout_init(&self.fanout, self.gateway.hub, 0, &self.uv);
-    tw_hub_attach(self.gateway.hub, &self.fanout);
+    tw_hub_add_worker(self.hub, &self.fanout, 0, &self.uv);
     h2o_context_init(&self.worker.super, &self.uv, &self.http);
     self.worker.gateway = &self.gateway;
-    self.worker.fanout = &self.fanout;
+    self.worker.shard = &self.fanout.shard;
     self.accept = (h2o_accept_ctx_t){.ctx = &self.worker.super, .hosts = self.http.hosts};
     tw_fuzz_connect(&self.follower);
     tw_fuzz_send(&self.follower, follow, sizeof(follow) - 1);

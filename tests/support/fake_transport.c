@@ -17,7 +17,7 @@ static void write_bytes(tw_stream_t *stream, const char *bytes, size_t len)
 {
     tw_fake_stream_t *fake = stream_of(stream);
     tw_sse_reader_feed(&fake->reader, bytes, len);
-    stream->written_tick = tw_fanout_tick(fake->connection->super.fanout);
+    stream->written_tick = fake->connection->super.shard->tick;
 }
 
 static void tell_written(tw_fake_stream_t *stream)
@@ -71,11 +71,11 @@ static void retire(tw_connection_t *connection)
 static const tw_connection_ops_t ops = {
     .deliver = deliver, .heartbeat = heartbeat, .close = close_stream, .retire = retire};
 
-void tw_fake_connection_init(tw_fake_connection_t *connection, tw_fanout_t *fanout,
+void tw_fake_connection_init(tw_fake_connection_t *connection, tw_shard_t *shard,
                              tw_fake_let_go_fn let_go, void *owner)
 {
     *connection = (tw_fake_connection_t){.let_go = let_go, .owner = owner};
-    tw_connection_init(&connection->super, fanout, &ops, "h2");
+    tw_connection_init(&connection->super, shard, &ops, "h2");
     strcpy(connection->super.remote_address, "192.0.2.1:1234");
 }
 

@@ -7,7 +7,9 @@
 #ifndef TW_TEST_FAKE_TRANSPORT_H
 #define TW_TEST_FAKE_TRANSPORT_H
 
-#include "runtime/fanout.h"
+#include "runtime/connection.h"
+#include "runtime/shard.h"
+#include "runtime/subscriber.h"
 #include "tests/support/sse_reader.h"
 
 typedef struct tw_fake_stream tw_fake_stream_t;
@@ -36,7 +38,7 @@ struct tw_fake_stream {
     void *data;                                   /* on_written's */
 };
 
-void tw_fake_connection_init(tw_fake_connection_t *connection, tw_fanout_t *fanout,
+void tw_fake_connection_init(tw_fake_connection_t *connection, tw_shard_t *shard,
                              tw_fake_let_go_fn let_go, void *owner);
 void tw_fake_connection_dispose(tw_fake_connection_t *connection);
 

@@ -24,8 +24,7 @@ void tw_test_workers_init(tw_test_workers_t *workers, tw_hub_t *hub)
     for (uint32_t i = 0; i < workers->count; ++i) {
         tw_test_worker_t *worker = &workers->items[i];
         tw_test_thread_init(&worker->thread);
-        tw_fanout_init(&worker->fanout, hub, i, &worker->thread.uv);
-        tw_hub_attach(hub, &worker->fanout);
+        tw_hub_add_worker(hub, &worker->fanout, i, &worker->thread.uv);
     }
 }
 
@@ -38,8 +37,8 @@ void tw_test_workers_start(tw_test_workers_t *workers)
 static bool has_posts(tw_test_workers_t *workers)
 {
     for (uint32_t i = 0; i < workers->count; ++i)
-        if (workers->items[i].fanout.loop.posted.count > 0 ||
-            !TAILQ_EMPTY(&workers->items[i].fanout.loop.waiting))
+        if (workers->items[i].fanout.shard.loop.posted.count > 0 ||
+            !TAILQ_EMPTY(&workers->items[i].fanout.shard.loop.waiting))
             return true;
     return false;
 }
@@ -48,8 +47,8 @@ void tw_test_workers_pump(tw_test_workers_t *workers)
 {
     while (has_posts(workers))
         for (uint32_t i = 0; i < workers->count; ++i) {
-            tw_loop_run_slices(&workers->items[i].fanout.loop);
-            tw_loop_run_calls(&workers->items[i].fanout.loop);
+            tw_loop_run_slices(&workers->items[i].fanout.shard.loop);
+            tw_loop_run_calls(&workers->items[i].fanout.shard.loop);
         }
 }
 
@@ -63,7 +62,7 @@ void tw_test_workers_pause(tw_test_workers_t *workers)
 static void close_fanout(void *data)
 {
     tw_test_worker_t *worker = data;
-    tw_check(worker->fanout.connections == NULL); /* the test has closed its streams */
+    tw_check(LIST_EMPTY(&worker->fanout.shard.connections)); /* the test has closed its streams */
     tw_fanout_close(&worker->fanout);
 }
 

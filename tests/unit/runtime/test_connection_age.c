@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "runtime/connection.h"
 #include "runtime/hub.h"
+#include "runtime/upkeep.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"
 #include "tests/support/loop.h"
@@ -39,9 +40,8 @@ static void open_aged(aged_t *aged, int64_t age_ms, size_t held)
     *aged = (aged_t){0};
     tw_test_loop_init(&aged->loop);
     aged->hub = tw_hub_create(&config);
-    tw_fanout_init(&aged->fanout, aged->hub, 0, &aged->loop);
-    tw_hub_attach(aged->hub, &aged->fanout);
-    tw_fake_connection_init(&aged->connection, &aged->fanout, let_go, aged);
+    tw_hub_add_worker(aged->hub, &aged->fanout, 0, &aged->loop);
+    tw_fake_connection_init(&aged->connection, &aged->fanout.shard, let_go, aged);
     for (size_t i = 0; i < STREAMS; ++i) {
         tw_fake_stream_init(&aged->streams[i], &aged->connection, "t", NULL);
         if (i >= held)
@@ -65,7 +65,7 @@ static void close_aged(aged_t *aged)
 
 static void step(aged_t *aged, int64_t now_ms)
 {
-    tw_fanout_age(&aged->fanout, now_ms, SPREAD_MS, STEP_MS);
+    tw_upkeep_age(&aged->fanout, now_ms, SPREAD_MS, STEP_MS);
 }
 
 static void test_age__never_comes_when_it_is_off(void **state)
@@ -87,7 +87,7 @@ static void test_age__lies_within_a_tenth_of_what_was_asked_for_and_is_spread(vo
     open_aged(&aged, AGE_MS, 0);
     for (size_t i = 0; i < 1000; ++i) {
         int64_t before = tw_clock_ms();
-        int64_t age = tw_fanout_next_retirement(&aged.fanout) - before;
+        int64_t age = tw_shard_next_retirement(&aged.fanout.shard) - before;
         assert_in_range(age, AGE_MS * 9 / 10, AGE_MS * 11 / 10 + 5);
         size_t fifth = (size_t)((age - AGE_MS * 9 / 10) * 5 / (AGE_MS / 5));
         ++fifths[fifth < 5 ? fifth : 4];

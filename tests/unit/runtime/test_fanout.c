@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "runtime/hub.h"
+#include "runtime/join.h"
+#include "runtime/upkeep.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"
@@ -47,7 +49,7 @@ static void let_go(void *owner, tw_subscriber_t *subscriber, tw_close_reason_t r
 
 static void connect_to(tw_setup_t *s, tw_fake_connection_t *connection)
 {
-    tw_fake_connection_init(connection, s->fanout, let_go, s->hub);
+    tw_fake_connection_init(connection, &s->fanout->shard, let_go, s->hub);
 }
 
 static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
@@ -116,16 +118,16 @@ static void test_fanout__gives_an_event_to_the_followers_of_its_topics(void **st
     expect_ids(&b, "2 4");
     expect_ids(&ab, "1 2 4");
     assert_int_equal(ab.subscriber->stream->delivered, 3);
-    assert_int_equal(s.fanout->counters.deliveries, 7);
+    assert_int_equal(s.fanout->shard.counters.deliveries, 7);
     /* "id: 1\ndata: x\n\n" */
-    assert_int_equal(s.fanout->counters.delivered_bytes, 7 * 15);
-    assert_int_equal(s.fanout->counters.streams, 3);
+    assert_int_equal(s.fanout->shard.counters.delivered_bytes, 7 * 15);
+    assert_int_equal(s.fanout->shard.counters.streams, 3);
     end_stream(&a);
     assert_int_equal(deliver(&s, "a", "5"), 1);
     end_stream(&b);
     end_stream(&ab);
     assert_int_equal(deliver(&s, "a,b", "6"), 0);
-    assert_int_equal(s.fanout->counters.streams, 0);
+    assert_int_equal(s.fanout->shard.counters.streams, 0);
     assert_int_equal(s.fanout->topics.count, 0);
     assert_int_equal(s.fanout->groups.count, 0);
     tw_fake_connection_dispose(&one);
@@ -393,7 +395,7 @@ static void test_connection__slots_stay_where_they_are(void **state)
     setup(&s);
     connect_to(&s, &connection);
     tw_test_random_init(&random, "slots", 3);
-    assert_null(s.fanout->connections);
+    assert_true(LIST_EMPTY(&s.fanout->shard.connections));
     for (uint32_t step = tw_test_runs(20000); step > 0; --step) {
         bool filling = step / 1000 % 2 == 0;
         uint32_t i = tw_test_random_below(&random, STREAMS);
@@ -416,7 +418,8 @@ static void test_connection__slots_stay_where_they_are(void **state)
             assert_int_equal(slots[k]->transport, k);
         }
         assert_int_equal(connection.super.stream_count, count);
-        assert_ptr_equal(s.fanout->connections, count > 0 ? &connection.super : NULL);
+        assert_ptr_equal(LIST_FIRST(&s.fanout->shard.connections),
+                         count > 0 ? &connection.super : NULL);
     }
     for (size_t i = 0; i < STREAMS; ++i) {
         if (slots[i] == NULL)
@@ -434,7 +437,7 @@ static void test_connection__slots_stay_where_they_are(void **state)
 static void advance(tw_setup_t *s, unsigned ticks)
 {
     while (ticks-- > 0)
-        tw_fanout_advance(s->fanout, SILENCE);
+        tw_upkeep_heartbeat(s->fanout, SILENCE);
 }
 
 static void test_heartbeats__come_after_silence_only(void **state)
@@ -460,7 +463,7 @@ static void test_heartbeats__come_after_silence_only(void **state)
     /* No stream is silent for longer, and none gets many more than it needs. */
     assert_in_range(silent.heartbeats, 6, 8);
     assert_int_equal(busy.heartbeats, 0);
-    assert_int_equal(s.fanout->counters.heartbeats, silent.heartbeats);
+    assert_int_equal(s.fanout->shard.counters.heartbeats, silent.heartbeats);
     assert_int_equal(silent.reader.comments, silent.heartbeats);
     assert_int_equal(silent.reader.message_count, 0);
     end_stream(&silent);
@@ -509,7 +512,7 @@ static void test_heartbeats__survive_the_clocks_wrap_and_reach_every_stream(void
 
     setup(&s);
     connect_to(&s, &connection);
-    s.fanout->tick = UINT16_MAX - SILENCE - 3;
+    s.fanout->shard.tick = UINT16_MAX - SILENCE - 3;
     for (size_t i = 0; i < STREAMS; ++i)
         begin_stream(&s, &streams[i], &connection, "t");
     tw_test_workers_pump(&s.workers);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "runtime/hub.h"
+#include "runtime/join.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"
@@ -28,7 +29,7 @@ static void setup(tw_setup_t *s, const tw_hub_config_t *config)
 
 static void teardown(tw_setup_t *s)
 {
-    assert_int_equal(s->hub->streams, 0);
+    assert_int_equal(s->hub->streams.count, 0);
     tw_test_workers_stop(&s->workers);
     tw_hub_destroy(s->hub);
 }
@@ -73,7 +74,8 @@ static tw_client_t *begin(tw_setup_t *s, uint32_t worker, const char *topics, co
     const tw_resume_t resume = {.last_event_id = from_id,
                                 .last_event_id_len = from_id != NULL ? strlen(from_id) : 0};
 
-    tw_fake_connection_init(&client->connection, &s->workers.items[worker].fanout, let_go, s->hub);
+    tw_fake_connection_init(&client->connection, &s->workers.items[worker].fanout.shard, let_go,
+                            s->hub);
     tw_fake_stream_init(&client->stream, &client->connection, topics, NULL);
     client->status = tw_hub_join(s->hub, client->stream.subscriber, &resume, on_open, client);
     return client;
@@ -140,7 +142,7 @@ static void dispatch(tw_setup_t *s, const char *topics, const char *id, const tw
 {
     tw_event_t *event = tw_test_event(topics, id, "");
     *answer = (tw_answer_t){.count = 0};
-    tw_hub_dispatch(s->hub, &s->workers.items[0].fanout.loop, event, at, on_done, answer);
+    tw_hub_dispatch(s->hub, &s->workers.items[0].fanout.shard.loop, event, at, on_done, answer);
     tw_event_unref(event);
 }
 
@@ -174,13 +176,13 @@ static void test_hub__answers_when_the_last_worker_has_queued_it(void **state)
     tw_client_t *one = open_client(&s, 0, "a", NULL), *two = open_client(&s, 1, "a,b", NULL);
     dispatch(&s, "b,a", "1", NULL, &answer);
     assert_int_equal(answer.count, 0);
-    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
+    tw_loop_run_calls(&s.workers.items[0].fanout.shard.loop);
     expect_ids(one, "1");
     assert_int_equal(answer.count, 0);
-    tw_loop_run_calls(&s.workers.items[1].fanout.loop);
+    tw_loop_run_calls(&s.workers.items[1].fanout.shard.loop);
     expect_ids(two, "1");
     assert_int_equal(answer.count, 0); /* it comes on the caller's loop */
-    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
+    tw_loop_run_calls(&s.workers.items[0].fanout.shard.loop);
     assert_int_equal(answer.count, 1);
     assert_int_equal(answer.delivered, 2);
     assert_int_equal(answer.accepted_count, 2);
@@ -310,7 +312,7 @@ static void test_hub__refuses_streams_beyond_its_maximum(void **state)
     assert_int_equal(two->stream.subscriber->state, TW_SUBSCRIBER_NEW);
     tw_test_workers_pump(&s.workers);
     assert_false(two->opened);
-    assert_int_equal(s.hub->streams, 1);
+    assert_int_equal(s.hub->streams.count, 1);
     tw_subscriber_destroy(two->stream.subscriber);
     two->stream.subscriber = NULL;
     two->stream.closed = true;
@@ -321,7 +323,7 @@ static void test_hub__refuses_streams_beyond_its_maximum(void **state)
 
 static void use_up_the_turn(tw_setup_t *s, uint32_t worker)
 {
-    tw_loop_spend(&s->workers.items[worker].fanout.loop, TW_TURN_NS);
+    tw_loop_spend(&s->workers.items[worker].fanout.shard.loop, TW_TURN_NS);
 }
 
 /* When many resume at once their loop takes them in slices; each is as exact as if it were alone.
@@ -337,11 +339,11 @@ static void test_hub__resumes_wait_for_their_loop_to_have_time(void **state)
     publish_range(&s, "t", 1, 2);
     use_up_the_turn(&s, 0);
     tw_client_t *fresh = begin(&s, 0, "t", NULL), *late = begin(&s, 0, "t", "1");
-    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
+    tw_loop_run_calls(&s.workers.items[0].fanout.shard.loop);
     assert_true(fresh->opened);
     assert_false(late->opened);
     dispatch(&s, "t", "3", NULL, &answers[0]);
-    tw_loop_run_calls(&s.workers.items[0].fanout.loop);
+    tw_loop_run_calls(&s.workers.items[0].fanout.shard.loop);
     assert_int_equal(answers[0].delivered, 2);
     tw_test_workers_pump(&s.workers);
     assert_true(late->opened);
@@ -363,11 +365,11 @@ static void test_hub__who_leaves_while_its_resume_waits_never_opens(void **state
     setup(&s, &config);
     use_up_the_turn(&s, 0);
     tw_client_t *client = begin(&s, 0, "t", "1");
-    assert_int_equal(s.hub->streams, 1);
+    assert_int_equal(s.hub->streams.count, 1);
     free_client(client);
-    assert_int_equal(s.hub->streams, 0);
+    assert_int_equal(s.hub->streams.count, 0);
     tw_test_workers_pump(&s.workers);
-    assert_int_equal(s.workers.items[0].fanout.counters.streams_opened, 0);
+    assert_int_equal(s.workers.items[0].fanout.shard.counters.streams_opened, 0);
     teardown(&s);
 }
 
@@ -392,7 +394,7 @@ static void test_hub__evicts_the_oldest_events_of_all_topics_at_its_limit(void *
     expect_resume(&s, "a,b,c", before, TW_GAP_NONE, "1 2 3 4 5");
     publish_range(&s, "c", 6, 7); /* 1 and 2 must go */
     assert_int_equal(s.hub->kept_events, 5);
-    assert_true(s.hub->kept_bytes <= config.tail_bytes);
+    assert_true(s.hub->backlog.kept_bytes <= config.tail_bytes);
     expect_resume(&s, "a,b", before, TW_GAP_EVICTED, "3 4 5");
     expect_resume(&s, "b,c", before, TW_GAP_NONE, "3 6 7");
     expect_resume(&s, "a", "4", TW_GAP_NONE, "5");
@@ -446,7 +448,7 @@ static void test_hub__an_event_too_large_for_the_tails_is_delivered_and_lost(voi
     tw_position_id(client->position, before);
     assert_int_equal(publish(&s, "t", "1").delivered, 1);
     expect_ids(client, "1");
-    assert_int_equal(s.hub->kept_bytes, 0);
+    assert_int_equal(s.hub->backlog.kept_bytes, 0);
     expect_resume(&s, "t", before, TW_GAP_EVICTED, "");
     free_client(client);
     /* The topic is gone, what it lost is not forgotten. */
@@ -509,7 +511,7 @@ static void test_hub__a_new_epoch_begins_with_nothing(void **state)
     tw_hub_set_epoch(s.hub, 77);
     tw_hub_set_epoch(s.hub, 77);
     assert_int_equal(s.hub->kept_events, 0);
-    assert_int_equal(s.hub->kept_bytes, 0);
+    assert_int_equal(s.hub->backlog.kept_bytes, 0);
     assert_true(tw_hub_position(s.hub).epoch == 77 && tw_hub_position(s.hub).seq == 0);
     publish_range(&s, "b,a", 4, 6); /* the same numbers again */
     expect_ids(client, "1 2 3 4 5 6");
@@ -571,8 +573,8 @@ static void publish_next(tw_publisher_t *publisher)
     snprintf(id, sizeof(id), "%c%" PRIu32, (char)('a' + publisher->worker), publisher->sent++);
     tw_event_t *event = tw_test_event("t", id, "");
     tw_hub_dispatch(publisher->setup->hub,
-                    &publisher->setup->workers.items[publisher->worker].fanout.loop, event, NULL,
-                    on_dispatched, publisher);
+                    &publisher->setup->workers.items[publisher->worker].fanout.shard.loop, event,
+                    NULL, on_dispatched, publisher);
     tw_event_unref(event);
 }
 

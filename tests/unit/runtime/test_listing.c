@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "runtime/join.h"
 #include "runtime/listing.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
@@ -47,7 +48,8 @@ static void setup(tw_setup_t *s)
     s->hub = tw_hub_create(&config);
     tw_test_workers_init(&s->workers, s->hub);
     for (size_t i = 0; i < WORKERS; ++i)
-        tw_fake_connection_init(&s->connections[i], &s->workers.items[i].fanout, let_go, s->hub);
+        tw_fake_connection_init(&s->connections[i], &s->workers.items[i].fanout.shard, let_go,
+                                s->hub);
     for (size_t i = 0; i < STREAMS; ++i) {
         char topics[16];
         snprintf(topics, sizeof(topics), "all,w%zu", i % WORKERS);
@@ -92,7 +94,8 @@ static void list(tw_setup_t *s, const tw_page_query_t *query)
 {
     unsigned before = s->answers;
 
-    tw_listing_connections(s->hub, &s->workers.items[1].fanout.loop, query, "here", on_page, s);
+    tw_listing_connections(s->hub, &s->workers.items[1].fanout.shard.loop, query, "here", on_page,
+                           s);
     assert_int_equal(s->answers, before); /* never before it returns */
     tw_test_workers_pump(&s->workers);
     assert_int_equal(s->answers, before + 1);
@@ -221,14 +224,16 @@ static void test_listing__closes_by_id(void **state)
         tw_subscriber_id(s.streams[i].subscriber, id);
         assert_true(tw_listing_owns(s.hub, id));
         s.answers = 0;
-        tw_listing_close(s.hub, &s.workers.items[0].fanout.loop, id, TW_CLOSE_ADMIN, on_status, &s);
+        tw_listing_close(s.hub, &s.workers.items[0].fanout.shard.loop, id, TW_CLOSE_ADMIN,
+                         on_status, &s);
         assert_int_equal(s.answers, 0);
         tw_test_workers_pump(&s.workers);
         assert_int_equal(s.answers, 1);
         assert_int_equal(s.status, TW_OK);
         assert_true(s.streams[i].closed);
         assert_int_equal(s.streams[i].close_reason, TW_CLOSE_ADMIN);
-        tw_listing_close(s.hub, &s.workers.items[0].fanout.loop, id, TW_CLOSE_ADMIN, on_status, &s);
+        tw_listing_close(s.hub, &s.workers.items[0].fanout.shard.loop, id, TW_CLOSE_ADMIN,
+                         on_status, &s);
         tw_test_workers_pump(&s.workers);
         assert_int_equal(s.status, TW_NOT_FOUND);
     }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "runtime/hub.h"
+#include "runtime/join.h"
 #include "tests/support/check.h"
 #include "tests/support/cmocka_test.h"
 #include "tests/support/fake_transport.h"
@@ -39,7 +40,7 @@ static void setup(tw_setup_t *s, tw_hub_config_t config)
     config.worker_count = 1;
     s->hub = tw_hub_create(&config);
     tw_test_workers_init(&s->workers, s->hub);
-    tw_fake_connection_init(&s->connection, &s->workers.items[0].fanout, let_go, s->hub);
+    tw_fake_connection_init(&s->connection, &s->workers.items[0].fanout.shard, let_go, s->hub);
     for (size_t i = 0; i < 2; ++i) {
         tw_fake_stream_init(streams[i], &s->connection, "t", "hint");
         assert_int_equal(tw_hub_join(s->hub, streams[i]->subscriber, NULL, on_open, streams[i]),
@@ -58,9 +59,9 @@ static void teardown(tw_setup_t *s)
             tw_fake_stream_close(streams[i], TW_CLOSE_CLIENT_CLOSED);
         tw_fake_stream_dispose(streams[i]);
     }
-    assert_int_equal(s->connection.super.queued_bytes, 0);
-    assert_int_equal(s->workers.items[0].fanout.counters.queued_bytes, 0);
-    assert_int_equal(s->hub->queued_events, 0);
+    assert_int_equal(s->connection.super.budget.used, 0);
+    assert_int_equal(s->workers.items[0].fanout.shard.counters.queued_bytes, 0);
+    assert_int_equal(s->hub->backlog.queued_events, 0);
     tw_fake_connection_dispose(&s->connection);
     tw_test_workers_stop(&s->workers);
     tw_hub_destroy(s->hub);
@@ -122,9 +123,9 @@ static void test_subscriber__what_waits_comes_in_order(void **state)
     for (uint64_t seq = 1; seq <= 9; ++seq)
         queue(&s.stream, seq);
     assert_true(is_behind(&s.stream));
-    assert_int_equal(s.stream.subscriber->queue.bytes, 9 * FRAME_LEN);
-    assert_int_equal(s.workers.items[0].fanout.counters.queued_bytes, 9 * FRAME_LEN);
-    assert_int_equal(s.hub->queued_events, 9);
+    assert_int_equal(s.stream.subscriber->budget.used, 9 * FRAME_LEN);
+    assert_int_equal(s.workers.items[0].fanout.shard.counters.queued_bytes, 9 * FRAME_LEN);
+    assert_int_equal(s.hub->backlog.queued_events, 9);
     /* In pieces of every size: the ring wraps, frames are cut. */
     for (size_t piece = 1; piece < 40; piece += 3) {
         tw_fake_stream_flush(&s.stream, piece);
@@ -194,7 +195,7 @@ static void test_subscriber__a_node_without_memory_closes_who_is_slow(void **sta
     tw_setup_t s;
 
     setup(&s, config);
-    s.hub->config.node_buffer_bytes = tw_event_live_bytes() + 1000;
+    s.hub->backlog.node_bytes_max = tw_event_live_bytes() + 1000;
     uint64_t seq = 1;
     while (!is_doomed(&s.stream) && seq < 100)
         queue(&s.stream, seq++);
@@ -216,13 +217,13 @@ static void test_subscriber__replayed_events_come_first_and_do_not_count(void **
     replay(&s.stream, 1, 4); /* 4 waits already: it is the same */
     assert_int_equal(s.stream.subscriber->queue.count, 5);
     assert_int_equal(s.stream.subscriber->queue.replay_left, 4 * FRAME_LEN);
-    assert_int_equal(s.connection.super.queued_bytes, FRAME_LEN);
+    assert_int_equal(s.connection.super.budget.used, FRAME_LEN);
     queue(&s.stream, 6);
     assert_false(is_doomed(&s.stream));
     tw_fake_stream_flush(&s.stream, 2 * FRAME_LEN); /* replayed ones: makes no room */
     queue(&s.stream, 7);
     assert_true(is_doomed(&s.stream));
-    assert_int_equal(s.workers.items[0].fanout.counters.replayed, 4);
+    assert_int_equal(s.workers.items[0].fanout.shard.counters.replayed, 4);
     expect_flushed(&s.stream, "1 2 3 4 5 6");
     teardown(&s);
 }
@@ -258,7 +259,7 @@ static void test_subscriber__a_text_of_its_own_goes_before_everything(void **sta
     const char *first = tw_subscriber_peek(s.stream.subscriber, &len);
     assert_int_equal(len, sizeof(text) - 1);
     assert_memory_equal(first, text, len);
-    assert_int_equal(s.connection.super.queued_bytes, 5 * FRAME_LEN);
+    assert_int_equal(s.connection.super.budget.used, 5 * FRAME_LEN);
     expect_flushed(&s.stream, "1 2 3 4 5 6 7 8");
     teardown(&s);
 }
@@ -286,8 +287,8 @@ static void test_subscriber__random_writes_keep_the_order_and_the_counts(void **
         } else {
             written += tw_fake_stream_flush(&s.stream, tw_test_random_below(&random, 50));
         }
-        assert_int_equal(s.stream.subscriber->queue.bytes, queued - written);
-        assert_int_equal(s.connection.super.queued_bytes, queued - written);
+        assert_int_equal(s.stream.subscriber->budget.used, queued - written);
+        assert_int_equal(s.connection.super.budget.used, queued - written);
         assert_int_equal(is_behind(&s.stream), queued > written);
     }
     expect_flushed(&s.stream, expected.bytes);
@@ -328,7 +329,7 @@ static void test_subscriber__ids_sort_by_worker_and_age(void **state)
     setup(&s, tw_test_config());
     tw_subscriber_id(s.stream.subscriber, first);
     tw_subscriber_id(s.other.subscriber, second);
-    snprintf(expected, sizeof(expected), "%08" PRIx32 "-000000000001", s.hub->instance);
+    snprintf(expected, sizeof(expected), "%08" PRIx32 "-000000000001", s.hub->shards.instance);
     assert_string_equal(first, expected);
     assert_true(strcmp(first, second) < 0);
     s.other.subscriber->number = UINT64_C(0xffffffffff);

@@ -1,0 +1,32 @@
+/**
+ * Streams join the hub, with what they have missed, and leave it.
+ *
+ * A join is exact: it notes what the tails hold and posts itself to its worker's loop under the
+ * order lock. What came before it is in the tails, what comes after it is posted behind it: no
+ * event is lost or delivered twice. A resume is work that many clients may want at once, so it
+ * waits for the loop's time.
+ *
+ * On the subscriber's thread.
+ */
+#ifndef TW_RUNTIME_JOIN_H
+#define TW_RUNTIME_JOIN_H
+
+#include "runtime/hub.h"
+#include "runtime/model/resume.h"
+#include "runtime/model/status.h"
+#include "runtime/subscriber.h"
+
+/**
+ * NEW → LIVE. on_open comes once, later, on the subscriber's loop. By then the subscriber is in all
+ * tables, what it missed (`resume`) waits in its queue, and it gets every later event.
+ * TW_OVER_CAPACITY: the node's streams or its memory are used up; the subscriber is as before and
+ * on_open never comes.
+ */
+tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
+                        tw_opened_fn on_open, void *data);
+
+/** Frees a LIVE or JOINING subscriber, now or soon. It no longer belongs to the caller, and its
+ * on_open does not come. */
+void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber);
+
+#endif
