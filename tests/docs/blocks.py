@@ -3,6 +3,7 @@
     ```sh                                           is run by bash, and has to end with 0
     ```console                                      lines after `$ ` are run; the others are their output
     ```json, ```js                                  has to parse
+    ```mermaid                                      has to begin with a kind of diagram, and to close what it opens
     ```html                                         with `file:`, below
     ```text                                         is only shown
 
@@ -23,7 +24,9 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LANGUAGES = {"sh", "console", "json", "js", "text"}
+LANGUAGES = {"sh", "console", "json", "js", "mermaid", "text"}
+_DIAGRAM = re.compile(r"(flowchart (LR|RL|TB|TD|BT)|stateDiagram-v2|sequenceDiagram)\n")
+_OPENED, _CLOSED = re.compile(r"^ *(subgraph|loop|alt|opt|par|critical)\b", re.M), re.compile(r"^ *end$", re.M)
 _MARKER = re.compile(r"<!-- (in background|output|file|not run)(?:: (.*?))?(?:, until: ?(.*?))?(?: -->)?$")
 
 
@@ -39,6 +42,14 @@ class Block:
     marker: str = ""  # "in background", "output", "not run" or none
     argument: str = ""
     until: str = ""
+
+
+def check_diagram(text, place):
+    """Mermaid's own parser needs a browser; this finds what breaks a picture most often."""
+    if not _DIAGRAM.match(text):
+        raise Malformed(f"{place}: a diagram begins with flowchart and its direction, stateDiagram-v2 or sequenceDiagram")
+    if len(_OPENED.findall(text)) != len(_CLOSED.findall(text)):
+        raise Malformed(f"{place}: the diagram does not close all that it opens")
 
 
 def documents():

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 import tideway  # noqa: E402
-from blocks import ROOT, documents, read_blocks, shows  # noqa: E402
+from blocks import ROOT, check_diagram, documents, read_blocks, shows  # noqa: E402
 from redis_server import Redis  # noqa: E402
 
 DEADLINE_S = 60
@@ -185,6 +185,8 @@ def run_block(session, block):
         run_console(session, block)
     elif block.language == "json":
         json.loads(block.text)
+    elif block.language == "mermaid":
+        check_diagram(block.text, block.place)
     elif block.language == "js":
         subprocess.run([shutil.which("node"), "--check", "--input-type=module", "-"], input=block.text, text=True,
                        check=True)
