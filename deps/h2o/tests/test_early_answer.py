@@ -65,7 +65,7 @@ def test_http2__body_that_never_ends_gets_no_error_reset_after_the_timeout(start
         assert body == b"dropped" and frames[-1].flags & END_STREAM
         last = client.next_frame()
         assert (last.type, last.stream, error_of(last)) == (RST_STREAM, 1, NO_ERROR)
-        # what was on its way when the client heard of it harms nothing
+        # frames that were already in flight when the client learnt of it do no harm
         client.send(frame(DATA, 0, 1, b"x" * 1000), headers(3, request("/hello")))
         assert client.response(3)[1] == b"hello"
 
@@ -83,7 +83,7 @@ def test_http2__body_beyond_the_bound_gets_no_error_reset(start_server):
 
 
 def test_http2__a_discarded_body_never_waits_for_window(server):
-    """The credit is there before the answer: curl does not listen any more once it has a complete answer."""
+    """The credit is sent before the answer, because curl ignores updates once it has a complete answer."""
     size = 3 * 1024 * 1024
     with Http2(server.tls_port, tls=True) as client:
         client.send(post(1, "/drop"))
@@ -119,7 +119,7 @@ def test_http2__large_early_answer_is_complete_and_ends_once(server):
 
 
 def test_http2__closed_response_window_does_not_hold_the_end_twice(server):
-    """The body ends while the response still waits for window; its end comes with its last byte."""
+    """The body ends while the response still waits for window; END_STREAM comes with the last byte."""
     with Http2(server.port, window=3) as client:
         client.send(post(1, "/drop"), frame(DATA, END_STREAM, 1, b"x"))
         first = client.frames_until(lambda f: f.type == DATA)[-1]
@@ -130,7 +130,7 @@ def test_http2__closed_response_window_does_not_hold_the_end_twice(server):
 
 
 def test_http2__response_window_of_exactly_the_answer(server):
-    """Nothing is left to send but END_STREAM, and the window is 0: the end needs none."""
+    """Only END_STREAM is left to send and the window is 0: END_STREAM needs no window."""
     with Http2(server.port, window=7) as client:
         client.send(post(1, "/drop"))
         assert client.frames_until(lambda f: f.type == DATA)[-1].payload == b"dropped"
@@ -311,7 +311,7 @@ def test_http1__body_beyond_the_bound_is_closed_lingering(start_server):
     server = start_server(early_bytes=100000, early_ms=500)
     with Http1(server.port) as client:
         client.send(http1_post("/drop", "content-length: 10000000"))
-        # the client writes on without reading; the answer is still there afterwards
+        # the client continues to write without reading, and can still read the answer afterwards
         for _ in range(20):
             client.send(b"x" * 10000)
         assert client.read_response().body == b"dropped"

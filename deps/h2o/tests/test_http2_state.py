@@ -107,7 +107,7 @@ def test_graceful_shutdown__in_the_middle_of_a_header_block(server):
         client.send(headers(1, request("/never")), headers(3, block[:10], end_headers=False))
         wait_until(lambda: server.stats()["requests"] == 1)
         server.shut_down_gracefully()
-        client.frames_until(lambda f: f.type == GOAWAY)  # and after a second the one that counts
+        client.frames_until(lambda f: f.type == GOAWAY)  # the second GOAWAY, after a second, is the final one
         assert client.frames_until(lambda f: f.type == GOAWAY)[-1].payload[:4] == b"\0\0\0\3"
         client.send(frame(CONTINUATION, END_HEADERS, 3, block[10:]))
         reset = client.frames_until(lambda f: f.type == RST_STREAM)[-1]
@@ -145,7 +145,7 @@ def test_graceful_shutdown__a_slow_reader_gets_its_last_response(start_server, t
     with Http2(server.port) as witness:
         server.shut_down_gracefully()
         witness.frames_until_end()  # the second GOAWAY closes a connection without streams
-    # in small sips, so that the kernel's buffer is full whenever there is more to write
+    # in small pieces, so that the kernel's buffer is full whenever there is more to write
     size, last = 0, None
     client.socket.settimeout(10)
     while True:

@@ -86,7 +86,7 @@ def test_large_response_is_not_starved_by_lean_streams(start_lean_server):
 
     seen = []
     for _ in range(8):
-        # Once the write before is over, the buffer is empty and as large as what is put into it.
+        # Once the previous write has completed, the buffer is empty, and grows to what is put into it.
         while lean_server.stats()["pending"] > count * (size + 9):
             client.receive(bytes_max=100000)
         lean_server.broadcast(size=size)

@@ -1,4 +1,4 @@
-"""Peers that mean ill: whatever they send, the server lives and the other connections do not notice."""
+"""Hostile peers: whatever they send, the server survives and other connections are not affected."""
 
 import random
 import struct
@@ -25,7 +25,7 @@ from lean_client import DEADLINE_S, EVENT_SIZE, Closed
 
 
 def random_frame(rng, client, streams):
-    """A frame that is nearly right, of the kinds that lean streams have to do with."""
+    """A nearly valid frame of a kind that concerns lean streams."""
     stream = rng.choice([*rng.sample(streams, 3), 0, client.next_stream, client.next_stream + 1000, 2])
     increment = rng.choice([0, 1, EVENT_SIZE, 65535, WINDOW_MAX])
     window = rng.choice([0, 1, EVENT_SIZE * 3, 65535, WINDOW_MAX, WINDOW_MAX + 1])
@@ -101,7 +101,7 @@ def test_flood_of_window_sizes_is_slowed_down_and_ended(start_lean_server):
     deadline = time.monotonic() + DEADLINE_S
     try:
         while client.goaway is None:
-            assert time.monotonic() < deadline, "the server puts up with it"
+            assert time.monotonic() < deadline, "the server tolerates it"
             client.send(flood)  # 100,000 windows
             client.receive(0.05)
     except (Closed, OSError):
@@ -132,9 +132,9 @@ def test_streams_that_the_server_is_made_to_reset_draw_on_the_budget(start_lean_
 
     try:
         while client.goaway is None:
-            assert time.monotonic() < deadline, "the server puts up with it"
+            assert time.monotonic() < deadline, "the server tolerates it"
             for stream in client.requests("/stream", 100):
-                client.window_update(stream, 0)  # an error: the server has to reset the stream
+                client.window_update(stream, 0)  # an error, for which the server resets the stream
             client.receive(0.05)
     except (Closed, OSError):
         pass
@@ -161,4 +161,4 @@ def test_streams_that_come_and_go_are_no_flood(start_lean_server):
 
     lean_server.control.until(lambda stats: stats["on_close"] == 5000, "streams closed")
     assert client.goaway is None
-    assert time.monotonic() - begin < 10  # at the price of other resets it takes 40 s, or the connection
+    assert time.monotonic() - begin < 10  # at the full price of a reset it would take 40 s, or end the connection

@@ -211,7 +211,7 @@ def test_goaway_lets_streams_go_on_until_they_end(lean_server, tls):
     lean_server.control.get("/goaway")
     client.until(lambda: client.goaway is not None, "GOAWAY")
     assert client.goaway == (streams[-1], NO_ERROR)
-    client.request("/stream")  # too late
+    client.request("/stream")  # after the GOAWAY
     lean_server.broadcast()
     client.until(lambda: all(client.body[stream] == events(1, 1) for stream in streams), "events")
 
@@ -255,7 +255,7 @@ def test_graceful_shutdown_waits_for_lean_streams(lean_server, tls):
 
     lean_server.control.get("/shutdown")
     client.until(lambda: client.goaway == (2**31 - 1, NO_ERROR), "first GOAWAY")
-    late = client.request("/stream")  # was on its way
+    late = client.request("/stream")  # was in flight when GOAWAY was sent
     client.until(lambda: late in client.headers, "headers")
     client.until(lambda: client.goaway == (late, NO_ERROR), "second GOAWAY")
     idle.until_closed()
@@ -343,7 +343,7 @@ def test_header_table_that_the_client_makes_smaller(lean_server, tls, sizes):
     for size in sizes:
         client.settings((HEADER_TABLE_SIZE, size))
         client.round_trip()
-        client.decoder.max_allowed_table_size = size  # what is above is an error from here on
+        client.decoder.max_allowed_table_size = size  # a larger table is an error from here on
         streams += client.requests("/stream", 3)
         client.until(lambda: len(client.headers) == len(streams), "response headers")
 

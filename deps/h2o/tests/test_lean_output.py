@@ -1,4 +1,4 @@
-"""The limit of pending output, and being told of room."""
+"""The limit of pending output, and the callback when there is room again."""
 
 import os
 import time
@@ -45,7 +45,7 @@ def test_each_want_room_gets_one_call(lean_server):
         lean_server.control.get("/room")
         lean_server.control.until(lambda stats, calls=calls: stats["on_room"] == calls, "on_room")
 
-    lean_server.broadcast()  # a write completes, but nobody wants room
+    lean_server.broadcast()  # a write completes, but on_room was not asked for
     client.until(lambda: client.body[stream], "event")
     client.round_trip()
     assert lean_server.stats()["on_room"] == 3

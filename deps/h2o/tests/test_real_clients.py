@@ -1,4 +1,4 @@
-"""Early answers as clients that others wrote see them: they have to report the answer, and no error."""
+"""Early answers to curl, nghttp and Node.js: the clients must report the answer, and no error."""
 
 import shutil
 import subprocess

@@ -129,7 +129,7 @@ def test_write__of_an_empty_part_succeeds(server, tls):
 
 
 def close_notify(client):
-    """The record that ends the client's side; what is sent afterwards is not TLS any more."""
+    """Sends the record that ends the client's side; what is sent afterwards is no longer TLS."""
     try:
         client.tls.unwrap()
     except ssl.SSLError:

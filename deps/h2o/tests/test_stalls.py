@@ -33,7 +33,7 @@ def test_stream__whose_window_stays_closed_is_reset(impatient):
         client.send(headers(1, request("/stream")), headers(3, request("/hello")))
         reset = client.frames_until(lambda f: f.type == RST_STREAM)[-1]
         assert (reset.stream, error_of(reset)) == (3, CANCEL)
-        # the one that has nothing to send is no stall
+        # a stream with nothing to send is not stalled
         with pytest.raises(TimeoutError):
             client.frames_until(lambda f: f.type in (RST_STREAM, GOAWAY), timeout=1)
 

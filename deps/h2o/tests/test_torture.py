@@ -1,4 +1,4 @@
-"""All patches together: random sequences of frames and bytes, out of which nothing may come but errors.
+"""All patches together: random sequences of frames and bytes, which may have no other effect than errors.
 
 The sequences are made of what a client may send, in any order, at any time, with the connection cut anywhere. They are
 the same in every run; TORTURE_SEED and TORTURE_ROUNDS give others.
@@ -66,7 +66,7 @@ def random_frame(dice, state):
 
 
 def drain(client, dice):
-    """Reads some of what there is, or nothing."""
+    """Reads a part of what has arrived, or nothing."""
     client.socket.setblocking(False)
     try:
         while dice.random() < 0.9:

@@ -36,7 +36,8 @@ static size_t encode_event(char *buf, unsigned seq)
     return server.size;
 }
 
-/* Sends what the stream still lacks. Returns 0 if room or the connection's window ran out. */
+/* Sends what the stream still lacks. Returns 0 if the room or the connection's window is used up.
+ */
 static int flush_stream(h2o_http2_lean_writer_t *writer, lean_entry_t *entry)
 {
     char buf[H2O_HTTP2_LEAN_FRAME_MAX + 1];
@@ -151,7 +152,7 @@ static void on_conn_close(h2o_http2_conn_t *conn)
     lean_conn_t *lc = h2o_http2_lean_data(conn);
 
     server.stats.on_conn_close++;
-    /* what an embedder may do in its own clean-up: it must have no effect any more */
+    /* an embedder may do this in its clean-up; it must have no effect */
     if (lc->count != 0) {
         h2o_http2_lean_writer_t writer;
         h2o_http2_lean_end(conn, &lc->entries[0]->lean);

@@ -50,11 +50,11 @@ typedef struct lean_server_t {
 
 extern lean_server_t server;
 
-/* Turns the request into a lean stream. 0, or -1: the request is still there. */
+/* Makes the request a lean stream. Returns 0, or -1 if the request is still an ordinary one. */
 int lean_begin(h2o_req_t *req);
 /* Sends to all streams of the connection what they lack, as far as there is room. */
 void lean_flush(lean_conn_t *lc);
-/* Frees a stream that h2o has forgotten. */
+/* Frees a stream that h2o no longer refers to. */
 void lean_drop(lean_conn_t *lc, lean_entry_t *entry);
 
 /* lean_control.c: the handlers */
