@@ -7,6 +7,7 @@ FROM docker.io/library/debian:bookworm-slim AS build
 WORKDIR /src
 # Packages and the library's source first: they stay in the cache while Tideway's own source changes.
 COPY dev ./
+COPY tools ./tools
 COPY deps ./deps
 RUN ./dev deps build ui
 COPY . .
