@@ -42,7 +42,8 @@ prepare_ui() {
 }
 
 # build_tree PRESET LABEL [CMAKE OPTION...]: configures when the options changed, and builds. A new tree that cannot be
-# configured is removed again: what CMake remembers of a failed attempt would make the next one fail too.
+# configured is removed again: what CMake remembers of a failed attempt would make the next one fail too. A tree that was
+# good stays, and the next build configures it again, whatever its options are.
 build_tree() {
     local preset=$1 label=$2 dir options key is_new=
     shift 2
@@ -53,6 +54,7 @@ build_tree() {
     key="${options[*]} $(hash_of CMakePresets.json) $(cc --version | head -n 1)"
     [ -f "$dir/build.ninja" ] || is_new=yes
     if [ -n "$is_new" ] || [ "$(cat "$dir/options" 2>/dev/null)" != "$key" ]; then
+        rm -f "$dir/options"
         if ! step "$label: configure" cmake -S . "${options[@]}"; then
             [ -z "$is_new" ] || rm -rf "$dir"
             return 1

@@ -1,5 +1,6 @@
 """The developer's commands (dev, tools/): what they do before they build, and what a failure leaves behind."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -48,6 +49,17 @@ def test_build__a_tree_that_was_good_survives_a_failed_configure(checkout):
     assert (checkout / "build-fuzz" / "build.ninja").exists()
 
 
+def test_build__after_a_failed_configure_the_former_options_are_configured_again(checkout):
+    (checkout / "clang-is-here").touch()
+    assert run(checkout, "use build; build_fuzz")[0] == 0
+    (checkout / "clang-is-here").unlink()
+    assert run(checkout, "use build; UI=OFF build_tree fuzz fuzz -DANOTHER=ON")[0] != 0
+    (checkout / "clang-is-here").touch()
+    code, output = run(checkout, "use build; build_fuzz")
+    assert code == 0, output
+    assert "configure: done" in output
+
+
 def test_test__what_all_areas_need_is_installed_before_anything_is_built(checkout):
     code, output = run(checkout, """
         use test
@@ -65,3 +77,40 @@ def test_test__an_unknown_area_is_named_with_those_there_are(checkout):
     code, output = run(checkout, "use test; verb_test no-such-area")
     assert code == 1
     assert "no test area 'no-such-area'; there are: unit " in output
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with the check of commit subjects and one folder, handlers/."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "check-subjects", tmp_path / "tools")
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "file").touch()
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "tools: begin"]):
+        subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def check_subjects(repository, *arguments):
+    return subprocess.run([repository / "tools" / "check-subjects", *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+
+
+@pytest.mark.parametrize("subject, complaint", [
+    ("handlers: count what is refused", ""),
+    ("handlers, tools: count what is refused", ""),
+    ("handlers: " + "x" * 63, "73 characters, at most 72"),
+    ("count what is refused", "not of the form"),
+    ("handlers: count what is refused.", "no full stop"),
+    ("kitchen: count what is refused", "no path of the tree"),
+])
+def test_check_subjects__says_what_is_wrong_with_a_message(repository, subject, complaint):
+    (repository / "message").write_text(f"# a comment\n{subject}\n\nThe body.\n")
+    result = check_subjects(repository, "--message", repository / "message")
+    assert result.returncode == (1 if complaint else 0)
+    assert complaint in result.stdout
+
+
+def test_check_subjects__a_range_that_does_not_exist_fails(repository):
+    assert check_subjects(repository, "HEAD").returncode == 0
+    assert check_subjects(repository, "no-such-branch..HEAD").returncode != 0

@@ -70,6 +70,14 @@ def check_size(folder):
             yield f"{path.relative_to(ROOT)}: {lines} lines, at most {FILE_LINES_MAX}"
 
 
+def check_folders():
+    """Yields the folders with files of C that have no floor."""
+    for top in sorted({folder.split("/", maxsplit=1)[0] for folder in FLOORS}):
+        folders = {str(path.parent.relative_to(ROOT)) for path in (ROOT / top).rglob("*.[ch]")}
+        for folder in sorted(folders - set(FLOORS)):
+            yield f"{folder}/: a folder without a floor in tools/lint/structure.py"
+
+
 def cycles(edges):
     """The strongly connected parts of a graph that are cycles, by Tarjan's algorithm."""
     index, low, stack, found = {}, {}, [], []
@@ -117,7 +125,7 @@ def graphs():
 
 
 def main():
-    problems = []
+    problems = list(check_folders())
     for folder in [*FLOORS, "deps/h2o/src", "deps/h2o/src/h2o"]:
         problems += check_size(folder)
     for folder in FLOORS:
