@@ -28,7 +28,7 @@ build_ui() {
     local key
     once ui-packages "$(hash_of admin-ui/package-lock.json)" "admin UI packages" npm_install admin-ui || return 1
     key=$(hash_of admin-ui)
-    [ -d admin-ui/dist ] || key+=" missing"
+    [ -d admin-ui/dist ] || rm -f "$STAMPS/ui-build"
     once ui-build "$key" "admin UI" npm_build
 }
 

@@ -2,7 +2,7 @@
 
 # Packages of Debian 12, by what needs them.
 declare -gA PACKAGES=(
-    [build]="gcc g++ libc6-dev cmake ninja-build make patch pkg-config dpkg-dev ca-certificates curl
+    [build]="gcc g++ libc6-dev cmake ninja-build make patch pkg-config dpkg-dev ca-certificates curl openssl
         libuv1-dev libssl-dev libjansson-dev libhiredis-dev libyaml-dev zlib1g-dev"
     [ui]="nodejs npm"
     [test]="git libcmocka-dev libfaketime liblua5.1-0-dev libnghttp2-dev python3 python3-pytest python3-pytest-xdist python3-h2 python3-hpack

@@ -80,6 +80,7 @@ class Session:
                             if not name.startswith(("TIDEWAY_", "SSE_"))}
         self.environment |= {variable: self.addresses[address] for address, variable in ADDRESSES.items() if variable}
         self.environment["PYTHONUNBUFFERED"] = "1"
+        self.environment["XDG_STATE_HOME"] = str(directory / "state")
         self.services = []
         commands = "".join(block.text for block in blocks if block.language in ("sh", "console") and
                            block.marker != "not run")

@@ -73,6 +73,39 @@ def test_test__what_all_areas_need_is_installed_before_anything_is_built(checkou
     assert output.splitlines()[-1] == "area fuzz"
 
 
+@pytest.mark.parametrize("arguments, listen, tls, url", [
+    ("", "", "", "https://127.0.0.1:8443"),
+    ("--listen 127.0.0.1:9999", "", "", "https://127.0.0.1:9999"),
+    ("--listen=0.0.0.0:9999 --tls off", "127.0.0.1:1", "", "http://127.0.0.1:9999"),
+    ("--tls=on", "[::]:7777,127.0.0.1:1", "off", "https://127.0.0.1:7777"),
+])
+def test_run__knows_where_the_gateway_listens(checkout, arguments, listen, tls, url):
+    code, output = run(checkout, f"""
+        use run
+        export TIDEWAY_LISTEN={listen} TIDEWAY_TLS={tls}
+        reachable_url "$(option_value TIDEWAY_LISTEN 127.0.0.1:8443 {arguments})" "$(option_value TIDEWAY_TLS on {arguments})"
+        """)
+    assert (code, output.strip()) == (0, url)
+
+
+def test_run__the_development_certificate_stays(checkout):
+    shown = "development_certificate; openssl x509 -in $TIDEWAY_TLS_CERT -noout -fingerprint"
+    first = run(checkout, f"export XDG_STATE_HOME=$PWD/state; use run; {shown}")
+    assert first[0] == 0 and "Fingerprint=" in first[1]
+    assert run(checkout, f"export XDG_STATE_HOME=$PWD/state; use run; {shown}") == first
+    assert (checkout / "state/tideway").stat().st_mode & 0o077 == 0
+
+
+def test_run__a_port_that_is_taken_is_not_said_to_be_served(checkout):
+    code, output = run(checkout, """
+        use run
+        curl() { :; }
+        (exit 1) & pid=$!
+        wait $pid || true
+        await_gateway $pid https://127.0.0.1:1 || echo "it does not listen""" + '"')
+    assert output.strip() == "it does not listen"
+
+
 def test_test__an_unknown_area_is_named_with_those_there_are(checkout):
     code, output = run(checkout, "use test; verb_test no-such-area")
     assert code == 1
