@@ -100,56 +100,58 @@ static void test_url__takes_a_unix_socket(void **state)
     tw_redis_url_dispose(&url);
 }
 
+/* Texts that are no URL of Redis, and what the error says of them. */
+static const struct {
+    const char *text, *error;
+} refused[] = {
+    {"", "does not begin with"},
+    {"http://h", "does not begin with"},
+    {"redis:/h", "does not begin with"},
+    {"redis://", "no valid host:port"},
+    {"redis://:6379", "no valid host:port"},
+    {"redis://h:", "no valid host:port"},
+    {"redis://h:0", "no valid host:port"},
+    {"redis://h:65536", "no valid host:port"},
+    {"redis://h:1x", "no valid host:port"},
+    {"redis://[::1", "no valid host:port"},
+    {"redis://[::1]x", "no valid host:port"},
+    {"redis://a b", "no valid host:port"},
+    {"redis://secret@h", "broken credentials"},
+    {"redis://u:secret%0@h", "broken credentials"},
+    {"redis://u:secret%zz@h", "broken credentials"},
+    {"redis://u:secret%00@h", "broken credentials"},
+    {"redis://a,b", "several hosts"},
+    {"redis://h/x", "database"},
+    {"redis://h/-1", "database"},
+    {"redis://h/65536", "database"},
+    {"redis://h/1/2", "database"},
+    {"redis://h/0?ssl=1", "query"},
+    {"redis://h?ssl=1", "query"},
+    {"redis+sentinel://h", "no master name"},
+    {"redis+sentinel://h/", "no master name"},
+    {"redis+sentinel://h,,i/m", "no valid host:port"},
+    {"redis+sentinel://h/m/x", "database"},
+    {"redis+cluster://h/1", "names a database"},
+    {"redis+cluster://h,/", "no valid host:port"},
+    {"redis+unix://h", "no path of a socket"},
+    {"redis+unix://", "no path of a socket"},
+    {"unix:///a?x=1", "?db=number"},
+    {"unix:///a?db=x", "database"},
+    {"unix://secret@/a", "broken credentials"},
+    {"unix:///0123456789012345678901234567890123456789012345678901234567890123456789012345678"
+     "901234567890123456789012345678",
+     "up to 107 bytes"},
+};
+
 static void test_url__refuses_what_it_cannot_mean(void **state)
 {
-    static const struct {
-        const char *text, *error;
-    } cases[] = {
-        {"", "does not begin with"},
-        {"http://h", "does not begin with"},
-        {"redis:/h", "does not begin with"},
-        {"redis://", "no valid host:port"},
-        {"redis://:6379", "no valid host:port"},
-        {"redis://h:", "no valid host:port"},
-        {"redis://h:0", "no valid host:port"},
-        {"redis://h:65536", "no valid host:port"},
-        {"redis://h:1x", "no valid host:port"},
-        {"redis://[::1", "no valid host:port"},
-        {"redis://[::1]x", "no valid host:port"},
-        {"redis://a b", "no valid host:port"},
-        {"redis://secret@h", "broken credentials"},
-        {"redis://u:secret%0@h", "broken credentials"},
-        {"redis://u:secret%zz@h", "broken credentials"},
-        {"redis://u:secret%00@h", "broken credentials"},
-        {"redis://a,b", "several hosts"},
-        {"redis://h/x", "database"},
-        {"redis://h/-1", "database"},
-        {"redis://h/65536", "database"},
-        {"redis://h/1/2", "database"},
-        {"redis://h/0?ssl=1", "query"},
-        {"redis://h?ssl=1", "query"},
-        {"redis+sentinel://h", "no master name"},
-        {"redis+sentinel://h/", "no master name"},
-        {"redis+sentinel://h,,i/m", "no valid host:port"},
-        {"redis+sentinel://h/m/x", "database"},
-        {"redis+cluster://h/1", "names a database"},
-        {"redis+cluster://h,/", "no valid host:port"},
-        {"redis+unix://h", "no path of a socket"},
-        {"redis+unix://", "no path of a socket"},
-        {"unix:///a?x=1", "?db=number"},
-        {"unix:///a?db=x", "database"},
-        {"unix://secret@/a", "broken credentials"},
-        {"unix:///0123456789012345678901234567890123456789012345678901234567890123456789012345678"
-         "901234567890123456789012345678",
-         "up to 107 bytes"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); ++i) {
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); ++i) {
         tw_redis_url_t url;
         char error[256] = "";
-        if (tw_redis_url_parse(&url, cases[i].text, error, sizeof(error)) == 0)
-            fail_msg("%s was taken", cases[i].text);
-        if (strstr(error, cases[i].error) == NULL)
-            fail_msg("%s: '%s' lacks '%s'", cases[i].text, error, cases[i].error);
+        if (tw_redis_url_parse(&url, refused[i].text, error, sizeof(error)) == 0)
+            fail_msg("%s was taken", refused[i].text);
+        if (strstr(error, refused[i].error) == NULL)
+            fail_msg("%s: '%s' lacks '%s'", refused[i].text, error, refused[i].error);
         assert_null(strstr(error, "secret"));
     }
 }
