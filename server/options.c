@@ -10,7 +10,12 @@
 #include "base/text.h"
 #include "server/listener.h"
 
-typedef enum tw_option_kind { TW_OPTION_TEXT, TW_OPTION_CHOICE, TW_OPTION_NUMBER } tw_option_kind_t;
+typedef enum tw_option_kind {
+    TW_OPTION_GROUP, /* a heading: only `help` is set */
+    TW_OPTION_TEXT,
+    TW_OPTION_CHOICE,
+    TW_OPTION_NUMBER,
+} tw_option_kind_t;
 
 /** A row of the table. */
 typedef struct tw_option {
@@ -18,38 +23,40 @@ typedef struct tw_option {
     size_t offset; /* of the field in tw_options_t */
     const char *variable;
     const char *fallback_text;
-    const char *choices;
+    const char *choices; /* "a|b" */
     uint64_t fallback, min, max;
     const char *unit;
     const char *help;
 } tw_option_t;
 
 static const tw_option_t table[] = {
-#define TEXT(field, variable, fallback, help)                                                      \
-    {TW_OPTION_TEXT, offsetof(tw_options_t, field), variable, fallback, NULL, 0, 0, 0, NULL, help},
-#define CHOICE(field, variable, fallback, choices, help)                                           \
-    {TW_OPTION_CHOICE,                                                                             \
-     offsetof(tw_options_t, field),                                                                \
-     variable,                                                                                     \
-     NULL,                                                                                         \
-     choices,                                                                                      \
-     fallback,                                                                                     \
-     0,                                                                                            \
-     0,                                                                                            \
-     NULL,                                                                                         \
-     help},
-#define NUMBER(field, variable, fallback, min, max, unit, help)                                    \
-    {TW_OPTION_NUMBER,                                                                             \
-     offsetof(tw_options_t, field),                                                                \
-     variable,                                                                                     \
-     NULL,                                                                                         \
-     NULL,                                                                                         \
-     fallback,                                                                                     \
-     min,                                                                                          \
-     max,                                                                                          \
-     unit,                                                                                         \
-     help},
-    TW_OPTION_TABLE(TEXT, CHOICE, NUMBER)
+#define WORD(value, word) "|" word
+#define GROUP(title) {.kind = TW_OPTION_GROUP, .help = title},
+#define TEXT(name, env, standard, text)                                                            \
+    {.kind = TW_OPTION_TEXT,                                                                       \
+     .offset = offsetof(tw_options_t, name),                                                       \
+     .variable = env,                                                                              \
+     .fallback_text = standard,                                                                    \
+     .help = text},
+#define CHOICE(name, env, standard, words, text)                                                   \
+    {.kind = TW_OPTION_CHOICE,                                                                     \
+     .offset = offsetof(tw_options_t, name),                                                       \
+     .variable = env,                                                                              \
+     .fallback = standard,                                                                         \
+     .choices = words(WORD) + 1,                                                                   \
+     .help = text},
+#define NUMBER(name, env, standard, least, most, of, text)                                         \
+    {.kind = TW_OPTION_NUMBER,                                                                     \
+     .offset = offsetof(tw_options_t, name),                                                       \
+     .variable = env,                                                                              \
+     .fallback = standard,                                                                         \
+     .min = least,                                                                                 \
+     .max = most,                                                                                  \
+     .unit = of,                                                                                   \
+     .help = text},
+    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+#undef WORD
+#undef GROUP
 #undef TEXT
 #undef CHOICE
 #undef NUMBER
@@ -113,6 +120,8 @@ static bool set(tw_options_t *options, const tw_option_t *option, const char *na
                 const char *value, char *error, size_t error_size)
 {
     switch (option->kind) {
+    case TW_OPTION_GROUP:
+        break;
     case TW_OPTION_TEXT:
         *(const char **)field_of(options, option) = value[0] != '\0' ? value : NULL;
         return true;
@@ -138,6 +147,8 @@ static void set_defaults(tw_options_t *options)
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
         const tw_option_t *option = &table[i];
         switch (option->kind) {
+        case TW_OPTION_GROUP:
+            break;
         case TW_OPTION_TEXT:
             *(const char **)field_of(options, option) = option->fallback_text;
             break;
@@ -155,6 +166,8 @@ static const tw_option_t *find_flag(const char *argument, size_t len)
 {
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
         char flag[FLAG_MAX];
+        if (table[i].kind == TW_OPTION_GROUP)
+            continue;
         flag_of(&table[i], flag);
         if (strlen(flag) == len && memcmp(flag, argument, len) == 0)
             return &table[i];
@@ -176,11 +189,13 @@ static tw_options_result_t read_flags(tw_options_t *options, int argc, char *con
         if (strcmp(argv[i], "--version") == 0)
             return TW_OPTIONS_VERSION;
         if (option == NULL) {
-            snprintf(error, error_size, "\"%s\" is no option; --help lists them", argv[i]);
+            snprintf(error, error_size, "unknown option \"%s\": --help lists all options", argv[i]);
             return TW_OPTIONS_BAD;
         }
         if (equals == NULL && i + 1 == argc) {
-            snprintf(error, error_size, "%s needs a value; --help says which", argv[i]);
+            snprintf(error, error_size,
+                     "%s has no value: write %s VALUE; --help says which values it takes", argv[i],
+                     argv[i]);
             return TW_OPTIONS_BAD;
         }
         flag_of(option, flag);
@@ -210,7 +225,7 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
         snprintf(
             error, error_size,
             "TIDEWAY_NODE_ID is \"%.200s\": it must be 1 to %d printable ASCII characters without "
-            "blanks",
+            "spaces",
             options->node_id, NODE_ID_MAX);
         return TW_OPTIONS_BAD;
     }
@@ -249,7 +264,7 @@ tw_options_result_t tw_options_read_any(tw_options_t *options, int argc, char *c
 {
     set_defaults(options);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
-        const char *value = getenv(table[i].variable);
+        const char *value = table[i].kind != TW_OPTION_GROUP ? getenv(table[i].variable) : NULL;
         if (value != NULL && !set(options, &table[i], table[i].variable, value, error, error_size))
             return TW_OPTIONS_BAD;
     }
@@ -282,6 +297,8 @@ static void print_default(FILE *out, const tw_option_t *option)
     int len;
 
     switch (option->kind) {
+    case TW_OPTION_GROUP:
+        break;
     case TW_OPTION_TEXT:
         fputs(option->fallback_text != NULL ? option->fallback_text : "none", out);
         break;
@@ -299,12 +316,17 @@ void tw_options_print_help(FILE *out)
 {
     fputs(
         "Usage: tideway [--option value]...\n"
-        "       tideway healthcheck [--option value]...   ask a running one; exit code 0: alive\n\n"
+        "       tideway healthcheck [--option value]...   ask a running gateway; exit code 0: "
+        "healthy\n\n"
         "A Server-Sent-Events gateway. Every option is a flag and an environment variable; flags "
-        "win.\n\n",
+        "win.\n",
         out);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
         char flag[FLAG_MAX];
+        if (table[i].kind == TW_OPTION_GROUP) {
+            fprintf(out, "\n%s\n", table[i].help);
+            continue;
+        }
         flag_of(&table[i], flag);
         fprintf(out, "  %s, %s\n      %s\n      default: ", flag, table[i].variable, table[i].help);
         print_default(out, &table[i]);
@@ -318,32 +340,45 @@ void tw_options_print_help(FILE *out)
     fputs("\n  --help, --version, --options-json (this table for programs)\n", out);
 }
 
+static void print_json_row(FILE *out, const tw_option_t *option, const char *group)
+{
+    static const char *const kinds[] = {"group", "text", "choice", "number"};
+    bool is_null = option->kind == TW_OPTION_TEXT && option->fallback_text == NULL;
+    const char *quote = is_null || option->kind == TW_OPTION_NUMBER ? "" : "\"";
+    char flag[FLAG_MAX];
+
+    flag_of(option, flag);
+    fprintf(
+        out,
+        "\n  {\"group\":\"%s\",\"variable\":\"%s\",\"flag\":\"%s\",\"kind\":\"%s\",\"default\":%s",
+        group, option->variable, flag, kinds[option->kind], quote);
+    if (is_null)
+        fputs("null", out);
+    else
+        print_default(out, option);
+    fputs(quote, out);
+    if (option->kind == TW_OPTION_NUMBER)
+        fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", option->min,
+                option->max, option->unit);
+    if (option->kind == TW_OPTION_CHOICE)
+        fprintf(out, ",\"choices\":\"%s\"", option->choices);
+    fprintf(out, ",\"help\":\"%s\"}", option->help);
+}
+
 /* The table's texts hold nothing that JSON would have to escape. */
 void tw_options_print_json(FILE *out)
 {
-    static const char *const kinds[] = {"text", "choice", "number"};
+    const char *group = "", *comma = "";
 
     fputs("[", out);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
-        const tw_option_t *option = &table[i];
-        char flag[FLAG_MAX];
-        flag_of(option, flag);
-        fprintf(out, "%s\n  {\"variable\":\"%s\",\"flag\":\"%s\",\"kind\":\"%s\",\"default\":",
-                i > 0 ? "," : "", option->variable, flag, kinds[option->kind]);
-        if (option->kind == TW_OPTION_TEXT && option->fallback_text == NULL) {
-            fputs("null", out);
-        } else {
-            const char *quote = option->kind == TW_OPTION_NUMBER ? "" : "\"";
-            fputs(quote, out);
-            print_default(out, option);
-            fputs(quote, out);
+        if (table[i].kind == TW_OPTION_GROUP) {
+            group = table[i].help;
+            continue;
         }
-        if (option->kind == TW_OPTION_NUMBER)
-            fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", option->min,
-                    option->max, option->unit);
-        if (option->kind == TW_OPTION_CHOICE)
-            fprintf(out, ",\"choices\":\"%s\"", option->choices);
-        fprintf(out, ",\"help\":\"%s\"}", option->help);
+        fputs(comma, out);
+        print_json_row(out, &table[i], group);
+        comma = ",";
     }
     fputs("\n]\n", out);
 }

@@ -17,10 +17,12 @@
 #define ERROR_BYTES 256
 
 static const char *const variables[] = {
+#define GROUP(title)
 #define TEXT(field, variable, fallback, help) variable,
 #define CHOICE(field, variable, fallback, choices, help) variable,
 #define NUMBER(field, variable, fallback, min, max, unit, help) variable,
-    TW_OPTION_TABLE(TEXT, CHOICE, NUMBER)
+    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+#undef GROUP
 #undef TEXT
 #undef CHOICE
 #undef NUMBER
@@ -29,13 +31,15 @@ static const char *const variables[] = {
 static void check_ranges(const tw_options_t *options)
 {
     /* NOLINTBEGIN(bugprone-redundant-branch-condition): least values of 0 are checked, too */
+#define GROUP(title)
 #define TEXT(field, variable, fallback, help)                                                      \
     tw_check(options->field == NULL || options->field[0] != '\0');
 #define CHOICE(field, variable, fallback, choices, help)                                           \
     tw_check(options->field >= 0 && options->field < 4);
 #define NUMBER(field, variable, fallback, min, max, unit, help)                                    \
     tw_check(options->field + 1 > (uint64_t)(min) && options->field <= (uint64_t)(max));
-    TW_OPTION_TABLE(TEXT, CHOICE, NUMBER)
+    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+#undef GROUP
 #undef TEXT
 #undef CHOICE
 #undef NUMBER

@@ -42,6 +42,6 @@ def test_privileges__suffice_to_reload_a_key_that_only_its_owner_may_read(start_
     if os.geteuid() == 0:
         os.chown(key, 65534, 65534)
     gateway.signal(1)
-    gateway.wait_log(message="certificate loaded anew")
+    gateway.wait_log(message="certificate reloaded")
     with H2Client(("127.0.0.1", log["port"]), context=client_tls(verify=certificate)) as client:
         assert client.request("GET", "/healthz").status == 200
