@@ -1,8 +1,6 @@
 #include "handlers/limits.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,131 +64,18 @@ void tw_limits_dispose(tw_limits_t *limits)
 
 /* --- addresses --- */
 
-static void set_v4(uint8_t bytes[16], const void *v4)
+tw_client_key_t tw_client_key(const tw_address_t *address)
 {
-    memset(bytes, 0, 10);
-    bytes[10] = bytes[11] = 0xff;
-    memcpy(bytes + 12, v4, 4);
-}
+    tw_client_key_t key = {.address = *address};
 
-static bool is_v4(const uint8_t bytes[16])
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return memcmp(bytes, mapped, sizeof(mapped)) == 0;
-}
-
-static void bytes_of(const struct sockaddr *address, uint8_t bytes[16])
-{
-    memset(bytes, 0, 16);
-    if (address->sa_family == AF_INET)
-        set_v4(bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr);
-    else if (address->sa_family == AF_INET6)
-        memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-}
-
-static tw_client_key_t key_of(const uint8_t whole[16])
-{
-    tw_client_key_t key;
-    memcpy(key.bytes, whole, 16);
-    if (!is_v4(whole))
-        memset(key.bytes + 8, 0, 8);
+    if (!tw_address_is_v4(address))
+        memset(key.address.bytes + 8, 0, 8);
     return key;
 }
 
-tw_client_key_t tw_client_key(const struct sockaddr *address)
+bool tw_limits_is_proxy(const tw_limits_t *limits, const tw_address_t *address)
 {
-    uint8_t whole[16];
-    bytes_of(address, whole);
-    return key_of(whole);
-}
-
-static bool parse_address(const char *text, size_t len, uint8_t whole[16])
-{
-    char copy[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-
-    if (len == 0 || len >= sizeof(copy))
-        return false;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    if (inet_pton(AF_INET, copy, &v4) == 1) {
-        set_v4(whole, &v4);
-        return true;
-    }
-    return inet_pton(AF_INET6, copy, whole) == 1;
-}
-
-bool tw_client_key_parse(const char *text, size_t len, tw_client_key_t *key, uint8_t whole[16])
-{
-    if (!parse_address(text, len, whole))
-        return false;
-    *key = key_of(whole);
-    return true;
-}
-
-static bool parse_network(const char *text, size_t len, tw_network_t *network)
-{
-    const char *slash = memchr(text, '/', len);
-    size_t address_len = slash != NULL ? (size_t)(slash - text) : len;
-    unsigned long bits;
-    char *end;
-
-    if (!parse_address(text, address_len, network->bytes))
-        return false;
-    unsigned most = is_v4(network->bytes) ? 32 : 128;
-    bits = most;
-    if (slash != NULL) {
-        char digits[4] = "";
-        size_t digits_len = len - address_len - 1;
-        if (digits_len == 0 || digits_len > 3)
-            return false;
-        memcpy(digits, slash + 1, digits_len);
-        bits = strtoul(digits, &end, 10);
-        if (*end != '\0' || bits > most)
-            return false;
-    }
-    network->bits = (unsigned)bits + (most == 32 ? 96 : 0);
-    return true;
-}
-
-bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, tw_text_t *bad)
-{
-    tw_text_t list = tw_text_of(text), item;
-
-    *networks = NULL;
-    *count = 0;
-    while (tw_text_next_item(&list, &item)) {
-        *networks = tw_realloc(*networks, (*count + 1) * sizeof(**networks));
-        if (!parse_network(item.base, item.len, &(*networks)[*count])) {
-            *bad = item;
-            return false;
-        }
-        ++*count;
-    }
-    return true;
-}
-
-static bool contains(const tw_network_t *network, const uint8_t whole[16])
-{
-    unsigned bytes = network->bits / 8, rest = network->bits % 8;
-    if (memcmp(network->bytes, whole, bytes) != 0)
-        return false;
-    return rest == 0 || ((network->bytes[bytes] ^ whole[bytes]) & (0xff00 >> rest) & 0xff) == 0;
-}
-
-bool tw_limits_is_proxy_bytes(const tw_limits_t *limits, const uint8_t whole[16])
-{
-    for (size_t i = 0; i < limits->config.proxy_count; ++i)
-        if (contains(&limits->config.proxies[i], whole))
-            return true;
-    return false;
-}
-
-bool tw_limits_is_proxy(const tw_limits_t *limits, const struct sockaddr *address)
-{
-    uint8_t whole[16];
-    bytes_of(address, whole);
-    return tw_limits_is_proxy_bytes(limits, whole);
+    return tw_networks_contain(limits->config.proxies, limits->config.proxy_count, address);
 }
 
 /* --- clients --- */

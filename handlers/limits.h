@@ -15,25 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 #include "base/table.h"
-#include "base/text.h"
+#include "handlers/address.h"
 
 #define TW_LIMITS_STRIPES 64
 
-/** A client as limits see it. */
+/** A client as limits see it: an IPv4 address, or an IPv6 /64 (the last 64 bits are zero). */
 typedef struct tw_client_key {
-    uint8_t bytes[16]; /* IPv4-mapped, or IPv6 with the last 64 bits zero */
+    tw_address_t address;
 } tw_client_key_t;
 
 typedef struct tw_client tw_client_t;
-
-/** A network, for trusted proxies: `192.0.2.0/24`, `2001:db8::/32`, or one address. */
-typedef struct tw_network {
-    uint8_t bytes[16];
-    unsigned bits; /* of 128 */
-} tw_network_t;
 
 typedef struct tw_limits_config {
     uint64_t connections_per_address; /* 0: no limit */
@@ -78,19 +71,11 @@ typedef struct tw_limits {
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);
 void tw_limits_dispose(tw_limits_t *limits);
 
-/** Reads a comma-separated list of networks (NULL: none) into a heap array, the caller's to free().
- * False: *bad is the first item that is no network, and the array is the caller's all the same. */
-bool tw_networks_parse(const char *text, tw_network_t **networks, size_t *count, tw_text_t *bad);
-
-/** The client behind a socket address. */
-tw_client_key_t tw_client_key(const struct sockaddr *address);
-
-/** Reads a numeric address (`192.0.2.1`, `2001:db8::1`); false when it is none. */
-bool tw_client_key_parse(const char *text, size_t len, tw_client_key_t *key, uint8_t whole[16]);
+/** The client that an address belongs to. */
+tw_client_key_t tw_client_key(const tw_address_t *address);
 
 /** Whether this address is one of the trusted proxies. */
-bool tw_limits_is_proxy(const tw_limits_t *limits, const struct sockaddr *address);
-bool tw_limits_is_proxy_bytes(const tw_limits_t *limits, const uint8_t whole[16]);
+bool tw_limits_is_proxy(const tw_limits_t *limits, const tw_address_t *address);
 
 /**
  * One connection (stream) more for the client; NULL: its limit is reached, and that is counted.

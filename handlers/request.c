@@ -137,47 +137,50 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
     return true;
 }
 
+/* What X-Forwarded-For tells, read from its end. */
 typedef enum tw_forwarded {
-    TW_FORWARDED_FOREIGN,  /* an address that no trusted proxy has */
-    TW_FORWARDED_TRUSTED,  /* all of them have */
-    TW_FORWARDED_NONSENSE, /* no address where one should be */
+    TW_FORWARDED_FOREIGN,  /* the first address that is not a trusted proxy's is the client's */
+    TW_FORWARDED_TRUSTED,  /* all addresses are trusted proxies', or there are none */
+    TW_FORWARDED_NONSENSE, /* an item is not an address */
 } tw_forwarded_t;
 
+typedef struct tw_forwarded_client {
+    tw_text_t text; /* as the proxy wrote it; in the request */
+    tw_address_t address;
+} tw_forwarded_client_t;
+
 /* Without blanks around it, brackets and a port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. */
-static h2o_iovec_t bare_address(tw_text_t text)
+static tw_text_t bare_address(tw_text_t text)
 {
     text = tw_text_trim(text);
     const char *from = text.base, *to = from + text.len, *colon;
 
     if (from < to && *from == '[') {
-        const char *close = memchr(from, ']', (size_t)(to - from));
+        const char *close = memchr(from, ']', text.len);
         if (close != NULL && (close + 1 == to || close[1] == ':'))
-            return h2o_iovec_init(from + 1, (size_t)(close - from - 1));
+            return tw_text(from + 1, (size_t)(close - from - 1));
     }
-    colon = from < to ? memchr(from, ':', (size_t)(to - from)) : NULL;
+    colon = from < to ? memchr(from, ':', text.len) : NULL;
     if (colon != NULL && memchr(colon + 1, ':', (size_t)(to - colon - 1)) == NULL)
         to = colon;
-    return h2o_iovec_init(from, (size_t)(to - from));
+    return tw_text(from, (size_t)(to - from));
 }
 
-/* The last foreign address of a list goes to *text. */
-static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list, h2o_iovec_t *text)
+/* The last foreign address of a list goes to *found, as it was written and as a number. */
+static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list,
+                                   tw_forwarded_client_t *found)
 {
     const char *end = list.base + list.len;
 
     while (end > list.base) {
         const char *comma = memrchr(list.base, ',', (size_t)(end - list.base));
         const char *item = comma != NULL ? comma + 1 : list.base;
-        h2o_iovec_t address = bare_address(tw_text(item, (size_t)(end - item)));
-        tw_client_key_t key;
-        uint8_t whole[16];
 
-        if (!tw_client_key_parse(address.base, address.len, &key, whole))
+        found->text = bare_address(tw_text(item, (size_t)(end - item)));
+        if (!tw_address_parse(found->text, &found->address))
             return TW_FORWARDED_NONSENSE;
-        if (!tw_limits_is_proxy_bytes(limits, whole)) {
-            *text = address;
+        if (!tw_limits_is_proxy(limits, &found->address))
             return TW_FORWARDED_FOREIGN;
-        }
         end = comma != NULL ? comma : list.base;
     }
     return TW_FORWARDED_TRUSTED;
@@ -185,7 +188,7 @@ static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list, 
 
 /* Several headers are one list in their order (RFC 9110 section 5.3): the last one was written by
  * the proxy that is next to us. */
-static tw_forwarded_t read_forwarded(const h2o_req_t *req, h2o_iovec_t *text)
+static tw_forwarded_t read_forwarded(const h2o_req_t *req, tw_forwarded_client_t *client)
 {
     const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
     tw_forwarded_t found = TW_FORWARDED_TRUSTED;
@@ -193,48 +196,51 @@ static tw_forwarded_t read_forwarded(const h2o_req_t *req, h2o_iovec_t *text)
     for (size_t i = req->headers.size; i > 0 && found == TW_FORWARDED_TRUSTED; --i) {
         const h2o_header_t *header = &req->headers.entries[i - 1];
         if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("x-forwarded-for")))
-            found = last_foreign(limits, header->value, text);
+            found = last_foreign(limits, header->value, client);
     }
     return found;
 }
 
-/* The peer, if it is a trusted proxy. */
-static bool is_proxied(const h2o_req_t *req, struct sockaddr_storage *peer)
+/* Whether the peer is a trusted proxy. *peer is its address; all zeros when it has none. */
+static bool is_proxied(const h2o_req_t *req, tw_address_t *peer)
 {
-    const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
 
-    return req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)peer) != 0 &&
-           limits->config.proxy_count > 0 && tw_limits_is_proxy(limits, (struct sockaddr *)peer);
+    *peer = tw_address_of((struct sockaddr *)&address);
+    return len != 0 && tw_limits_is_proxy(&tw_worker_of(req)->gateway->limits, peer);
 }
 
-bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text)
+bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text)
 {
-    struct sockaddr_storage peer;
+    tw_forwarded_client_t client;
+    tw_address_t peer;
 
-    *text = h2o_iovec_init(NULL, 0);
+    *text = tw_text(NULL, 0);
     if (!is_proxied(req, &peer))
         return false;
-    read_forwarded(req, text);
+    if (read_forwarded(req, &client) == TW_FORWARDED_FOREIGN)
+        *text = client.text;
     return true;
 }
 
 bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
 {
-    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    h2o_iovec_t text = {NULL, 0};
-    uint8_t whole[16];
+    tw_forwarded_client_t client;
+    tw_address_t peer;
 
     if (is_proxied(req, &peer)) {
-        switch (read_forwarded(req, &text)) {
+        switch (read_forwarded(req, &client)) {
         case TW_FORWARDED_FOREIGN:
-            return tw_client_key_parse(text.base, text.len, key, whole);
+            *key = tw_client_key(&client.address);
+            return true;
         case TW_FORWARDED_TRUSTED:
             return false;
         case TW_FORWARDED_NONSENSE:
-            break; /* whoever it is must not be without limits: the proxy's are for all of them */
+            break; /* limited like the proxy itself, so that nonsense lifts no limit */
         }
     }
-    *key = tw_client_key((struct sockaddr *)&peer);
+    *key = tw_client_key(&peer);
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include <h2o.h>
 
+#include "base/text.h"
 #include "handlers/error_codes.h"
 #include "handlers/limits.h"
 #include "runtime/model/topic_name.h"
@@ -56,7 +57,7 @@ bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
 
 /** Whether the peer of the request is a trusted proxy; then *text is the client's address as the
  * proxy wrote it (base NULL: not at all). */
-bool tw_request_proxied(const h2o_req_t *req, h2o_iovec_t *text);
+bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text);
 
 /** Whether the request carries a valid key; if not, 401 or 429 is answered and counted already. */
 bool tw_request_authorized(h2o_req_t *req);

@@ -231,7 +231,7 @@ static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec
     const tw_transport_t *transport =
         h2o_http2_conn_of(req) != NULL ? &tw_transport_h2 : &tw_transport_pull;
     tw_client_t *client;
-    h2o_iovec_t address;
+    tw_text_t address;
 
     if (!admit(req, &client))
         return;

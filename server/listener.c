@@ -100,9 +100,10 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
 {
     tw_limits_t *limits = listener->config->limits;
     tw_client_t *client = NULL;
+    tw_address_t address = tw_address_of(peer);
 
-    if (!tw_limits_is_proxy(limits, peer)) {
-        tw_client_key_t key = tw_client_key(peer);
+    if (!tw_limits_is_proxy(limits, &address)) {
+        tw_client_key_t key = tw_client_key(&address);
         client = tw_limits_add_connection(limits, &key);
         if (client == NULL) {
             refuse(listener, fd, "an address has TIDEWAY_MAX_CONNECTIONS_PER_IP connections");

@@ -170,7 +170,7 @@ static void check_client(h2o_req_t *req, tw_fuzz_text_t list)
     if (found <= 0)
         return;
     bool is_v4 = memcmp(whole, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
-    tw_check(memcmp(key.bytes, whole, is_v4 ? 16 : 8) == 0);
+    tw_check(memcmp(key.address.bytes, whole, is_v4 ? 16 : 8) == 0);
 }
 
 /* --- the key --- */

@@ -25,10 +25,9 @@ int clock_gettime(clockid_t id, struct timespec *now)
 
 static tw_client_key_t key_of(const char *address)
 {
-    tw_client_key_t key;
-    uint8_t whole[16];
-    assert_true(tw_client_key_parse(address, strlen(address), &key, whole));
-    return key;
+    tw_address_t parsed;
+    assert_true(tw_address_parse(tw_text_of(address), &parsed));
+    return tw_client_key(&parsed);
 }
 
 static bool same(const char *a, const char *b)
@@ -67,13 +66,13 @@ static void test_client__of_a_socket_is_that_of_its_text(void **state)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    tw_client_key_t from_socket, from_text;
+    tw_address_t address = tw_address_of((struct sockaddr *)&v4);
+    tw_client_key_t from_socket = tw_client_key(&address), from_text = key_of("192.0.2.1");
 
-    from_socket = tw_client_key((struct sockaddr *)&v4);
-    from_text = key_of("192.0.2.1");
     assert_memory_equal(&from_socket, &from_text, sizeof(from_text));
     assert_int_equal(inet_pton(AF_INET6, "2001:db8::5", &v6.sin6_addr), 1);
-    from_socket = tw_client_key((struct sockaddr *)&v6);
+    address = tw_address_of((struct sockaddr *)&v6);
+    from_socket = tw_client_key(&address);
     from_text = key_of("2001:db8::");
     assert_memory_equal(&from_socket, &from_text, sizeof(from_text));
 }
@@ -84,21 +83,19 @@ static void test_client__refuses_what_is_no_address(void **state)
         "",          "1.2.3",     "1.2.3.4 ",
         "1.2.3.4:5", "[::1]",     "::1%lo",
         "host",      "1.2.3.256", "0001:0002:0003:0004:0005:0006:0007:0008:0009"};
-    tw_client_key_t key;
-    uint8_t whole[16];
+    tw_address_t address;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); ++i)
-        assert_false(tw_client_key_parse(texts[i], strlen(texts[i]), &key, whole));
-    assert_true(tw_client_key_parse("1.2.3.45", 7, &key, whole)); /* no NUL ends it */
-    assert_int_equal(whole[15], 4);
+        assert_false(tw_address_parse(tw_text_of(texts[i]), &address));
+    assert_true(tw_address_parse(tw_text("1.2.3.45", 7), &address)); /* no NUL ends it */
+    assert_int_equal(address.bytes[15], 4);
 }
 
 static bool is_proxy(const tw_limits_t *limits, const char *address)
 {
-    tw_client_key_t key;
-    uint8_t whole[16];
-    assert_true(tw_client_key_parse(address, strlen(address), &key, whole));
-    return tw_limits_is_proxy_bytes(limits, whole);
+    tw_address_t parsed;
+    assert_true(tw_address_parse(tw_text_of(address), &parsed));
+    return tw_limits_is_proxy(limits, &parsed);
 }
 
 static void test_proxies__are_those_of_the_networks(void **state)
@@ -127,9 +124,9 @@ static void test_proxies__are_those_of_the_networks(void **state)
 
 static void test_networks__names_the_item_that_is_none(void **state)
 {
-    static const char *const bad_items[] = {"10.0.0.0/33", "::/129",       "10.0.0.0/",
-                                            "10.0.0.0/x",  "10.0.0.0/8/8", "10.0.0.0/0008",
-                                            "x",           "10.0.0.0/-1",  "/8"};
+    static const char *const bad_items[] = {
+        "10.0.0.0/33", "::/129",      "10.0.0.0/", "10.0.0.0/x",  "10.0.0.0/8/8", "10.0.0.0/0008",
+        "x",           "10.0.0.0/-1", "/8",        "10.0.0.0/+8", "10.0.0.0/ 8"};
     char text[64];
 
     for (size_t i = 0; i < sizeof(bad_items) / sizeof(bad_items[0]); ++i) {
