@@ -52,68 +52,84 @@ static void flush_conn(conn_t *conn)
     conn->is_blocked = 0;
 }
 
+static void discard_input(conn_t *conn)
+{
+    char input[4096];
+    while (SSL_read(conn->ssl, input, sizeof(input)) > 0)
+        ;
+}
+
+/* Accepts a connection of the client and its first bytes. Returns 0, or -1 without a handshake. */
+static int accept_conn(conn_t *conn, int epoll)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = conn};
+    int fd = accept(bench.listener, NULL, NULL);
+
+    conn->ssl = SSL_new(bench.tls);
+    SSL_set_fd(conn->ssl, fd);
+    if (SSL_accept(conn->ssl) != 1) {
+        return -1;
+    }
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    discard_input(conn);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    return 0;
+}
+
+/* One event to every stream of the connection, unless it still has to write the last one. */
+static void send_event(conn_t *conn, char *shared, size_t size)
+{
+    if (conn->is_blocked) {
+        return;
+    }
+    conn->buf = shared; /* copied anew for every connection, but only kept if it blocks */
+    put_frames(conn->buf);
+    conn->size = size;
+    conn->off = 0;
+    flush_conn(conn);
+    if (conn->is_blocked) {
+        conn->buf = memcpy(malloc(size), shared, size);
+    }
+    bench.delivered += bench.streams;
+}
+
+static void serve_conn(conn_t *conn)
+{
+    discard_input(conn);
+    if (conn->is_blocked) {
+        flush_conn(conn);
+        if (!conn->is_blocked) {
+            free(conn->buf);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
-    conn_t *conns;
-    size_t size;
-    char *shared;
     int epoll = epoll_create1(0);
-    double end;
 
     bench_parse(&bench, argc, argv);
     signal(SIGPIPE, SIG_IGN);
-    size = (9 + bench.payload_len) * bench.streams;
-    shared = malloc(size);
-    conns = calloc(bench.connections, sizeof(conns[0]));
+    size_t size = (9 + bench.payload_len) * bench.streams;
+    char *shared = malloc(size);
+    conn_t *conns = calloc(bench.connections, sizeof(conns[0]));
     for (unsigned i = 0; i < bench.connections; i++) {
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &conns[i]};
-        char input[4096];
-        int fd = accept(bench.listener, NULL, NULL);
-        conns[i].ssl = SSL_new(bench.tls);
-        SSL_set_fd(conns[i].ssl, fd);
-        if (SSL_accept(conns[i].ssl) != 1) {
+        if (accept_conn(&conns[i], epoll) != 0) {
             return 1;
         }
-        fcntl(fd, F_SETFL, O_NONBLOCK);
-        while (SSL_read(conns[i].ssl, input, sizeof(input)) > 0)
-            ;
-        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     }
     sleep(1);
     bench_begin(&bench);
-    end = bench_wall() + bench.seconds;
+    double end = bench_wall() + bench.seconds;
     while (bench_wall() < end) {
         struct epoll_event events[64];
-        unsigned sent = 0;
-        int count;
+        unsigned long before = bench.delivered;
         for (unsigned i = 0; i < bench.connections; i++) {
-            conn_t *conn = &conns[i];
-            if (conn->is_blocked) {
-                continue;
-            }
-            conn->buf = shared; /* copied anew for every connection, but only kept if it blocks */
-            put_frames(conn->buf);
-            conn->size = size;
-            conn->off = 0;
-            flush_conn(conn);
-            if (conn->is_blocked) {
-                conn->buf = memcpy(malloc(size), shared, size);
-            }
-            bench.delivered += bench.streams;
-            sent++;
+            send_event(&conns[i], shared, size);
         }
-        count = epoll_wait(epoll, events, 64, sent != 0 ? 0 : 100);
+        int count = epoll_wait(epoll, events, 64, bench.delivered != before ? 0 : 100);
         for (int i = 0; i < count; i++) {
-            conn_t *conn = events[i].data.ptr;
-            char input[4096];
-            while (SSL_read(conn->ssl, input, sizeof(input)) > 0)
-                ;
-            if (conn->is_blocked) {
-                flush_conn(conn);
-                if (!conn->is_blocked) {
-                    free(conn->buf);
-                }
-            }
+            serve_conn(events[i].data.ptr);
         }
     }
     bench_report(&bench);
