@@ -39,6 +39,8 @@ void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_
     }
     limits->keys = tw_alloc((key_count + 1) * sizeof(*limits->keys));
     limits->key_count = key_count;
+    limits->publishes_in_flight.max = config->publishes_in_flight;
+    limits->handshakes.max = config->handshakes;
     for (size_t i = 0; i < key_count; ++i) {
         pthread_mutex_init(&limits->keys[i].lock, NULL);
         limits->keys[i].tokens = (double)config->publish_burst;
@@ -262,24 +264,14 @@ unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key)
     return wait_s;
 }
 
-static bool begin(_Atomic uint64_t *under_way, uint64_t max, _Atomic uint64_t *refused)
-{
-    if (atomic_fetch_add(under_way, 1) < max)
-        return true;
-    atomic_fetch_sub(under_way, 1);
-    atomic_fetch_add(refused, 1);
-    return false;
-}
-
 bool tw_limits_begin_publish(tw_limits_t *limits)
 {
-    return begin(&limits->publishes_in_flight, limits->config.publishes_in_flight,
-                 &limits->refused_in_flight);
+    return tw_limit_take(&limits->publishes_in_flight);
 }
 
 void tw_limits_end_publish(tw_limits_t *limits)
 {
-    atomic_fetch_sub(&limits->publishes_in_flight, 1);
+    tw_limit_give(&limits->publishes_in_flight);
 }
 
 /* --- handshakes --- */
@@ -311,7 +303,7 @@ const char *tw_limits_begin_handshake(tw_limits_t *limits, tw_client_t *client)
 {
     if (client != NULL && !begin_of_client(limits, client))
         return "an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way";
-    if (begin(&limits->handshakes, limits->config.handshakes, &limits->refused_handshakes))
+    if (tw_limit_take(&limits->handshakes))
         return NULL;
     if (client != NULL)
         end_of_client(limits, client);
@@ -322,5 +314,5 @@ void tw_limits_end_handshake(tw_limits_t *limits, tw_client_t *client)
 {
     if (client != NULL)
         end_of_client(limits, client);
-    atomic_fetch_sub(&limits->handshakes, 1);
+    tw_limit_give(&limits->handshakes);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/limit.h"
 #include "base/table.h"
 #include "handlers/address.h"
 
@@ -61,11 +62,11 @@ typedef struct tw_limits {
     tw_limits_stripe_t stripes[TW_LIMITS_STRIPES];
     tw_bucket_t *keys; /* owned; one per key */
     size_t key_count;
-    _Atomic uint64_t publishes_in_flight;
-    _Atomic uint64_t handshakes;
+    tw_limit_t publishes_in_flight; /* of the node */
+    tw_limit_t handshakes;          /* likewise */
     /* what was refused, by limit */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
-        refused_in_flight, refused_handshakes, refused_handshakes_of_address;
+        refused_handshakes_of_address;
 } tw_limits_t;
 
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);

@@ -73,15 +73,15 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         uint64_t value;
     } rows[] = {
         {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections -
-                                      limits->refused_handshakes -
+                                      limits->handshakes.refused -
                                       limits->refused_handshakes_of_address},
         {"limit=\"connections_per_address\"", limits->refused_connections},
-        {"limit=\"handshakes\"", limits->refused_handshakes},
+        {"limit=\"handshakes\"", limits->handshakes.refused},
         {"limit=\"handshakes_per_address\"", limits->refused_handshakes_of_address},
         {"limit=\"streams_per_address\"", limits->refused_streams},
         {"limit=\"auth_failures\"", limits->refused_failures},
         {"limit=\"publish_rate\"", limits->refused_publishes},
-        {"limit=\"publishes_in_flight\"", limits->refused_in_flight},
+        {"limit=\"publishes_in_flight\"", limits->publishes_in_flight.refused},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i)
@@ -133,7 +133,7 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
     write_latency(out, sum);
     write_refusals(out, gateway);
     write_row(out, "tideway_tls_handshakes", "", TW_GAUGE, "TLS handshakes under way.",
-              gateway->limits.handshakes);
+              tw_limit_count(&gateway->limits.handshakes));
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
               stats.topics);
     write_row(out, "tideway_resume_windows_cut_total", "", TW_COUNTER,

@@ -2,15 +2,21 @@
  * The adapter contract: what the HTTP side asks of a runtime, whether its state lives in this
  * process or in Redis.
  *
- * A const table of functions over an opaque instance; memory/ and redis/ each embed tw_adapter_t as
- * their first member. All calls are made on a worker's thread and name that worker's loop (`from`);
- * every callback comes exactly once, on that loop, unless the row says that it may not come. MAY
- * BE CALLED BACK BEFORE THE CALL RETURNS holds for every row marked [now]. What a call is given
- * (queries, names, ids) is borrowed until it returns, and so is what a callback is given. A caller
- * that loses interest still gets its callback: it keeps its `data` alive until then.
+ * A const table of functions over an opaque instance. memory/ and redis/ each embed tw_adapter_t as
+ * the first member of a struct of their own.
  *
- * Order: events of one topic reach every subscriber of every node in one order, and that of a
- * publisher's answers. Once a stream is open, no event accepted after that misses it.
+ * - Threads: a call is made on a worker's thread and names that worker's loop (`from`), unless its
+ *   comment says otherwise.
+ * - Callbacks: every callback comes exactly once, on that loop, unless its comment says that it may
+ *   not come. It may come before the call returns where the comment is marked [now], and only
+ * there. A caller that loses interest still gets its callback, and keeps its `data` alive until
+ * then.
+ * - Ownership: what a call is given (queries, names, ids) is borrowed until the call returns; what
+ * a callback is given is borrowed until the callback returns.
+ * - Order: the events of a topic reach every subscriber of every node in the same order, which is
+ *   also the order in which their publishers are answered. A stream that is open gets every event
+ *   that is accepted from then on.
+ *
  * tests/conformance holds every adapter to this.
  */
 #ifndef TW_RUNTIME_ADAPTER_H
@@ -32,14 +38,16 @@ typedef struct tw_subscriber tw_subscriber_t; /* runtime/subscriber.h */
 
 /* --- what is listed --- */
 
-/** A page of a listing; numbers are checked by the caller: page ≥ 1, 1 ≤ page_size ≤ 500. */
+/** Which page of a listing is wanted. The caller has checked that page ≥ 1 and 1 ≤ page_size ≤ 500.
+ */
 typedef struct tw_page_query {
     uint64_t page;
     uint64_t page_size;
-    uint64_t skip; /* rows to pass over besides those of the pages before; 0 but between nodes */
-    const char *prefix; /* only names (ids) that start so; prefix_len 0: all */
+    uint64_t skip; /* more rows to pass over than the pages before it; used between nodes, else 0 */
+    const char *prefix; /* only names (ids) that begin with this; prefix_len 0: all */
     size_t prefix_len;
-    const tw_topic_name_t *topic; /* connections: only followers of it, without prefix; NULL: all */
+    const tw_topic_name_t
+        *topic; /* of streams: only followers of this topic, and no prefix; or NULL */
 } tw_page_query_t;
 
 typedef struct tw_node_share {
@@ -78,7 +86,8 @@ typedef struct tw_node_row {
     const char *state;         /* "up" or "draining" */
 } tw_node_row_t;
 
-/** total counts all pages. On a status other than TW_OK: rows NULL, count 0. */
+/** `total` counts the rows of all pages. With a status other than TW_OK, rows is NULL and count 0.
+ */
 typedef void (*tw_topics_fn)(void *data, tw_status_t status, uint64_t total,
                              const tw_topic_row_t *rows, size_t count);
 typedef void (*tw_connections_fn)(void *data, tw_status_t status, uint64_t total,
@@ -86,24 +95,24 @@ typedef void (*tw_connections_fn)(void *data, tw_status_t status, uint64_t total
 typedef void (*tw_nodes_fn)(void *data, tw_status_t status, const tw_node_row_t *rows,
                             size_t count);
 
-/** Oldest first. */
+/** Events come oldest first. */
 typedef void (*tw_tail_fn)(void *data, tw_status_t status, tw_event_t *const *events, size_t count);
 
 /** followed[i]: whether a publish to topics->items[i] would have a receiver now. */
 typedef void (*tw_followed_fn)(void *data, tw_status_t status, const uint8_t *followed);
 
-/** result is NULL unless TW_OK; its `delivered` counts the cluster. All topics unaccepted: the
- * event was dropped. */
+/** `result` is NULL unless the status is TW_OK; its `delivered` counts the whole cluster. When no
+ * topic accepted the event, it was dropped. */
 typedef void (*tw_published_fn)(void *data, tw_status_t status, const tw_dispatch_result_t *result);
 
 typedef void (*tw_status_fn)(void *data, tw_status_t status);
 
-/** One number of an adapter's; the texts are constants, type is TW_COUNTER or TW_GAUGE. */
+/** One number that an adapter counts. The texts are constants; `type` is TW_COUNTER or TW_GAUGE of
+ * runtime/counters.h. */
 typedef void (*tw_stat_fn)(const char *metric, const char *type, const char *help, uint64_t value,
                            void *data);
 
-/** This node, as the cluster sees it. Strings are owned by whoever made it and outlive the adapter.
- */
+/** This node, as the cluster sees it. The strings are borrowed and outlive the adapter. */
 typedef struct tw_node_info {
     const char *node_id;
     const char *hostname;
@@ -117,66 +126,69 @@ typedef struct tw_node_info {
 typedef struct tw_adapter_ops {
     const char *name; /* "memory", "redis": the value of TIDEWAY_RUNTIME */
 
-    /** Begins to work: on the control loop's thread, before workers run. The loop is borrowed and
-     * outlives the adapter. 0, or a negative value after one line in the log. */
+    /** Begins to work, on the control loop's thread, before workers run. The loop is borrowed and
+     * outlives the adapter. Returns 0, or a negative value after it has logged why. */
     int (*start)(tw_adapter_t *adapter, tw_loop_t *control);
 
-    /** Leaves the cluster: no calls after it but destroy; on the control loop, once streams are
-     * closed. on_stopped may come [now]. */
+    /** Leaves the cluster, on the control loop, once streams are closed. Only destroy is called
+     * after it. on_stopped comes on the control loop. [now] */
     void (*stop)(tw_adapter_t *adapter, void (*on_stopped)(void *data), void *data);
 
-    /** Frees the instance; after stop, and after its loops have ended. */
+    /** Frees the instance, after stop, once the loops have ended. */
     void (*destroy)(tw_adapter_t *adapter);
 
-    /** Whether publishes and new streams can work. Why not: a constant text. Any thread. */
+    /** Whether publishes and new streams can work; if not, *why_not is a constant text, else NULL.
+     * Any thread. */
     bool (*ready)(tw_adapter_t *adapter, const char **why_not);
 
-    /** Shows what the adapter counts of its own, for /metrics; NULL: nothing. Any thread; visits
-     * before it returns. */
+    /** Shows the numbers that only this adapter counts, for /metrics; NULL when it has none. Visits
+     * before it returns. Any thread. */
     void (*visit_stats)(tw_adapter_t *adapter, tw_stat_fn visit, void *data);
 
-    /** The node goes away soon: shown in the node listing. Control loop. */
+    /** The node will go away soon, which the node listing shows from now on. Control loop. */
     void (*drain)(tw_adapter_t *adapter);
 
     /**
-     * Opens the stream of a NEW subscriber (see tw_hub_join()): on_open says how it begins. A
-     * status other than TW_OK: the subscriber is NEW as before, and the caller's to destroy. [now]
-     * only with such a status.
+     * Opens the stream of a NEW subscriber; on_open says how it begins. With a status other than
+     * TW_OK the subscriber is NEW as before, and the caller destroys it. [now] only with such a
+     * status.
      */
     void (*open_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data);
 
-    /** Lets an opening or open subscriber go and frees it; an on_open under way does not come.
-     * Counts the reason. */
+    /** Ends a stream that is open or being opened: frees the subscriber and counts the reason. An
+     * on_open that is still due does not come. */
     void (*close_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                          tw_close_reason_t reason);
 
-    /** For the early drop, before the body is read. [now] */
+    /** Which topics have subscribers in the cluster: for the early drop, before a body is read.
+     * [now] */
     void (*has_subscribers)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
                             tw_followed_fn on_answer, void *data);
 
-    /** Accepts an event (reference taken) and brings it to all subscribers; on_done when every
-     * local worker has queued it. [now] */
+    /** Takes an event (and a reference of its own) and brings it to all subscribers. on_done comes
+     * when every local worker has written or queued it. [now] */
     void (*publish)(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
                     tw_published_fn on_done, void *data);
 
     /** [now] */
     void (*list_topics)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                         tw_topics_fn on_page, void *data);
-    /** Sorted by connection id; with query->topic in no particular order. [now] */
+    /** Rows come sorted by id; with query->topic in no particular order. [now] */
     void (*list_connections)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                              tw_connections_fn on_page, void *data);
     /** [now] */
     void (*list_nodes)(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
 
     /**
-     * The newest `limit` kept events of a topic; with after (may be NULL) only those newer than it,
-     * if it is of the current epoch. [now]
+     * The newest `limit` events that are kept of a topic. `after` may be NULL; else only newer
+     * events are wanted, if it is a position of the current epoch. [now]
      */
     void (*tail_events)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
 
-    /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND: there is none. [now] */
+    /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND when no stream has it.
+     * [now] */
     void (*close_connection)(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
                              tw_close_reason_t reason, tw_status_fn on_done, void *data);
 } tw_adapter_ops_t;

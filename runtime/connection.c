@@ -36,7 +36,7 @@ static tw_stream_chunk_t *chunk_with_room(tw_connection_t *connection)
     tw_stream_chunk_t *chunk = LIST_FIRST(&connection->roomy);
     if (chunk != NULL)
         return chunk;
-    /* Most connections hold one stream or very many: chunks begin small and grow. */
+    /* Most connections have one stream or very many, so chunks begin small and grow. */
     uint32_t size = connection->stream_count < CHUNK_MIN ? CHUNK_MIN : connection->stream_count * 3;
     if (size > TW_STREAM_CHUNK_MAX)
         size = TW_STREAM_CHUNK_MAX;
@@ -92,8 +92,8 @@ size_t tw_connection_close_streams(tw_connection_t *connection, size_t max,
 
     if (max > connection->stream_count)
         max = connection->stream_count;
-    /* A closed stream may take its chunk along, and the last one its connection: nothing of them is
-     * read after it. */
+    /* Closing a stream may free its chunk, and closing the last one may free the connection. So
+     * neither is read again after the last close. */
     while (closed < max) {
         tw_stream_chunk_t *chunk = LIST_FIRST(&connection->full);
         if (chunk == NULL)

@@ -1,9 +1,9 @@
 /**
- * What the gateway counts: one table, and one set of counters per worker, so that counting shares
- * no cache line.
+ * What the gateway counts: one table, and a set of counters for each worker, so that counting
+ * shares no cache line.
  *
- * Only the worker's own thread writes its set; any thread may read it. /metrics and /v1/admin/stats
- * add the sets up.
+ * Only the worker's own thread writes its set; any thread may read it. runtime/stats.h adds the
+ * sets up.
  */
 #ifndef TW_RUNTIME_COUNTERS_H
 #define TW_RUNTIME_COUNTERS_H
@@ -16,8 +16,8 @@
 #define TW_COUNTER "counter"
 #define TW_GAUGE "gauge"
 
-/* field, metric, labels, type, help; rows of one metric stand together, and only the first row's
- * help is printed */
+/* Columns: field, metric, labels, type, help. The rows of one metric stand together; only the help
+ * of the first one is printed. */
 #define TW_COUNTER_TABLE(X)                                                                        \
     X(connections, "tideway_connections", "", TW_GAUGE, "Open transport connections.")             \
     X(streams, "tideway_streams", "", TW_GAUGE, "Open SSE streams.")                               \
@@ -61,12 +61,12 @@ typedef struct tw_counters {
     TW_COUNTER_TABLE(X)
 #undef X
     _Atomic uint64_t closes[TW_CLOSE_REASON_COUNT];
-    _Atomic uint64_t latency[TW_LATENCY_BOUND_COUNT + 1]; /* events per bucket; the last is +Inf */
+    _Atomic uint64_t
+        latency[TW_LATENCY_BOUND_COUNT + 1]; /* events in each bucket; the last is +Inf */
     _Atomic uint64_t latency_sum_us;
 } tw_counters_t;
 
-/** Adds to a counter; only its one writer calls it, so no locked instruction is needed. n may be
- * "negative" for gauges. */
+/** Adds n to a counter. Only its one writer calls this, so no locked instruction is needed. */
 static inline void tw_count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
@@ -78,10 +78,10 @@ static inline void tw_uncount(_Atomic uint64_t *counter, uint64_t n)
     tw_count(counter, (uint64_t)0 - n);
 }
 
-/** Puts one latency, in microseconds, into the histogram. */
+/** Counts one latency, in microseconds, in the histogram. */
 void tw_count_latency(tw_counters_t *counters, uint64_t us);
 
-/** Adds `from` to `to`, field by field; `to` is the caller's own. */
+/** Adds `from` to `to`, field by field. Nobody else uses `to`. */
 void tw_counters_add(tw_counters_t *to, const tw_counters_t *from);
 
 #endif

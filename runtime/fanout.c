@@ -7,8 +7,8 @@
 #include "base/alloc.h"
 #include "base/container.h"
 
-#define TOPIC_OF(pointer) TW_CONTAINER_OF(pointer, tw_local_topic_t, node)
-#define GROUP_OF(pointer) TW_CONTAINER_OF(pointer, tw_group_t, node)
+#define TOPIC_OF(pointer) TW_CONTAINER_OF(pointer, tw_local_topic_t, entry)
+#define GROUP_OF(pointer) TW_CONTAINER_OF(pointer, tw_group_t, entry)
 #define SUBSCRIBER_OF(pointer) TW_CONTAINER_OF(pointer, tw_subscriber_t, ranked)
 
 static bool topic_has_name(const tw_table_node_t *node, const void *key)
@@ -85,7 +85,7 @@ size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event)
     return delivered;
 }
 
-/* Room for one more pointer in an array that starts with a single inline element. */
+/* Makes room for one more pointer in an array whose first element is stored inline (`single`). */
 static void **grow(void **array, void **single, uint32_t count, uint32_t *capacity)
 {
     if (count < *capacity)
@@ -108,17 +108,18 @@ static tw_local_topic_t *obtain_topic(tw_fanout_t *fanout, const tw_topic_name_t
     if (topic != NULL)
         return topic;
     topic = tw_alloc(sizeof(*topic) + name->len);
-    topic->node.hash = name->hash;
+    topic->entry.hash = name->hash;
     topic->name_len = (uint32_t)name->len;
     memcpy(topic->name, name->base, name->len);
-    tw_table_insert(&fanout->topics, &topic->node);
+    tw_table_insert(&fanout->topics, &topic->entry);
     return topic;
 }
 
 static uint64_t group_hash(const tw_local_topic_t *topic, const tw_connection_t *connection)
 {
-    /* Keyed by the topic's hash already; the pointer is mixed so that all of its bits count. */
-    return (topic->node.hash ^ (uint64_t)(uintptr_t)connection) * UINT64_C(0x9e3779b97f4a7c15) >> 7;
+    /* The topic's hash is keyed already. Multiplying spreads the bits of the pointer. */
+    return (topic->entry.hash ^ (uint64_t)(uintptr_t)connection) * UINT64_C(0x9e3779b97f4a7c15) >>
+           7;
 }
 
 static tw_group_t *obtain_group(tw_fanout_t *fanout, tw_local_topic_t *topic,
@@ -131,14 +132,14 @@ static tw_group_t *obtain_group(tw_fanout_t *fanout, tw_local_topic_t *topic,
         return GROUP_OF(node);
 
     tw_group_t *group = tw_alloc(sizeof(*group));
-    group->node.hash = hash;
+    group->entry.hash = hash;
     group->topic = topic;
     group->connection = connection;
     topic->groups = (tw_group_t **)grow((void **)topic->groups, (void **)&topic->single,
                                         topic->count, &topic->capacity);
     group->index = topic->count;
     topic->groups[topic->count++] = group;
-    tw_table_insert(&fanout->groups, &group->node);
+    tw_table_insert(&fanout->groups, &group->entry);
     return group;
 }
 
@@ -167,13 +168,13 @@ static void drop_group(tw_fanout_t *fanout, tw_group_t *group)
 
     topic->groups[group->index] = last;
     last->index = group->index;
-    tw_table_remove(&fanout->groups, &group->node);
+    tw_table_remove(&fanout->groups, &group->entry);
     if (group->streams != &group->single)
         free(group->streams);
     free(group);
     if (topic->count > 0)
         return;
-    tw_table_remove(&fanout->topics, &topic->node);
+    tw_table_remove(&fanout->topics, &topic->entry);
     if (topic->groups != &topic->single)
         free(topic->groups);
     free(topic);

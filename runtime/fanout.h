@@ -1,10 +1,9 @@
 /**
- * One worker's part of the runtime: its loop, its subscribers by topic, its heartbeat clock and its
- * counters. Events reach it as calls that are posted to its loop.
+ * Fan-out on one worker: which of its streams an event goes to.
  *
- * topic → groups (one per connection that has followers of the topic) → streams. Fan-out walks it
- * event by event and connection by connection. All of it belongs to the worker's thread, except
- * what says otherwise.
+ * Events reach a worker as calls that are posted to its loop. Fan-out walks topic → groups (one for
+ * each connection that has followers of the topic) → streams, and calls the transport once for each
+ * event and connection. Belongs to the worker's thread.
  */
 #ifndef TW_RUNTIME_FANOUT_H
 #define TW_RUNTIME_FANOUT_H
@@ -29,42 +28,42 @@ typedef struct tw_fanout {
 void tw_fanout_init(tw_fanout_t *fanout, const tw_shard_config_t *config, uint32_t index,
                     uv_loop_t *uv);
 
-/** Begins to close the loop handle: when all streams are closed and nobody posts any more. */
+/** Begins to close the loop, when all streams are closed and nobody posts to it any more. */
 void tw_fanout_close(tw_fanout_t *fanout);
 
-/** Frees everything, after the loop has closed the handle. */
+/** Frees everything, once libuv has closed the handles. */
 void tw_fanout_dispose(tw_fanout_t *fanout);
 
-/** Gives the event to every local stream that follows one of its topics, each once; returns to how
- * many it went. */
+/** Gives the event once to each stream of this worker that follows one of its topics. Returns how
+ * many got it. */
 size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event);
 
-/** JOINING → LIVE: puts the subscriber into the tables, under these topic_count names, which stay
- * the caller's. */
+/** JOINING → LIVE: enters the subscriber into the tables under its topic_count names, which are
+ * borrowed for the call. */
 void tw_fanout_join(tw_fanout_t *fanout, tw_subscriber_t *subscriber, const tw_topic_name_t *names);
 
-/** LIVE → NEW: takes it out. */
+/** LIVE → NEW: takes the subscriber out of the tables. */
 void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber);
 
-/** The live subscriber with this number, or NULL. */
+/** The LIVE subscriber with this number, or NULL. */
 tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number);
 
-/** Closes what is doomed. The loop calls it after each batch of calls, a transport after anything
- * that may doom a stream. */
+/** Closes the streams that are doomed. The loop calls this after each batch of calls; whoever
+ * writes to streams at other times calls it afterwards. */
 void tw_fanout_reap(tw_fanout_t *fanout);
 
-/** Closes up to max streams; returns how many (fewer than max: none is left). */
+/** Closes up to max streams. Returns how many; fewer than max means that none is left. */
 size_t tw_fanout_close_some(tw_fanout_t *fanout, size_t max, tw_close_reason_t reason);
 
-/** What a listing visits; live, so copy what you keep. */
+/** Called for each subscriber of a listing; what is to be kept must be copied. */
 typedef void (*tw_subscriber_visit_fn)(tw_subscriber_t *subscriber, void *data);
 
-/** Live subscribers in order of their numbers, from rank `from` on, up to `count`. O(log N +
- * count). */
+/** Visits up to `count` LIVE subscribers in the order of their numbers, beginning with the one of
+ * rank `from`. O(log N + count). */
 void tw_fanout_list(tw_fanout_t *fanout, size_t from, size_t count, tw_subscriber_visit_fn visit,
                     void *data);
 
-/** The same for the followers of one topic, in no particular order. Returns how many follow it.
+/** The same for the followers of one topic, in no particular order. Returns how many it has.
  * O(groups + count). */
 size_t tw_fanout_list_topic(tw_fanout_t *fanout, const tw_topic_name_t *name, size_t from,
                             size_t count, tw_subscriber_visit_fn visit, void *data);

@@ -8,16 +8,16 @@
 #include "base/clock.h"
 #include "base/hash.h"
 
-/* An event on its way through the workers. */
+/* An event that is posted to its workers. */
 typedef struct tw_dispatch {
-    tw_event_t *event; /* owned reference */
-    tw_loop_t *from;   /* NULL: nobody waits */
+    tw_event_t *event; /* shared: ref */
+    tw_loop_t *from;   /* NULL when nobody waits */
     tw_dispatched_fn on_done;
     void *data;
-    atomic_uint pending; /* workers that have not queued it */
+    atomic_uint pending; /* workers that have not written or queued it yet */
     _Atomic uint64_t delivered;
     size_t accepted_count;
-    uint8_t accepted[]; /* per topic */
+    uint8_t accepted[]; /* for each topic of the event: 1 or 0 */
 } tw_dispatch_t;
 
 tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
@@ -50,7 +50,7 @@ bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic)
     return tw_topic_index_accepts_name(&hub->index, topic, tw_clock_ms());
 }
 
-/* --- kept events; all under the order lock --- */
+/* --- kept events: every function here is called under the order lock --- */
 
 static void keep_newest(tw_hub_t *hub, tw_event_t *event)
 {
@@ -61,8 +61,8 @@ static void keep_newest(tw_hub_t *hub, tw_event_t *event)
     hub->kept_events += 1;
 }
 
-/* One tail less holds it. */
-static void unkeep(tw_hub_t *hub, tw_event_t *event)
+/* Drops one tail's reference; the last one takes the event out of the list. */
+static void drop_tail_ref(tw_hub_t *hub, tw_event_t *event)
 {
     if (--event->kept == 0) {
         *(event->older != NULL ? &event->older->newer : &hub->oldest) = event->newer;
@@ -73,7 +73,7 @@ static void unkeep(tw_hub_t *hub, tw_event_t *event)
     tw_event_unref(event);
 }
 
-/* The stripe is locked. */
+/* Puts the event into the topic's tail. The topic's stripe is locked. */
 static void keep_in(tw_hub_t *hub, tw_topic_t *topic, tw_event_t *event)
 {
     if (hub->config.tail_events == 0) {
@@ -84,10 +84,11 @@ static void keep_in(tw_hub_t *hub, tw_topic_t *topic, tw_event_t *event)
         keep_newest(hub, event);
     tw_event_t *oldest = tw_tail_push(&topic->tail, tw_event_ref(event), hub->config.tail_events);
     if (oldest != NULL)
-        unkeep(hub, oldest);
+        drop_tail_ref(hub, oldest);
 }
 
-/* Out of all tails that hold it: it is the oldest event of the node, hence of each of them. */
+/* Removes the oldest event of the node from all its tails, of each of which it is the oldest too.
+ */
 static void evict(tw_hub_t *hub, tw_event_t *event, int64_t now_ms)
 {
     tw_event_ref(event);
@@ -95,7 +96,7 @@ static void evict(tw_hub_t *hub, tw_event_t *event, int64_t now_ms)
         tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
         tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
         if (topic != NULL && topic->tail.count > 0 && tw_tail_at(&topic->tail, 0) == event) {
-            unkeep(hub, tw_tail_shift(&topic->tail));
+            drop_tail_ref(hub, tw_tail_shift(&topic->tail));
             tw_topic_index_collect(&hub->index, stripe, topic, now_ms);
         }
         tw_topic_index_unlock(stripe);
@@ -150,8 +151,8 @@ static void on_dispatch(void *owner, void *data)
         tw_loop_post(from, on_queued_everywhere, dispatch);
 }
 
-/* The workers that have followers of the event's topics, as bits; keeps the event and marks the
- * topics that accept it. */
+/* Returns the workers that have followers of the event's topics, as bits. Keeps the event, and
+ * marks the topics that accept it. */
 static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
 {
     tw_event_t *event = dispatch->event;
@@ -214,11 +215,11 @@ void tw_hub_advance(tw_hub_t *hub, uint64_t seq)
     pthread_mutex_unlock(&hub->order);
 }
 
-/* Empties the topic's tail; its stripe is locked. */
+/* Empties the topic's tail. The topic's stripe is locked. */
 static void drop_tail(tw_hub_t *hub, tw_topic_t *topic)
 {
     while (topic->tail.count > 0)
-        unkeep(hub, tw_tail_shift(&topic->tail));
+        drop_tail_ref(hub, tw_tail_shift(&topic->tail));
 }
 
 void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
@@ -247,7 +248,7 @@ void tw_hub_release(tw_hub_t *hub, const tw_topic_name_t *name)
     pthread_mutex_unlock(&hub->order);
 }
 
-/* In front of all kept events: it is evicted before them. */
+/* Puts the event in front of the list, so that it is evicted first. */
 static void keep_oldest(tw_hub_t *hub, tw_event_t *event)
 {
     event->newer = hub->oldest;
@@ -263,7 +264,7 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
     pthread_mutex_lock(&hub->order);
     tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
     tw_topic_t *topic = tw_topic_index_find(stripe, name);
-    if (topic != NULL && topic->held && tw_tail_let_go(&topic->tail) <= since_seq) {
+    if (topic != NULL && topic->held && tw_tail_newest_gone(&topic->tail) <= since_seq) {
         tw_tail_t *tail = &topic->tail;
         uint64_t before = tail->count > 0 ? tw_tail_at(tail, 0)->position.seq : UINT64_MAX;
         tail->lost_seq = lost_seq;

@@ -8,35 +8,35 @@
 #include "base/container.h"
 #include "base/hash.h"
 
-/* What a join costs its loop, nanoseconds, with what h2o does for it; each of its topics; the look
- * for the event that a client has seen last; and each event that it has missed, taken from its tail
- * and put into its queue. */
+/* What a join costs its loop, nanoseconds: with what h2o does for it; for each of its topics; for
+ * finding the event that the client has seen last; and for each event that it has missed, which is
+ * taken from a tail and put into a queue. */
 #define JOIN_NS 7000
 #define JOIN_TOPIC_NS 1000
 #define RESUME_NS 4000
 #define MISSED_EVENT_NS 50
 
-/* An event that a topic's tail has let go while another kept it. */
-typedef struct tw_doubt {
+/* An event that the tail of one topic has dropped while the tail of another kept it. */
+typedef struct tw_dropped {
     uint64_t seq;
-    uint16_t topic; /* the subscriber's */
-} tw_doubt_t;
+    uint16_t topic; /* index among the subscriber's topics */
+} tw_dropped_t;
 
-/* A join that waits for its loop's time, or is on its way through the mailbox. */
+/* A join that waits until its loop has time, or has been posted to it. */
 typedef struct tw_join {
     tw_slice_t slice;
     tw_hub_t *hub;
-    char *last_event_id; /* owned; NULL: does not resume */
+    char *last_event_id; /* owned; NULL when it does not resume */
     size_t last_event_id_len;
     tw_subscriber_t *subscriber;
     tw_opened_fn on_open;
     void *data;
     tw_opening_t opening;
-    tw_topic_name_t *gap_topics; /* owned; borrows the bytes of subscriber->joining */
-    bool *lost;                  /* owned; of each topic: something that was missed is lost */
-    tw_doubt_t *doubts;          /* owned; lost for their topic unless they are among `events` */
-    size_t doubt_count;
-    tw_event_t **events; /* owned, with references: what it missed, oldest first */
+    tw_topic_name_t *gap_topics; /* owned; their bytes are those of subscriber->joining */
+    bool *lost;            /* owned; for each topic, whether an event that was missed is lost */
+    tw_dropped_t *dropped; /* owned; each is lost for its topic unless it is among `events` */
+    size_t dropped_count;
+    tw_event_t **events; /* owned, with references: the missed events, oldest first */
     size_t event_count, event_capacity;
 } tw_join_t;
 
@@ -48,7 +48,7 @@ static void free_join(tw_join_t *join)
     free(join->events);
     free(join->gap_topics);
     free(join->lost);
-    free(join->doubts);
+    free(join->dropped);
     free(join);
 }
 
@@ -76,9 +76,9 @@ static void on_join(void *owner, void *data)
         subscriber->joining = NULL;
         tw_fanout_join(fanout, subscriber, names);
         tw_subscriber_replay(subscriber, join->events, join->event_count);
-        join->event_count = 0; /* the references are the subscriber's now */
+        join->event_count = 0; /* the subscriber has taken over the references */
         join->on_open(join->data, TW_OK, &join->opening);
-        free(names); /* the opening's gap topics point into it */
+        free(names); /* after on_open, since the gap's topics borrow its bytes */
     }
     free_join(join);
 }
@@ -101,7 +101,7 @@ static void collect(tw_join_t *join, const tw_tail_t *tail, uint64_t after_seq)
     }
 }
 
-/* What is missing in the tail of the topic-th topic after a sequence number. */
+/* Takes note of what the tail of a topic has lost after a sequence number. */
 static void note_lost(tw_join_t *join, uint16_t topic, const tw_tail_t *tail, uint64_t after_seq)
 {
     size_t n = tw_tail_elsewhere(tail, after_seq, NULL);
@@ -111,20 +111,20 @@ static void note_lost(tw_join_t *join, uint16_t topic, const tw_tail_t *tail, ui
         return;
     uint64_t *seqs = tw_alloc(n * sizeof(*seqs));
     tw_tail_elsewhere(tail, after_seq, seqs);
-    join->doubts = tw_realloc(join->doubts, (join->doubt_count + n) * sizeof(*join->doubts));
+    join->dropped = tw_realloc(join->dropped, (join->dropped_count + n) * sizeof(*join->dropped));
     for (size_t i = 0; i < n; ++i)
-        join->doubts[join->doubt_count++] = (tw_doubt_t){.seq = seqs[i], .topic = topic};
+        join->dropped[join->dropped_count++] = (tw_dropped_t){.seq = seqs[i], .topic = topic};
     free(seqs);
 }
 
-/* Into order; an event that several of the topics kept stays once (restored, each has its own
- * copy). */
+/* Puts the events into order. An event that several topics kept stays once; restored events are
+ * copies, one for each topic. */
 static void sort_events(tw_join_t *join, uint16_t topic_count)
 {
     size_t kept = 0;
 
     if (topic_count == 1 || join->event_count == 0)
-        return; /* a tail is in order */
+        return; /* the events of one tail are in order */
     qsort(join->events, join->event_count, sizeof(*join->events), compare_events);
     for (size_t i = 0; i < join->event_count; ++i) {
         if (kept > 0 && join->events[kept - 1]->position.seq == join->events[i]->position.seq)
@@ -141,18 +141,18 @@ static int compare_seq(const void *key, const void *element)
     return x < y ? -1 : x > y;
 }
 
-/* The gap's topics; without another reason, those of which something is lost. The events are in
- * order. */
+/* Finds the topics that the gap names: all of them when the gap has a reason already, else those of
+ * which an event is lost. The events are in order by now. */
 static void settle_gap(tw_join_t *join, const tw_subscriber_t *subscriber)
 {
     tw_opening_t *opening = &join->opening;
     bool all = opening->gap != TW_GAP_NONE;
 
-    for (size_t i = 0; i < join->doubt_count; ++i) {
-        const tw_doubt_t *doubt = &join->doubts[i];
-        if (join->event_count == 0 || bsearch(&doubt->seq, join->events, join->event_count,
+    for (size_t i = 0; i < join->dropped_count; ++i) {
+        const tw_dropped_t *dropped = &join->dropped[i];
+        if (join->event_count == 0 || bsearch(&dropped->seq, join->events, join->event_count,
                                               sizeof(*join->events), compare_seq) == NULL)
-            join->lost[doubt->topic] = true;
+            join->lost[dropped->topic] = true;
     }
     for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
         if (!all && !join->lost[i])
@@ -164,7 +164,8 @@ static void settle_gap(tw_join_t *join, const tw_subscriber_t *subscriber)
     opening->topics = join->gap_topics;
 }
 
-/* The sequence number that the client has seen last, or the reason why that is not known. */
+/* Finds the sequence number of the event that the client has seen last; returns the reason for a
+ * gap when that cannot be known. */
 static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber, const char *id,
                               size_t len, uint64_t *seq)
 {
@@ -193,8 +194,8 @@ static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber, 
     return TW_GAP_NONE;
 }
 
-/* Follows every topic; with a resume, gathers what was missed and whether anything of it is lost.
- * Under the order lock. */
+/* Follows every topic. A resume also gathers what was missed, and notes what of it is lost. Called
+ * under the order lock. */
 static void follow_all(tw_hub_t *hub, tw_join_t *join)
 {
     tw_subscriber_t *subscriber = join->subscriber;
@@ -222,7 +223,7 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
     opening->position = hub->last;
 }
 
-/* On the subscriber's thread, like the call that it posts: that one runs after this. */
+/* The call that it posts runs on the same thread, after this function. */
 static void start_join(tw_hub_t *hub, tw_join_t *join)
 {
     tw_subscriber_t *subscriber = join->subscriber;
@@ -261,7 +262,7 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
     bool resumes = resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0;
 
     assert(subscriber->state == TW_SUBSCRIBER_NEW);
-    /* Those who are open must not be closed for what newcomers have missed and do not read. */
+    /* Open streams must not be closed because of what new ones have missed and do not read. */
     if (resumes && !tw_backlog_may_replay(&hub->backlog))
         return TW_OVER_CAPACITY;
     if (!tw_limit_take(&hub->streams))
@@ -282,7 +283,7 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
     return TW_OK;
 }
 
-/* A join that has not begun: the subscriber follows nothing yet. */
+/* Ends a join that has not begun; the subscriber follows no topic yet. */
 static void cancel_join(tw_hub_t *hub, tw_subscriber_t *subscriber)
 {
     tw_join_t *join = subscriber->join;

@@ -1,12 +1,12 @@
 /**
  * Streams join the hub, with what they have missed, and leave it.
  *
- * A join is exact: it notes what the tails hold and posts itself to its worker's loop under the
- * order lock. What came before it is in the tails, what comes after it is posted behind it: no
- * event is lost or delivered twice. A resume is work that many clients may want at once, so it
- * waits for the loop's time.
+ * A join is exact. Under the order lock it takes note of what the tails hold, and posts itself to
+ * its worker's loop. What came before it is in the tails, what comes after it is posted behind it:
+ * no event is lost or delivered twice. Resuming is work that many clients may cause at once, so it
+ * waits until the loop has time.
  *
- * On the subscriber's thread.
+ * All calls are made on the subscriber's thread.
  */
 #ifndef TW_RUNTIME_JOIN_H
 #define TW_RUNTIME_JOIN_H

@@ -9,29 +9,29 @@
 #include "base/alloc.h"
 #include "runtime/hub.h"
 
-/* A row with what it borrows, in one block. */
+/* A row and the texts that it borrows, in one block. */
 typedef struct tw_row {
     tw_connection_row_t row;
     char connection_id[TW_CONNECTION_ID_SIZE];
     char remote_address[sizeof(((tw_connection_t *)0)->remote_address)];
-    _Alignas(tw_topic_name_t) char text[]; /* topic names, then the client id */
+    _Alignas(tw_topic_name_t) char text[]; /* the topics' names, then the client id */
 } tw_row_t;
 
-/* A page on its way from worker to worker; only one of them holds it at a time. */
+/* A page that is posted from worker to worker; only one of them has it at a time. */
 typedef struct tw_page {
     tw_hub_t *hub;
     tw_loop_t *from;
     const char *node_id;
     tw_connections_fn on_page;
     void *data;
-    uint64_t skip; /* rows still to pass over */
-    size_t wanted; /* rows still to take */
+    uint64_t skip; /* rows that are still to be passed over */
+    size_t wanted; /* rows that are still to be taken */
     uint64_t total;
-    uint32_t worker; /* the one that is asked now */
+    uint32_t worker; /* the worker that is asked now */
     bool by_topic;
-    tw_topic_name_t topic; /* with by_topic; bytes in topic_text */
-    uint64_t low, high;    /* numbers low ≤ n < high of worker_low … are wanted */
-    uint32_t worker_low, worker_high;
+    tw_topic_name_t topic;            /* used with by_topic; its bytes are in topic_text */
+    uint64_t low, high;               /* wanted: from number `low` of worker_low … */
+    uint32_t worker_low, worker_high; /* … up to, without it, number `high` of worker_high */
     char topic_text[TW_TOPIC_NAME_MAX];
     size_t count;
     tw_row_t *rows[]; /* owned */
@@ -84,7 +84,7 @@ static void on_page_done(void *owner, void *data)
     free(page);
 }
 
-/* What of this worker is wanted: how many, and the rank of the first. */
+/* How many streams of this worker match the page's prefix, and the rank of the first. */
 static uint64_t range_of(const tw_page_t *page, tw_fanout_t *fanout, uint64_t *first)
 {
     uint64_t end = tw_ranked_count(&fanout->listing);
@@ -137,12 +137,12 @@ static uint64_t hex_value(const char *digits, size_t count)
     return value;
 }
 
-/* Where the parts of an id begin: its worker, of two digits, and its number. */
+/* Where the parts of an id begin: its worker, two hex digits, and its number. */
 #define WORKER_AT 9
 #define NUMBER_AT 11
 #define ID_LEN (TW_CONNECTION_ID_SIZE - 1)
 
-/* Whether an id of this process may start so. */
+/* Whether an id of this process can begin with the prefix. */
 static bool is_own_prefix(const tw_hub_t *hub, const char *prefix, size_t len)
 {
     char own[WORKER_AT + 1];
@@ -157,8 +157,9 @@ static bool is_own_prefix(const tw_hub_t *hub, const char *prefix, size_t len)
 }
 
 /*
- * A prefix of an id is a range of (worker, number): the text is filled up with zeros for its low
- * end and with `f` for its high end. False: no id of this process starts so.
+ * Turns a prefix of an id into a range of (worker, number): its low end is the prefix filled up
+ * with zeros, its high end the prefix filled up with `f`. False when no id of this process begins
+ * with it.
  */
 static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
 {
@@ -204,7 +205,7 @@ void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_
     tw_loop_post(&hub->fanouts[0]->shard.loop, on_ask, page);
 }
 
-/* A close on its way to the stream's worker. */
+/* A request to close a stream, posted to its worker and back. */
 typedef struct tw_close {
     tw_loop_t *from;
     uint64_t number;

@@ -1,8 +1,9 @@
 /**
- * Listing and finding this node's streams across its workers: each is asked on its own thread.
+ * Lists and closes the streams of this node. Each worker is asked on its own thread, one after the
+ * other.
  *
- * Connection ids sort by worker and then by age, so a page of all of them is a page of one worker
- * after the other.
+ * The ids of a process's streams sort by worker, then by age, so a page of all streams is a page of
+ * the first worker's, then of the next one's.
  */
 #ifndef TW_RUNTIME_LISTING_H
 #define TW_RUNTIME_LISTING_H
@@ -11,20 +12,21 @@
 #include "runtime/hub.h"
 
 /**
- * A page of this node's live streams; see tw_adapter_ops_t.list_connections. Rows carry node_id as
- * given (borrowed until on_page). on_page comes once, later, on `from`.
+ * Reads a page of this node's streams, as tw_adapter_ops_t.list_connections does. The rows have the
+ * given node_id, which is borrowed until on_page has returned. on_page comes once, later, on
+ * `from`.
  */
 void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
                             const char *node_id, tw_connections_fn on_page, void *data);
 
 /**
- * Closes the live stream with this id if it is this node's. on_done comes once, later, on
- * `from`: TW_OK or TW_NOT_FOUND; with from and on_done NULL nobody waits.
+ * Closes the stream with this id, if it is this node's. on_done comes once, later, on `from`, with
+ * TW_OK or TW_NOT_FOUND. Both are NULL when nobody waits.
  */
 void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
-/** Whether the id can be one of this process's streams. */
+/** Whether the id can be one of a stream of this process. */
 bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define RING_MIN 4
 
-/* The names in one block: the array, then the bytes. */
+/* Copies the names into one block: the array, then the bytes. */
 static tw_topic_name_t *copy_names(const tw_topic_list_t *topics)
 {
     tw_topic_name_t *names = tw_try_alloc(tw_topic_names_size(topics->items, topics->count));
@@ -61,7 +61,7 @@ uint64_t tw_subscriber_queued_bytes(const tw_subscriber_t *subscriber)
     return subscriber->budget.used + subscriber->queue.replay_left;
 }
 
-/* Bytes that wait because the subscriber is slow. */
+/* Takes from the budgets for bytes that wait because the subscriber is slow. */
 static void take_live(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_count(&counters_of(subscriber)->queued_bytes, bytes);
@@ -76,7 +76,7 @@ static void give_live(tw_subscriber_t *subscriber, uint64_t bytes)
     tw_budget_give(&subscriber->connection->budget, bytes);
 }
 
-/* Bytes that wait because the subscriber resumes: no budget limits them. */
+/* Counts bytes that wait because the subscriber resumes; no budget limits those. */
 static void take_replay(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_count(&counters_of(subscriber)->queued_bytes, bytes);
@@ -109,7 +109,7 @@ static void pop(tw_subscriber_t *subscriber)
     }
 }
 
-/* Everything that ties it to its connection. */
+/* Frees everything that ties the subscriber to its connection. */
 static void detach(tw_subscriber_t *subscriber)
 {
     tw_subscriber_undoom(subscriber);
@@ -119,7 +119,7 @@ static void detach(tw_subscriber_t *subscriber)
         pop(subscriber);
     tw_connection_remove_stream(subscriber->connection, subscriber->stream);
     subscriber->stream = NULL;
-    subscriber->connection = NULL; /* may be gone when the join arrives */
+    subscriber->connection = NULL; /* it may be freed before the join arrives */
     free(subscriber->client_id);
     free(subscriber->remote_address);
     subscriber->client_id = subscriber->remote_address = NULL;
@@ -195,8 +195,8 @@ static void push(tw_subscriber_t *subscriber, tw_event_t *event)
     subscriber->stream->flags |= TW_STREAM_BEHIND;
 }
 
-/* Whether one event more would be too much for the subscriber, its connection or the node; *reason
- * says which. */
+/* Whether one more event would be too much for the subscriber, its connection or the node. Sets
+ * *reason in any case. */
 static bool is_too_much(const tw_subscriber_t *subscriber, const tw_event_t *event,
                         tw_close_reason_t *reason)
 {

@@ -11,7 +11,7 @@
 
 static bool has_name(const tw_table_node_t *node, const void *key)
 {
-    const tw_topic_t *topic = TOPIC_OF(node, node);
+    const tw_topic_t *topic = TOPIC_OF(entry, node);
     const tw_topic_name_t *name = key;
     return topic->name_len == name->len && memcmp(topic->name, name->base, name->len) == 0;
 }
@@ -44,7 +44,7 @@ static uint64_t *forgotten_of(tw_index_stripe_t *stripe, uint64_t hash)
 
 static void destroy_topic(tw_index_stripe_t *stripe, tw_topic_t *topic)
 {
-    uint64_t *forgotten = forgotten_of(stripe, topic->node.hash);
+    uint64_t *forgotten = forgotten_of(stripe, topic->entry.hash);
     if (*forgotten < topic->tail.lost_seq)
         *forgotten = topic->tail.lost_seq;
     tw_tail_dispose(&topic->tail);
@@ -58,7 +58,7 @@ void tw_topic_index_dispose(tw_topic_index_t *index)
         tw_table_node_t *node;
         while ((node = tw_table_any(&stripe->topics)) != NULL) {
             tw_table_remove(&stripe->topics, node);
-            destroy_topic(stripe, TOPIC_OF(node, node));
+            destroy_topic(stripe, TOPIC_OF(entry, node));
         }
         tw_table_dispose(&stripe->topics);
         pthread_mutex_destroy(&stripe->lock);
@@ -66,7 +66,7 @@ void tw_topic_index_dispose(tw_topic_index_t *index)
     pthread_mutex_destroy(&index->listing_lock);
 }
 
-/* The table uses the hash's low bits. */
+/* The table of a stripe uses the low bits of the hash, so this uses high ones. */
 static inline tw_index_stripe_t *stripe_of(tw_topic_index_t *index, uint64_t hash)
 {
     return &index->stripes[(hash >> 48) % TW_INDEX_STRIPES];
@@ -87,7 +87,7 @@ void tw_topic_index_unlock(tw_index_stripe_t *stripe)
 tw_topic_t *tw_topic_index_find(tw_index_stripe_t *stripe, const tw_topic_name_t *name)
 {
     tw_table_node_t *node = tw_table_find(&stripe->topics, name->hash, has_name, name);
-    return node != NULL ? TOPIC_OF(node, node) : NULL;
+    return node != NULL ? TOPIC_OF(entry, node) : NULL;
 }
 
 static tw_topic_t *create_topic(tw_topic_index_t *index, tw_index_stripe_t *stripe,
@@ -97,12 +97,12 @@ static tw_topic_t *create_topic(tw_topic_index_t *index, tw_index_stripe_t *stri
         (sizeof(tw_topic_t) + name->len + sizeof(uint32_t) - 1) & ~(sizeof(uint32_t) - 1);
     tw_topic_t *topic = tw_alloc(counts_at + index->worker_count * sizeof(uint32_t));
 
-    topic->node.hash = name->hash;
+    topic->entry.hash = name->hash;
     topic->tail.lost_seq = *forgotten_of(stripe, name->hash);
     topic->name_len = (uint32_t)name->len;
     memcpy(topic->name, name->base, name->len);
     topic->by_worker = (uint32_t *)(void *)((char *)topic + counts_at);
-    tw_table_insert(&stripe->topics, &topic->node);
+    tw_table_insert(&stripe->topics, &topic->entry);
     return topic;
 }
 
@@ -175,7 +175,7 @@ void tw_topic_index_unfollow(tw_topic_index_t *index, const tw_topic_name_t *nam
     assert(topic != NULL && topic->by_worker[worker] > 0);
     --topic->by_worker[worker];
     uint32_t left = atomic_load_explicit(&topic->followers, memory_order_relaxed) - 1;
-    if (left == 0) /* first, so that nobody sees it listed without followers */
+    if (left == 0) /* first, so that no listing shows it without followers */
         list_topic(index, topic, false);
     atomic_store_explicit(&topic->followers, left, memory_order_relaxed);
     if (left == 0) {
@@ -218,7 +218,7 @@ void tw_topic_index_collect(tw_topic_index_t *index, tw_index_stripe_t *stripe, 
         return;
     if (topic->lingers)
         unlinger(stripe, topic);
-    tw_table_remove(&stripe->topics, &topic->node);
+    tw_table_remove(&stripe->topics, &topic->entry);
     destroy_topic(stripe, topic);
 }
 
@@ -259,7 +259,7 @@ size_t tw_topic_index_list(tw_topic_index_t *index, const char *prefix, size_t p
 
     if (prefix_len > TW_TOPIC_NAME_MAX)
         return 0;
-    /* No name holds 0x7f, so this sorts right behind the last name with the prefix. */
+    /* No name contains 0x7f, so this sorts behind the last name with the prefix. */
     if (prefix_len > 0)
         memcpy(beyond, prefix, prefix_len);
     beyond[prefix_len] = 0x7f;

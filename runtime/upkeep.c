@@ -4,7 +4,8 @@
 
 /* --- heartbeats --- */
 
-/* One pass over a list of chunks: what is due, and the age of the oldest that is not. */
+/* A pass over the streams of a connection: those that are due, and the age of the oldest other one.
+ * Ages are ticks of silence. */
 typedef struct tw_heartbeat_pass {
     tw_connection_t *connection;
     uint16_t tick;
@@ -53,7 +54,8 @@ static size_t heartbeat(tw_connection_t *connection, uint16_t tick, uint16_t sil
         return 0;
     pass.connection = connection;
     pass.tick = tick;
-    /* What is nearly due goes along: one write for the connection now instead of two soon. */
+    /* Streams that are nearly due are written to as well: one write for the connection now instead
+     * of two soon. */
     pass.due_age = (uint16_t)(silence - silence / 4);
     pass.oldest_age = 0;
     pass.written = pass.count = 0;
@@ -81,7 +83,7 @@ void tw_upkeep_heartbeat(tw_fanout_t *fanout, uint16_t silence)
 
 /* --- age --- */
 
-/* A stream whose opening is written; NULL when there is none. */
+/* Finds a stream whose opening has been written, or returns NULL. */
 static tw_stream_t *find_begun(const tw_chunk_list_t *chunks)
 {
     tw_stream_chunk_t *chunk;
@@ -103,13 +105,13 @@ static void advance_age(tw_connection_t *connection, int64_t now_ms, int64_t spr
         return;
     if (!connection->retired) {
         connection->retired = true;
-        connection->retire_at_ms = now_ms; /* the spread begins now, however late it was noticed */
+        connection->retire_at_ms = now_ms; /* the spread begins now, even if the timer came late */
         connection->ops->retire(connection);
     }
     int64_t left_ms = connection->retire_at_ms + spread_ms - now_ms;
     int64_t steps = left_ms > step_ms ? (left_ms + step_ms - 1) / step_ms : 1;
     uint32_t share = (uint32_t)((connection->stream_count + steps - 1) / steps);
-    /* The last stream may take the connection along, so what is left is counted here. */
+    /* Closing the last stream may free the connection, so a copy of its count is used here. */
     for (uint32_t left = connection->stream_count; share > 0; --share) {
         tw_stream_t *stream = find_begun(&connection->full);
         if (stream == NULL)
@@ -127,7 +129,7 @@ void tw_upkeep_age(tw_fanout_t *fanout, int64_t now_ms, int64_t spread_ms, int64
     tw_connection_t *connection = LIST_FIRST(&fanout->shard.connections), *next;
 
     for (; connection != NULL; connection = next) {
-        next = LIST_NEXT(connection, link); /* its last stream may take it off the list */
+        next = LIST_NEXT(connection, link); /* closing its last stream takes it off the list */
         advance_age(connection, now_ms, spread_ms, step_ms);
     }
 }

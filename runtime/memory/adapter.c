@@ -97,13 +97,12 @@ static void publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
     tw_hub_dispatch(self_of(adapter)->hub, from, event, NULL, on_dispatched, publishing);
 }
 
-/* A page of topics: rows whose names are copied, since the listing's lock is held while they are
- * visited. */
+/* A page of topics. The names are copied, because rows are visited under the listing's lock. */
 typedef struct tw_topic_page {
     const char *node_id;
     size_t count;
     tw_topic_row_t *rows;
-    tw_node_share_t *shares; /* one per row: there is one node */
+    tw_node_share_t *shares; /* one for each row, since there is one node */
     char (*names)[TW_TOPIC_NAME_MAX];
 } tw_topic_page_t;
 

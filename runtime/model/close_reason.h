@@ -1,10 +1,10 @@
 /**
- * Why a stream ended: each is a metric label, a log field and a word in the docs.
+ * Why a stream ended. Each reason is a metric label, a log field and a word in the documents.
  */
 #ifndef TW_MODEL_CLOSE_REASON_H
 #define TW_MODEL_CLOSE_REASON_H
 
-/* name, label, meaning */
+/* Columns: name, label, meaning. */
 #define TW_CLOSE_REASON_TABLE(X)                                                                   \
     X(CLIENT_CLOSED, "client_closed", "the client ended the stream or its connection")             \
     X(SLOW_CONSUMER, "slow_consumer",                                                              \

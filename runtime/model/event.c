@@ -11,8 +11,8 @@
 #define ID_AT (sizeof("id: ") - 1)
 #define TYPE_AT (sizeof("\nevent: ") - 1)
 
-/* A payload of line ends alone grows to a `data: ` each; beyond this a frame might not fit into 32
- * bits. */
+/* A payload of line ends alone grows to `data: ` and a line end each. Beyond this size the length
+ * of its frame might not fit into 32 bits. */
 #define PAYLOAD_MAX ((size_t)512 << 20)
 
 static _Atomic uint64_t live_bytes;

@@ -35,8 +35,8 @@ bool tw_position_parse(const char *id, size_t id_len, tw_position_t *position)
     if (*end != '-')
         return false;
     parsed.seq = strtoull(end + 1, NULL, 10);
-    /* Only what we would write ourselves: no blanks, signs, capitals, or numbers that overflowed.
-     */
+    /* Only what tw_position_id() writes is taken: no blanks, signs or capitals, and no numbers that
+     * overflow. */
     if (tw_position_id(parsed, again) != id_len || memcmp(again, text, id_len) != 0)
         return false;
     *position = parsed;

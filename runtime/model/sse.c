@@ -6,13 +6,11 @@
 #define DATA "data: "
 #define DATA_LEN (sizeof(DATA) - 1)
 
-/*
- * A walk over the lines of a payload. It remembers where the next LF and the next CR are, so that
- * it looks at each byte twice at most, whatever the payload is made of.
- */
+/* Reads a payload line by line. It remembers where the next LF and the next CR are, so that it
+ * looks at each byte twice at most, whatever the payload consists of. */
 typedef struct tw_lines {
-    const char *at, *end; /* the next line; at NULL: there is none */
-    const char *lf, *cr;  /* the first of each that is not before `at`, or end */
+    const char *at, *end; /* where the next line begins; NULL after the last one */
+    const char *lf, *cr;  /* the next LF and CR that are not before `at`, or end */
 } tw_lines_t;
 
 static const char *find(const char *p, const char *end, char c)
@@ -28,7 +26,7 @@ static tw_lines_t lines_of(const tw_sse_fields_t *fields)
     return (tw_lines_t){.at = at, .end = end, .lf = find(at, end, '\n'), .cr = find(at, end, '\r')};
 }
 
-/* The next line without its end; false after the last one. */
+/* Reads the next line, without its end. False after the last one. */
 static bool next_line(tw_lines_t *lines, const char **line, size_t *len)
 {
     if (lines->at == NULL)
@@ -118,7 +116,7 @@ size_t tw_sse_payload(const char *frame, size_t frame_len, char *out)
     return (size_t)(to - out);
 }
 
-/* Length of the well-formed multi-byte sequence at p, or 0 (Unicode table 3-7). */
+/* The length of the well-formed multi-byte sequence at p, or 0 (Unicode, table 3-7). */
 static size_t sequence_len(const unsigned char *p, const unsigned char *end)
 {
     unsigned char lead = p[0], low = 0x80, high = 0xbf;

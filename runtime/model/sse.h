@@ -17,8 +17,8 @@
 #define TW_SSE_HEARTBEAT ":\n\n"
 #define TW_SSE_HEARTBEAT_LEN (sizeof(TW_SSE_HEARTBEAT) - 1)
 
-/** The fields of a frame; id_len 0: no id line, type_len 0: no event line. id and type hold no CR,
- * LF or NUL. */
+/** The fields of a frame. With id_len 0 it has no id line, with type_len 0 no event line. id and
+ * type contain no CR, LF or NUL. */
 typedef struct tw_sse_fields {
     const char *id;
     size_t id_len;
@@ -28,15 +28,15 @@ typedef struct tw_sse_fields {
     size_t payload_len;
 } tw_sse_fields_t;
 
-/** Bytes that tw_sse_write() will write. */
+/** How many bytes tw_sse_write() writes. */
 size_t tw_sse_size(const tw_sse_fields_t *fields);
 
 /** Writes the frame to out, which has room for tw_sse_size() bytes; returns its end. */
 char *tw_sse_write(char *out, const tw_sse_fields_t *fields);
 
 /**
- * The payload of a frame that tw_sse_write() wrote, as a subscriber gets it: lines joined by LF.
- * out has room for frame_len bytes; returns how many were written.
+ * Reads the payload back from a frame that tw_sse_write() wrote: its lines, joined by LF, as a
+ * subscriber gets them. out has room for frame_len bytes. Returns how many were written.
  */
 size_t tw_sse_payload(const char *frame, size_t frame_len, char *out);
 

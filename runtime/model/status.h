@@ -1,9 +1,8 @@
-/** What an adapter's operation can end with: one table, from which the HTTP layer makes its
- * answers. */
+/** How an operation of an adapter can end. The HTTP side makes its answers from this table. */
 #ifndef TW_MODEL_STATUS_H
 #define TW_MODEL_STATUS_H
 
-/* name, value, text */
+/* Columns: name, value, text. */
 #define TW_STATUS_TABLE(X)                                                                         \
     X(OK, 0, "ok")                                                                                 \
     X(OVER_CAPACITY, -1, "a limit of this node is reached")                                        \

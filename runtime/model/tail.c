@@ -7,7 +7,7 @@
 
 #define CAPACITY_MIN 4
 
-/* Sequence numbers after lost_seq and before the oldest event in the tail, in a ring. */
+/* A ring of sequence numbers, after lost_seq and before the oldest event in the tail. */
 typedef struct tw_elsewhere {
     uint32_t capacity, first, count;
     uint64_t seqs[];
@@ -54,13 +54,13 @@ tw_event_t *tw_tail_shift(tw_tail_t *tail)
     tw_event_t *oldest = take_oldest(tail);
 
     tail->lost_seq = oldest->position.seq;
-    /* All of it is older than that. */
+    /* All of these numbers are older. */
     free(tail->elsewhere);
     tail->elsewhere = NULL;
     return oldest;
 }
 
-/* Like tw_tail_shift(), but the event is not lost for good. */
+/* Takes out the oldest event, which is not lost for good, and remembers its number. */
 static tw_event_t *shift_elsewhere(tw_tail_t *tail, uint32_t max)
 {
     tw_event_t *oldest = take_oldest(tail);
@@ -133,7 +133,7 @@ size_t tw_tail_elsewhere(const tw_tail_t *tail, uint64_t seq, uint64_t *seqs)
     return n;
 }
 
-uint64_t tw_tail_let_go(const tw_tail_t *tail)
+uint64_t tw_tail_newest_gone(const tw_tail_t *tail)
 {
     const tw_elsewhere_t *elsewhere = tail->elsewhere;
 

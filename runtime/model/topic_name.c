@@ -62,7 +62,8 @@ bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b)
 int tw_topic_name_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t common = a_len < b_len ? a_len : b_len;
-    int order = common > 0 ? memcmp(a, b, common) : 0; /* an empty one may have no address */
+    int order =
+        common > 0 ? memcmp(a, b, common) : 0; /* the address of an empty name may be NULL */
     if (order != 0)
         return order;
     return a_len < b_len ? -1 : a_len > b_len;

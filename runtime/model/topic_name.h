@@ -1,9 +1,9 @@
 /**
- * Topic names and lists of them, as clients write them: `news, sports,,weather`.
+ * Topic names, and lists of them as clients write them: `news, sports,,weather`.
  *
- * A name is 1–255 bytes of printable ASCII (0x21–0x7e) without comma. A list is trimmed of spaces
- * and tabs, empty items are skipped, repeated ones dropped, the order is kept. Any thread; a list
- * belongs to one.
+ * A name is 1–255 bytes of printable ASCII (0x21–0x7e) without comma. In a list, spaces and tabs
+ * around names are ignored, empty items are skipped, repeated names are dropped, and the order is
+ * kept. Any thread; a list belongs to one.
  */
 #ifndef TW_MODEL_TOPIC_NAME_H
 #define TW_MODEL_TOPIC_NAME_H
@@ -14,7 +14,7 @@
 
 #define TW_TOPIC_NAME_MAX 255
 
-/** One name. Its bytes are borrowed from whoever made it; not NUL-terminated. */
+/** A name. Its bytes are borrowed and not NUL-terminated. */
 typedef struct tw_topic_name {
     const char *base;
     size_t len;
@@ -26,29 +26,29 @@ typedef struct tw_topic_list {
     size_t count;
     size_t capacity;
     size_t max;          /* more distinct names than this are refused */
-    tw_topic_name_t bad; /* after TW_TOPIC_LIST_INVALID: the item at fault */
+    tw_topic_name_t bad; /* after TW_TOPIC_LIST_INVALID: the item that is not valid */
 } tw_topic_list_t;
 
 typedef enum tw_topic_list_result {
     TW_TOPIC_LIST_OK = 0,
-    TW_TOPIC_LIST_INVALID = -1,  /* list->bad is no topic name */
+    TW_TOPIC_LIST_INVALID = -1,  /* list->bad is not a topic name */
     TW_TOPIC_LIST_TOO_MANY = -2, /* more than list->max distinct names */
 } tw_topic_list_result_t;
 
-/** An empty list that holds up to max names (at least 1). */
+/** Initialises an empty list of up to max names, at least 1. */
 void tw_topic_list_init(tw_topic_list_t *list, size_t max);
 
-/** Frees the list; the names' bytes are not its own. */
+/** Frees the list. */
 void tw_topic_list_dispose(tw_topic_list_t *list);
 
 /** Adds the names of a comma-separated text, which must outlive the list. After an error the list
  * is only good for dispose. */
 tw_topic_list_result_t tw_topic_list_add(tw_topic_list_t *list, const char *text, size_t len);
 
-/** Whether these bytes are one valid name. */
+/** Whether these bytes are a valid name. */
 bool tw_topic_name_valid(const char *base, size_t len);
 
-/** A name with its hash; borrows the bytes. */
+/** A name with its hash. Borrows the bytes. */
 tw_topic_name_t tw_topic_name(const char *base, size_t len);
 
 /** The size of a block that holds an array of these names and, behind it, their bytes. */
@@ -61,9 +61,10 @@ size_t tw_topic_names_size(const tw_topic_name_t *names, size_t count);
  */
 char *tw_topic_names_copy(tw_topic_name_t *to, const tw_topic_name_t *names, size_t count);
 
+/** Whether two names are the same. */
 bool tw_topic_name_equal(const tw_topic_name_t *a, const tw_topic_name_t *b);
 
-/** <0, 0, >0 in byte order, a prefix first: the order of the topic listing. */
+/** Compares two names, <0, 0 or >0, in byte order, as topics are listed; a prefix comes first. */
 int tw_topic_name_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 #endif

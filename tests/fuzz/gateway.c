@@ -183,7 +183,7 @@ void tw_fuzz_disconnect(tw_fuzz_peer_t *peer)
             tw_fuzz_clock_advance(TURN_MS);
     }
     tw_check(!self.follower.closed);
-    tw_check(atomic_load(&self.gateway.limits.publishes_in_flight) == 0);
+    tw_check(tw_limit_count(&self.gateway.limits.publishes_in_flight) == 0);
     tw_check(self.fanout.shard.counters.streams == 1);
     self.follower.output_len = 0;
 }

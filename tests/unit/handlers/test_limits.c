@@ -279,12 +279,12 @@ static void test_publishes__and_handshakes_under_way_end_at_their_limits(void **
     tw_limits_end_publish(&limits);
     assert_true(tw_limits_begin_publish(&limits));
     assert_false(tw_limits_begin_publish(&limits));
-    assert_int_equal(limits.refused_in_flight, 2);
+    assert_int_equal(limits.publishes_in_flight.refused, 2);
     assert_null(tw_limits_begin_handshake(&limits, NULL));
     assert_non_null(tw_limits_begin_handshake(&limits, NULL));
     tw_limits_end_handshake(&limits, NULL);
     assert_null(tw_limits_begin_handshake(&limits, NULL));
-    assert_int_equal(limits.refused_handshakes, 1);
+    assert_int_equal(limits.handshakes.refused, 1);
     tw_limits_dispose(&limits);
 }
 
