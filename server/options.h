@@ -70,10 +70,29 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
            "where state lives: in this process, or in Redis, which several nodes share")           \
     TEXT(redis_url, "TIDEWAY_REDIS_URL", "redis://127.0.0.1:6379/0",                               \
          "redis://[user:password@]host:port/db, rediss:// for TLS, or "                            \
-         "redis+sentinel://host:port,host:port/name")                                              \
+         "redis+sentinel://host:port,host:port/name, redis+cluster://host:port,host:port, or "     \
+         "redis+unix:///path")                                                                     \
+    TEXT(redis_username, "TIDEWAY_REDIS_USERNAME", NULL,                                           \
+         "user at Redis, as it is; wins over the user in the URL")                                 \
+    TEXT(redis_password, "TIDEWAY_REDIS_PASSWORD", NULL,                                           \
+         "password at Redis, as it is; wins over the password in the URL")                         \
+    TEXT(redis_password_file, "TIDEWAY_REDIS_PASSWORD_FILE", NULL,                                 \
+         "file with the password at Redis, read at each connect")                                  \
+    TEXT(redis_sentinel_username, "TIDEWAY_REDIS_SENTINEL_USERNAME", NULL,                         \
+         "user at the sentinels")                                                                  \
+    TEXT(redis_sentinel_password, "TIDEWAY_REDIS_SENTINEL_PASSWORD", NULL,                         \
+         "password at the sentinels, which do not get the password at Redis")                      \
+    TEXT(redis_sentinel_password_file, "TIDEWAY_REDIS_SENTINEL_PASSWORD_FILE", NULL,               \
+         "file with the password at the sentinels, read at each connect")                          \
     TEXT(redis_ca, "TIDEWAY_REDIS_CA", NULL,                                                       \
          "PEM file with the authorities that may sign the certificate of Redis; without it, the "  \
          "system's")                                                                               \
+    TEXT(redis_cert, "TIDEWAY_REDIS_CERT", NULL,                                                   \
+         "PEM file with the certificate chain that this node shows to Redis and to sentinels")     \
+    TEXT(redis_key, "TIDEWAY_REDIS_KEY", NULL,                                                     \
+         "PEM file with the private key of that certificate")                                      \
+    TEXT(redis_server_name, "TIDEWAY_REDIS_SERVER_NAME", NULL,                                     \
+         "name that the certificate of Redis must hold; without it, the host of the connection")   \
     TEXT(node_id, "TIDEWAY_NODE_ID", NULL,                                                         \
          "name of this node in the cluster; generated if not given")                               \
     TEXT(node_ip, "TIDEWAY_NODE_IP", NULL,                                                         \

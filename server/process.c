@@ -26,7 +26,6 @@
 #define TCP_USER_TIMEOUT_MS 30000
 #define OUTPUT_BYTES_MIN ((size_t)1 << 20)
 #define OUTPUT_BYTES_PER_STREAM 256
-#define REASON_BYTES 600
 
 /* Writes one line, for a function to end with. */
 static bool __attribute__((format(printf, 3, 4)))
@@ -60,17 +59,25 @@ static bool create_adapter(tw_process_t *process, char *error, size_t error_size
 {
     const tw_options_t *options = &process->options;
     tw_adapter_t **adapter = &process->gateway.adapter;
-    char reason[REASON_BYTES];
 
     if (options->runtime == TW_RUNTIME_MEMORY) {
         *adapter = tw_memory_adapter_create(process->hub, &process->node);
         return true;
     }
-    const tw_redis_config_t config = {.url = options->redis_url, .ca_path = options->redis_ca};
-    *adapter =
-        tw_redis_adapter_create(process->hub, &process->node, &config, reason, sizeof(reason));
-    return *adapter != NULL ||
-           fail(error, error_size, "TIDEWAY_REDIS_URL or TIDEWAY_REDIS_CA: %s", reason);
+    const tw_redis_config_t config = {
+        .access = {.url = options->redis_url,
+                   .username = options->redis_username,
+                   .password = options->redis_password,
+                   .password_file = options->redis_password_file,
+                   .sentinel_username = options->redis_sentinel_username,
+                   .sentinel_password = options->redis_sentinel_password,
+                   .sentinel_password_file = options->redis_sentinel_password_file,
+                   .ca_path = options->redis_ca,
+                   .cert_path = options->redis_cert,
+                   .key_path = options->redis_key,
+                   .server_name = options->redis_server_name}};
+    *adapter = tw_redis_adapter_create(process->hub, &process->node, &config, error, error_size);
+    return *adapter != NULL;
 }
 
 static bool set_up_limits(tw_process_t *process, char *error, size_t error_size)

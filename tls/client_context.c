@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tls/certificate.h"
+
 int tw_tls_client_context_create(SSL_CTX **context, const char *ca_path, tw_tls_error_t *error)
 {
     SSL_CTX *made = SSL_CTX_new(TLS_client_method());
@@ -33,6 +35,21 @@ int tw_tls_client_context_create(SSL_CTX **context, const char *ca_path, tw_tls_
     }
     *context = made;
     return TW_TLS_OK;
+}
+
+int tw_tls_client_context_identify(SSL_CTX *context, const char *chain_path, const char *key_path,
+                                   tw_tls_error_t *error)
+{
+    tw_certificate_t *certificate;
+    int status = tw_certificate_load(&certificate, chain_path, key_path, error);
+
+    if (status != TW_TLS_OK)
+        return status;
+    if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key, certificate->chain,
+                                 1) != 1)
+        status = tw_tls_fail(error, TW_TLS_REFUSED, chain_path, NULL);
+    tw_certificate_destroy(certificate);
+    return status;
 }
 
 static int is_address(const char *host)

@@ -19,6 +19,13 @@
 int tw_tls_client_context_create(SSL_CTX **context, const char *ca_path, tw_tls_error_t *error);
 
 /**
+ * Sets the PEM chain (leaf first) and its PEM key with which we prove who we are to servers that
+ * ask. 0, or a negative tw_tls_status_t with a message that names the file.
+ */
+int tw_tls_client_context_identify(SSL_CTX *context, const char *chain_path, const char *key_path,
+                                   tw_tls_error_t *error);
+
+/**
  * Makes the SSL of one connection to `host`, a DNS name or an IP address (IPv6 without brackets):
  * the handshake fails unless the peer's certificate names it. DNS names are sent as SNI (RFC 6066
  * section 3 leaves addresses out). The SSL is in connect state and has no BIO yet; the caller frees

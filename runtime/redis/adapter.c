@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "runtime/join.h"
 #include "runtime/redis/node.h"
-#include "tls/client_context.h"
 
 #define PULSE_MS 250
 
@@ -130,8 +129,7 @@ static void stop(tw_adapter_t *adapter, void (*on_stopped)(void *data), void *da
 
 static void free_node(tw_redis_node_t *node)
 {
-    tw_redis_url_dispose(&node->url);
-    SSL_CTX_free(node->tls);
+    tw_redis_access_dispose(&node->access);
     free(node);
 }
 
@@ -312,15 +310,9 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
                                       size_t error_size)
 {
     tw_redis_node_t *node = tw_alloc(sizeof(*node));
-    tw_tls_error_t tls_error = {""};
 
-    if (tw_redis_url_parse(&node->url, config->url, error, error_size) != 0)
+    if (tw_redis_access_init(&node->access, &config->access, error, error_size) != 0)
         goto failed;
-    if (node->url.tls &&
-        tw_tls_client_context_create(&node->tls, config->ca_path, &tls_error) != TW_TLS_OK) {
-        snprintf(error, error_size, "%s", tls_error.text);
-        goto failed;
-    }
     node->super = (tw_adapter_t){.ops = &redis_ops};
     node->hub = hub;
     node->info = info;

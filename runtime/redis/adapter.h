@@ -11,17 +11,16 @@
 #include "runtime/adapter.h"
 #include "runtime/counters.h"
 #include "runtime/hub.h"
+#include "runtime/redis/client/access.h"
 
 typedef struct tw_redis_config {
-    const char *url; /* see runtime/redis/client/url.h; copied */
-    const char
-        *ca_path; /* PEM file of the authorities to trust with rediss; NULL: the system's; copied */
+    tw_redis_access_config_t access; /* copied */
 } tw_redis_config_t;
 
 /**
- * `info` is borrowed and outlives the adapter. NULL with one line in `error` when the URL or the
- * authorities cannot be used; Redis itself is only looked for once the adapter is started, and for
- * as long as it takes.
+ * `info` is borrowed and outlives the adapter. NULL with one line in `error` when the access
+ * cannot be used as it is configured; Redis itself is only looked for once the adapter is started,
+ * and for as long as it takes.
  */
 tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
                                       const tw_redis_config_t *config, char *error,

@@ -176,8 +176,7 @@ struct tw_redis_node {
     tw_adapter_t super;
     tw_hub_t *hub;              /* borrowed */
     const tw_node_info_t *info; /* borrowed */
-    tw_redis_url_t url;         /* owned */
-    SSL_CTX *tls;               /* owned; NULL: cleartext */
+    tw_redis_access_t access;
     char client_name[32];
     char sha[TW_REDIS_SCRIPT_COUNT][TW_REDIS_SHA_LEN + 1];
     uint64_t origin; /* this process, in the events that it publishes */

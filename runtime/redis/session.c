@@ -378,8 +378,7 @@ void tw_redis_session_start(tw_redis_node_t *node)
                                                        .on_down = on_pushes_down,
                                                        .on_push = on_push};
     tw_redis_client_config_t config = {
-        .url = &node->url,
-        .tls = node->tls,
+        .access = &node->access,
         .name = node->client_name,
         .limits = {.connect_timeout_ms = 3000,
                    .command_timeout_ms = 3000,

@@ -24,7 +24,7 @@ static tw_adapter_t *create(void *shared, tw_hub_t *hub, const tw_node_info_t *i
     char url[64], error[256];
 
     snprintf(url, sizeof(url), "redis://127.0.0.1:%u", redis->port);
-    const tw_redis_config_t config = {.url = url};
+    const tw_redis_config_t config = {.access = {.url = url}};
     tw_adapter_t *adapter = tw_redis_adapter_create(hub, info, &config, error, sizeof(error));
     if (adapter == NULL)
         fprintf(stderr, "%s\n", error);

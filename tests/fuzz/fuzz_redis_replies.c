@@ -289,7 +289,7 @@ static void set_up(tw_fuzz_input_t *input)
     tw_fake_redis_init(&test->redis, &test->uv, info.node_id, input);
     test->redis.rude = (how & 1) != 0;
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", test->redis.port);
-    const tw_redis_config_t redis = {.url = url};
+    const tw_redis_config_t redis = {.access = {.url = url}};
     test->adapter = tw_redis_adapter_create(test->hub, &info, &redis, error, sizeof(error));
     tw_check(test->adapter != NULL);
     tw_test_workers_init(&test->workers, test->hub);

@@ -108,20 +108,31 @@ static void start(tw_test_redis_t *redis, const char *const *argv)
     }
 }
 
-void tw_test_redis_start(tw_test_redis_t *redis, const char *const *options)
+/* Starts the program with these arguments and the options behind them; both end with NULL. */
+static void start_with(tw_test_redis_t *redis, const char *const *arguments,
+                       const char *const *options)
 {
-    char port[8];
-    prepare(redis);
-    snprintf(port, sizeof(port), "%u", redis->port);
-    const char *argv[ARGUMENTS_MAX] = {
-        "redis-server", "--port", port,    "--bind",        "127.0.0.1", "--save", "",
-        "--appendonly", "no",     "--dir", redis->directory};
-    size_t count = 11;
+    const char *argv[ARGUMENTS_MAX] = {"redis-server"};
+    size_t count = 1;
+
+    for (; *arguments != NULL; ++arguments)
+        argv[count++] = *arguments;
     for (; options != NULL && *options != NULL; ++options) {
         assert_true(count < ARGUMENTS_MAX - 1);
         argv[count++] = *options;
     }
     start(redis, argv);
+}
+
+void tw_test_redis_start(tw_test_redis_t *redis, const char *const *options)
+{
+    char port[8];
+    prepare(redis);
+    snprintf(port, sizeof(port), "%u", redis->port);
+    start_with(redis,
+               (const char *[]){"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
+                                "no", "--dir", redis->directory, NULL},
+               options);
 }
 
 static void make_certificates(const char *directory)
@@ -134,39 +145,30 @@ static void make_certificates(const char *directory)
         "-keyout server.key -out server.csr\n"
         "printf 'subjectAltName=DNS:localhost\\n' > extensions\n"
         "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-        "-extfile extensions -out server.pem\n";
+        "-extfile extensions -out server.pem\n"
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=client "
+        "-keyout client.key -out client.csr\n"
+        "openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+        "-out client.pem\n";
     run(directory, (const char *[]){"sh", "-c", script, NULL});
 }
 
-void tw_test_redis_start_tls(tw_test_redis_t *redis)
+void tw_test_redis_start_tls(tw_test_redis_t *redis, const char *const *options)
 {
     char port[8];
     prepare(redis);
     make_certificates(redis->directory);
     snprintf(port, sizeof(port), "%u", redis->port);
-    start(redis, (const char *[]){"redis-server",
-                                  "--port",
-                                  "0",
-                                  "--tls-port",
-                                  port,
-                                  "--bind",
-                                  "127.0.0.1",
-                                  "--save",
-                                  "",
-                                  "--dir",
-                                  redis->directory,
-                                  "--tls-cert-file",
-                                  "server.pem",
-                                  "--tls-key-file",
-                                  "server.key",
-                                  "--tls-ca-cert-file",
-                                  "ca.pem",
-                                  "--tls-auth-clients",
-                                  "no",
-                                  NULL});
+    start_with(redis,
+               (const char *[]){"--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--save",
+                                "", "--dir", redis->directory, "--tls-cert-file", "server.pem",
+                                "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.pem",
+                                "--tls-auth-clients", "no", NULL},
+               options);
 }
 
-void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis_t *master)
+void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis_t *master,
+                                  const char *lines)
 {
     char path[128], port[8];
     prepare(sentinel);
@@ -176,8 +178,8 @@ void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis
     assert_non_null(file);
     fprintf(file,
             "port %s\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 %u 2\n"
-            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
-            port, master->port);
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n%s",
+            port, master->port, lines != NULL ? lines : "");
     fclose(file);
     /* redis-sentinel is the same program, but in a package that starts a service. */
     start(sentinel, (const char *[]){"redis-server", path, "--sentinel", NULL});

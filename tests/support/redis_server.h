@@ -25,11 +25,16 @@ uint16_t tw_test_free_port(void);
  */
 void tw_test_redis_start(tw_test_redis_t *redis, const char *const *options);
 
-/** Starts a TLS-only server whose certificate for localhost is signed by <directory>/ca.pem. */
-void tw_test_redis_start_tls(tw_test_redis_t *redis);
+/**
+ * Starts a TLS-only server whose certificate for localhost is signed by <directory>/ca.pem, as is
+ * that of a client in client.pem and client.key there. `options` as above.
+ */
+void tw_test_redis_start_tls(tw_test_redis_t *redis, const char *const *options);
 
-/** Starts a sentinel that watches the master under the name "main". */
-void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis_t *master);
+/** Starts a sentinel that watches the master under the name "main". `lines`, which may be NULL, are
+ * added to its configuration. */
+void tw_test_redis_start_sentinel(tw_test_redis_t *sentinel, const tw_test_redis_t *master,
+                                  const char *lines);
 
 /** Kills it (SIGKILL) and waits for its end. It can be started again. */
 void tw_test_redis_kill(tw_test_redis_t *redis);

@@ -144,8 +144,8 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- if and .Values.redis.bundled.enabled (or .Values.redis.url .Values.redis.existingSecret) (eq .Values.runtime "redis") -}}
 {{- fail "redis.url or redis.existingSecret is given, but redis.bundled.enabled is true: set it to false, or leave them out" -}}
 {{- end -}}
-{{- if and .Values.redis.existingSecret (not .Values.redis.urlKey) (not .Values.redis.passwordKey) -}}
-{{- fail "redis.existingSecret is given: say by redis.urlKey or redis.passwordKey which entry to use" -}}
+{{- if and .Values.redis.existingSecret (not .Values.redis.urlKey) (not .Values.redis.passwordKey) (not .Values.redis.sentinelPasswordKey) -}}
+{{- fail "redis.existingSecret is given: say by redis.urlKey, redis.passwordKey or redis.sentinelPasswordKey which entries to use" -}}
 {{- end -}}
 {{- if and .Values.redis.passwordKey (not .Values.redis.urlKey) (contains "@" .Values.redis.url) -}}
 {{- fail "redis.url holds credentials already: leave them out, or leave out redis.passwordKey" -}}
@@ -176,7 +176,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
-{{/* TIDEWAY_REDIS_URL: as it is, with $(REDIS_PASSWORD) put in by Kubernetes, or from a secret. */}}
+{{/* Where Redis is, as it is or from a secret, and what gateways prove themselves with. */}}
 {{- define "tideway.redisEnv" -}}
 {{- if include "tideway.bundledRedis" . -}}
 - name: TIDEWAY_REDIS_URL
@@ -187,18 +187,41 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
     secretKeyRef:
       name: {{ .Values.redis.existingSecret }}
       key: {{ .Values.redis.urlKey }}
-{{- else if .Values.redis.passwordKey -}}
-{{- $parts := splitn "://" 2 .Values.redis.url -}}
-- name: REDIS_PASSWORD
+{{- else -}}
+- name: TIDEWAY_REDIS_URL
+  value: {{ .Values.redis.url | quote }}
+{{- end }}
+{{- if .Values.redis.username }}
+- name: TIDEWAY_REDIS_USERNAME
+  value: {{ .Values.redis.username | quote }}
+{{- end }}
+{{- if .Values.redis.passwordKey }}
+- name: TIDEWAY_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ .Values.redis.existingSecret }}
       key: {{ .Values.redis.passwordKey }}
-- name: TIDEWAY_REDIS_URL
-  value: {{ printf "%s://%s:$(REDIS_PASSWORD)@%s" $parts._0 (.Values.redis.username | urlquery) $parts._1 | quote }}
-{{- else -}}
-- name: TIDEWAY_REDIS_URL
-  value: {{ .Values.redis.url | quote }}
+{{- end }}
+{{- if .Values.redis.sentinelUsername }}
+- name: TIDEWAY_REDIS_SENTINEL_USERNAME
+  value: {{ .Values.redis.sentinelUsername | quote }}
+{{- end }}
+{{- if .Values.redis.sentinelPasswordKey }}
+- name: TIDEWAY_REDIS_SENTINEL_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.redis.existingSecret }}
+      key: {{ .Values.redis.sentinelPasswordKey }}
+{{- end }}
+{{- if .Values.redis.certSecret }}
+- name: TIDEWAY_REDIS_CERT
+  value: /etc/tideway/redis-cert/tls.crt
+- name: TIDEWAY_REDIS_KEY
+  value: /etc/tideway/redis-cert/tls.key
+{{- end }}
+{{- if .Values.redis.serverName }}
+- name: TIDEWAY_REDIS_SERVER_NAME
+  value: {{ .Values.redis.serverName | quote }}
 {{- end }}
 {{- if .Values.redis.caSecret }}
 - name: TIDEWAY_REDIS_CA

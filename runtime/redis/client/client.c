@@ -106,7 +106,7 @@ static void on_open(void *data)
     tw_redis_client_t *client = data;
 
     client->state = GREETING;
-    tw_redis_greeting_send(&client->greeting, client->link, &client->master, client->config.url,
+    tw_redis_greeting_send(&client->greeting, client->link, &client->master, client->config.access,
                            client->config.name);
 }
 
@@ -150,7 +150,8 @@ static void connect_to_master(tw_redis_client_t *client)
     static const tw_redis_link_callbacks_t callbacks = {
         .on_open = on_open, .on_push = on_push, .on_error = on_error, .on_fail = on_fail};
     client->state = CONNECTING;
-    client->link = tw_redis_link_open(client->loop, &client->master, client->config.tls,
+    client->link = tw_redis_link_open(client->loop, &client->master,
+                                      tw_redis_access_tls(client->config.access),
                                       &client->config.limits, &callbacks, client);
 }
 
@@ -168,7 +169,7 @@ static void on_master(const tw_redis_endpoint_t *master, const char *reason, voi
 static void attempt(tw_redis_client_t *client)
 {
     if (client->sentinel == NULL) {
-        client->master = client->config.url->endpoints[0];
+        client->master = client->config.access->url.endpoints[0];
         connect_to_master(client);
         return;
     }
@@ -182,7 +183,6 @@ tw_redis_client_t *tw_redis_client_create(uv_loop_t *loop, const tw_redis_client
                                           const tw_redis_client_callbacks_t *callbacks, void *data)
 {
     tw_redis_client_t *client = tw_alloc(sizeof(*client));
-    assert(config->url->tls == (config->tls != NULL));
     assert(config->backoff_min_ms > 0 && config->backoff_min_ms <= config->backoff_max_ms);
     client->loop = loop;
     client->config = *config;
@@ -193,9 +193,8 @@ tw_redis_client_t *tw_redis_client_create(uv_loop_t *loop, const tw_redis_client
     client->greeting.data = client;
     uv_timer_init(loop, &client->retry);
     client->retry.data = client;
-    if (config->url->master_name != NULL)
-        client->sentinel = tw_redis_sentinel_create(loop, client->config.url, client->config.tls,
-                                                    &client->config.limits);
+    if (config->access->url.master_name != NULL)
+        client->sentinel = tw_redis_sentinel_create(loop, config->access, &client->config.limits);
     return client;
 }
 

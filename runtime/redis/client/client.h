@@ -19,8 +19,7 @@
 typedef struct tw_redis_client tw_redis_client_t;
 
 typedef struct tw_redis_client_config {
-    const tw_redis_url_t *url; /* borrowed: outlives the client */
-    SSL_CTX *tls;              /* borrowed: outlives the client; set when url->tls */
+    const tw_redis_access_t *access; /* borrowed: outlives the client */
     const char *name; /* borrowed: outlives the client; what CLIENT LIST shows, no spaces */
     tw_redis_limits_t limits;
     uint32_t backoff_min_ms, backoff_max_ms; /* pause before the first retry; longest pause */

@@ -1,5 +1,6 @@
 #include "runtime/redis/client/greeting.h"
 
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,28 +167,45 @@ static void ask(tw_redis_greeting_t *greeting, int argc, const char *const *argv
     tw_redis_link_send(greeting->link, argc, argv, lens, on_reply, greeting);
 }
 
+/* 0, or -1 when the password cannot be read and `error` says why. */
+static int ask_who_it_is(tw_redis_greeting_t *greeting, const tw_redis_credentials_t *credentials,
+                         const char *name, char *error, size_t error_size)
+{
+    const char *hello[8] = {"HELLO", "2"};
+    char password[TW_REDIS_PASSWORD_MAX];
+    int argc = 2, result = 0;
+
+    if (tw_redis_credentials_given(credentials)) {
+        result = tw_redis_credentials_password(credentials, password, error, error_size);
+        hello[argc++] = "AUTH";
+        hello[argc++] = credentials->user != NULL ? credentials->user : "default";
+        hello[argc++] = password;
+    }
+    hello[argc++] = "SETNAME";
+    hello[argc++] = name;
+    if (result == 0)
+        ask(greeting, argc, hello, on_hello);
+    OPENSSL_cleanse(password, sizeof(password));
+    return result;
+}
+
 void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link,
-                            const tw_redis_endpoint_t *endpoint, const tw_redis_url_t *url,
+                            const tw_redis_endpoint_t *endpoint, const tw_redis_access_t *access,
                             const char *name)
 {
-    char db[16];
-    const char *hello[8] = {"HELLO", "2"}, *commands[2 + NEEDED_COUNT] = {"COMMAND", "INFO"};
-    int argc = 2;
+    const char *commands[2 + NEEDED_COUNT] = {"COMMAND", "INFO"};
+    char db[16], error[TW_REDIS_ERROR_MAX];
 
     greeting->link = link;
     greeting->done = false;
     greeting->server = (tw_redis_server_t){.memory_limited = false};
     tw_redis_endpoint_text(endpoint, greeting->server.endpoint, sizeof(greeting->server.endpoint));
-    if (url->password != NULL) {
-        hello[argc++] = "AUTH";
-        hello[argc++] = url->user != NULL ? url->user : "default";
-        hello[argc++] = url->password;
+    if (ask_who_it_is(greeting, &access->redis, name, error, sizeof(error)) != 0) {
+        refuse(greeting, "%s", error);
+        return;
     }
-    hello[argc++] = "SETNAME";
-    hello[argc++] = name;
-    ask(greeting, argc, hello, on_hello);
-    if (url->db != 0) {
-        snprintf(db, sizeof(db), "%u", url->db);
+    if (access->url.db != 0) {
+        snprintf(db, sizeof(db), "%u", access->url.db);
         ask(greeting, 2, (const char *[]){"SELECT", db}, on_select);
     }
     memcpy(commands + 2, needed, sizeof(needed));

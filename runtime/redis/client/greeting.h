@@ -41,11 +41,12 @@ typedef struct tw_redis_greeting {
 
 /**
  * Sends the questions to the server at `endpoint` over `link`, which is open. on_done comes
- * once, never before this returns; it may close the link. `greeting` must not move and
- * lives as long as the link. on_done and data have been set by the caller.
+ * once, before this returns only when our password cannot be read; it may close the link.
+ * `greeting` must not move and lives as long as the link. on_done and data have been set by the
+ * caller.
  */
 void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link,
-                            const tw_redis_endpoint_t *endpoint, const tw_redis_url_t *url,
+                            const tw_redis_endpoint_t *endpoint, const tw_redis_access_t *access,
                             const char *name);
 
 #endif

@@ -220,7 +220,7 @@ static void on_wire_fail(const char *reason, void *data)
 }
 
 tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, const tw_redis_limits_t *limits,
+                                    const tw_redis_tls_t *tls, const tw_redis_limits_t *limits,
                                     const tw_redis_link_callbacks_t *callbacks, void *data)
 {
     static const tw_redis_wire_callbacks_t wire_callbacks = {

@@ -10,7 +10,6 @@
 #define TW_REDIS_LINK_H
 
 #include <hiredis/hiredis.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,7 +52,7 @@ typedef struct tw_redis_link_callbacks {
 /** Begins to connect; everything that is passed but `endpoint` is borrowed until the close. `tls`
  * NULL: cleartext. */
 tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, const tw_redis_limits_t *limits,
+                                    const tw_redis_tls_t *tls, const tw_redis_limits_t *limits,
                                     const tw_redis_link_callbacks_t *callbacks, void *data);
 
 /**

@@ -1,6 +1,7 @@
 #include "runtime/redis/client/sentinel.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,9 @@
 #include "base/alloc.h"
 
 struct tw_redis_sentinel {
-    uv_loop_t *loop;           /* borrowed */
-    const tw_redis_url_t *url; /* borrowed */
-    SSL_CTX *tls;              /* borrowed; may be NULL */
+    uv_loop_t *loop;                 /* borrowed */
+    const tw_redis_access_t *access; /* borrowed */
+    const tw_redis_url_t *url;       /* access's */
     const tw_redis_limits_t *limits;
     tw_redis_link_t *link;         /* owned; NULL while nothing is asked */
     size_t current;                /* in url->endpoints: asked now, or answered last */
@@ -81,31 +82,70 @@ static void on_reply(const redisReply *reply, void *data)
     give_up_current(sentinel, reason);
 }
 
+/* A sentinel that refuses our password answers the question with an error, too, which says less. */
+static void on_auth(const redisReply *reply, void *data)
+{
+    tw_redis_sentinel_t *sentinel = data;
+    char where[TW_REDIS_ENDPOINT_TEXT_MAX], reason[TW_REDIS_ERROR_MAX];
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
+        return;
+    tw_redis_endpoint_text(&sentinel->url->endpoints[sentinel->current], where, sizeof(where));
+    snprintf(reason, sizeof(reason), "%s: it refuses us: %s", where, reply->str);
+    tw_redis_link_fail(sentinel->link, reason);
+}
+
+/* 0, or -1 when the password cannot be read or sent and `error` says why. */
+static int authenticate(tw_redis_sentinel_t *sentinel, char *error, size_t error_size)
+{
+    const tw_redis_credentials_t *credentials = &sentinel->access->sentinel;
+    char password[TW_REDIS_PASSWORD_MAX];
+    const char *argv[3] = {"AUTH"};
+    size_t lens[3];
+    int argc = 1;
+
+    if (!tw_redis_credentials_given(credentials))
+        return 0;
+    int result = tw_redis_credentials_password(credentials, password, error, error_size);
+    if (credentials->user != NULL)
+        argv[argc++] = credentials->user;
+    argv[argc++] = password;
+    for (int i = 0; result == 0 && i < argc; ++i)
+        lens[i] = strlen(argv[i]);
+    if (result == 0)
+        result = tw_redis_link_send(sentinel->link, argc, argv, lens, on_auth, sentinel);
+    OPENSSL_cleanse(password, sizeof(password));
+    return result;
+}
+
 static void on_open(void *data)
 {
     tw_redis_sentinel_t *sentinel = data;
     const char *argv[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel->url->master_name};
     const size_t lens[] = {strlen(argv[0]), strlen(argv[1]), strlen(argv[2])};
-    if (tw_redis_link_send(sentinel->link, 3, argv, lens, on_reply, sentinel) != 0)
-        tw_redis_link_fail(sentinel->link, "the question cannot be sent");
+    char error[TW_REDIS_ERROR_MAX] = "the question cannot be sent";
+
+    if (authenticate(sentinel, error, sizeof(error)) != 0 ||
+        tw_redis_link_send(sentinel->link, 3, argv, lens, on_reply, sentinel) != 0)
+        tw_redis_link_fail(sentinel->link, error);
 }
 
 static void ask_current(tw_redis_sentinel_t *sentinel)
 {
     static const tw_redis_link_callbacks_t callbacks = {.on_open = on_open, .on_fail = on_fail};
-    sentinel->link =
-        tw_redis_link_open(sentinel->loop, &sentinel->url->endpoints[sentinel->current],
-                           sentinel->tls, sentinel->limits, &callbacks, sentinel);
+    sentinel->link = tw_redis_link_open(
+        sentinel->loop, &sentinel->url->endpoints[sentinel->current],
+        tw_redis_access_tls(sentinel->access), sentinel->limits, &callbacks, sentinel);
 }
 
-tw_redis_sentinel_t *tw_redis_sentinel_create(uv_loop_t *loop, const tw_redis_url_t *url,
-                                              SSL_CTX *tls, const tw_redis_limits_t *limits)
+tw_redis_sentinel_t *tw_redis_sentinel_create(uv_loop_t *loop, const tw_redis_access_t *access,
+                                              const tw_redis_limits_t *limits)
 {
     tw_redis_sentinel_t *sentinel = tw_alloc(sizeof(*sentinel));
-    assert(url->master_name != NULL && url->endpoint_count > 0);
+    assert(access->url.kind == TW_REDIS_URL_SENTINEL);
     sentinel->loop = loop;
-    sentinel->url = url;
-    sentinel->tls = tls;
+    sentinel->access = access;
+    sentinel->url = &access->url;
     sentinel->limits = limits;
     return sentinel;
 }

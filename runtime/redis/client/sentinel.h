@@ -1,7 +1,8 @@
 /**
  * Asks Redis Sentinel where the master of a name is: one sentinel after the other until one knows.
  *
- * It begins with the sentinel that answered last. Loop thread only.
+ * It says who we are to sentinels that ask for it, and begins with the one that answered last. Loop
+ * thread only.
  */
 #ifndef TW_REDIS_SENTINEL_H
 #define TW_REDIS_SENTINEL_H
@@ -17,9 +18,9 @@ typedef struct tw_redis_sentinel tw_redis_sentinel_t;
 typedef void (*tw_redis_sentinel_cb)(const tw_redis_endpoint_t *master, const char *reason,
                                      void *data);
 
-/** `url`, `tls` (NULL: cleartext) and `limits` are borrowed until the destroy. */
-tw_redis_sentinel_t *tw_redis_sentinel_create(uv_loop_t *loop, const tw_redis_url_t *url,
-                                              SSL_CTX *tls, const tw_redis_limits_t *limits);
+/** `access` and `limits` are borrowed until the destroy. */
+tw_redis_sentinel_t *tw_redis_sentinel_create(uv_loop_t *loop, const tw_redis_access_t *access,
+                                              const tw_redis_limits_t *limits);
 
 /** Asks; one question at a time. */
 void tw_redis_sentinel_ask(tw_redis_sentinel_t *sentinel, tw_redis_sentinel_cb callback,

@@ -59,15 +59,17 @@ int tw_redis_tls_engine_handshake(tw_redis_tls_engine_t *engine, char *error, si
     return -1;
 }
 
-int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t size)
+int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t size,
+                             const char **problem)
 {
     ERR_clear_error();
     int result = SSL_read(engine->ssl, bytes, (int)size);
     if (result > 0)
         return result;
-    result = SSL_get_error(engine->ssl, result) == SSL_ERROR_WANT_READ ? 0 : -1;
-    ERR_clear_error();
-    return result;
+    int kind = SSL_get_error(engine->ssl, result);
+    *problem = kind == SSL_ERROR_ZERO_RETURN ? "it ended the TLS session"
+                                             : tw_tls_client_failure(engine->ssl);
+    return kind == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
 int tw_redis_tls_engine_write(tw_redis_tls_engine_t *engine, const char *bytes, size_t len)

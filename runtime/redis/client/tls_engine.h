@@ -34,8 +34,9 @@ void tw_redis_tls_engine_feed(tw_redis_tls_engine_t *engine, const char *bytes, 
 int tw_redis_tls_engine_handshake(tw_redis_tls_engine_t *engine, char *error, size_t error_size);
 
 /** Reads up to `size` decrypted bytes: > 0 how many, 0 needs bytes from the peer, -1 the peer ended
- * or broke TLS. */
-int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t size);
+ * or broke TLS, and *problem (a constant) says how. */
+int tw_redis_tls_engine_read(tw_redis_tls_engine_t *engine, char *bytes, size_t size,
+                             const char **problem);
 
 /** Encrypts len bytes (after the handshake); 0, or -1 when the session is broken. */
 int tw_redis_tls_engine_write(tw_redis_tls_engine_t *engine, const char *bytes, size_t len);

@@ -180,7 +180,7 @@ static int parse_socket(tw_redis_url_t *url, const char *path, char *error, size
     } else if (path[len] != '\0' && strncmp(path + len, "?db=", 4) != 0) {
         fail(error, size, "has something other than ?db=number after the path");
     } else {
-        strcpy(url->endpoints[0].host, decoded);
+        memcpy(url->endpoints[0].host, decoded, strlen(decoded) + 1);
         url->endpoint_count = 1;
         result = path[len] == '\0' ? 0 : parse_db(url, path + len + 4, error, size);
     }

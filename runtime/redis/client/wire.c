@@ -22,10 +22,10 @@ struct tw_redis_wire {
     tw_redis_endpoint_t endpoint;
     uv_timer_t deadline; /* of everything before OPEN */
     uint32_t connect_timeout_ms;
-    tw_redis_dial_t *dial;      /* owned; NULL once it has answered */
-    tw_redis_socket_t *socket;  /* owned; NULL before the connection, and once it is closing */
-    SSL_CTX *context;           /* borrowed; NULL: cleartext */
-    tw_redis_tls_engine_t *tls; /* owned; NULL: cleartext, or not connected yet */
+    tw_redis_dial_t *dial;          /* owned; NULL once it has answered */
+    tw_redis_socket_t *socket;      /* owned; NULL before the connection, and once it is closing */
+    const tw_redis_tls_t *security; /* borrowed; NULL: cleartext */
+    tw_redis_tls_engine_t *tls;     /* owned; NULL: cleartext, or not connected yet */
     size_t unsent;
     char buffer[READ_BUFFER_BYTES];
 };
@@ -76,8 +76,8 @@ static void on_write(uv_write_t *request, int status)
 
     wire->unsent -= write->len;
     free(write);
-    if (status != 0 && status != UV_ECANCELED)
-        fail(wire, uv_strerror(status));
+    /* Of a write that failed the reader sees why: the peer's last words, such as a TLS alert, come
+     * before its end. */
     release(wire);
 }
 
@@ -136,11 +136,12 @@ static void go_on_with_tls(tw_redis_wire_t *wire)
     }
     while (wire->state == OPEN) {
         char plain[16 * 1024];
-        int len = tw_redis_tls_engine_read(wire->tls, plain, sizeof(plain));
+        const char *ended;
+        int len = tw_redis_tls_engine_read(wire->tls, plain, sizeof(plain), &ended);
         if (len == 0)
             break;
         if (len < 0)
-            fail(wire, "the TLS session ended");
+            fail(wire, ended);
         else
             wire->callbacks->on_read(plain, (size_t)len, wire->data);
     }
@@ -174,10 +175,13 @@ static void on_socket_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf
 
 static void secure(tw_redis_wire_t *wire)
 {
+    const char *name = wire->security->server_name;
     tw_tls_error_t error;
 
+    if (name == NULL)
+        name = wire->endpoint.host;
     wire->state = SECURING;
-    wire->tls = tw_redis_tls_engine_create(wire->context, wire->endpoint.host, &error);
+    wire->tls = tw_redis_tls_engine_create(wire->security->context, name, &error);
     if (wire->tls != NULL)
         go_on_with_tls(wire);
     else
@@ -204,7 +208,7 @@ static void on_dialled(tw_redis_socket_t *socket, const char *problem, void *dat
     }
     if (status != 0)
         fail(wire, uv_strerror(status));
-    else if (wire->context == NULL)
+    else if (wire->security == NULL)
         enter_open(wire);
     else
         secure(wire);
@@ -223,7 +227,7 @@ static void on_deadline(uv_timer_t *timer)
 }
 
 tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
+                                    const tw_redis_tls_t *tls, uint32_t connect_timeout_ms,
                                     const tw_redis_wire_callbacks_t *callbacks, void *data)
 {
     tw_redis_wire_t *wire = tw_alloc(sizeof(*wire));
@@ -232,7 +236,7 @@ tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *
     wire->callbacks = callbacks;
     wire->data = data;
     wire->endpoint = *endpoint;
-    wire->context = tls;
+    wire->security = tls;
     wire->connect_timeout_ms = connect_timeout_ms;
     wire->state = DIALLING;
     uv_timer_init(loop, &wire->deadline);

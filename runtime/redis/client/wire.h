@@ -7,11 +7,11 @@
 #ifndef TW_REDIS_WIRE_H
 #define TW_REDIS_WIRE_H
 
-#include <openssl/ssl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
+#include "runtime/redis/client/access.h"
 #include "runtime/redis/client/dial.h"
 
 typedef struct tw_redis_wire tw_redis_wire_t;
@@ -27,11 +27,11 @@ typedef struct tw_redis_wire_callbacks {
 } tw_redis_wire_callbacks_t;
 
 /**
- * Begins to connect. `tls` is NULL for cleartext, else borrowed until on_open or the close.
+ * Begins to connect. `tls` is NULL for cleartext, else borrowed until the close.
  * `endpoint` is copied; `callbacks` and `data` are borrowed until the close.
  */
 tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
+                                    const tw_redis_tls_t *tls, uint32_t connect_timeout_ms,
                                     const tw_redis_wire_callbacks_t *callbacks, void *data);
 
 /** Sends len bytes, which are copied where the socket does not take them at once. Only between

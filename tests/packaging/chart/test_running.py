@@ -13,6 +13,7 @@ import tideway
 KEY = "a-key-of-24-characters--"
 SECRETS = {("events-tideway-api-keys", "keys"): KEY, ("publisher-keys", "publishers"): KEY,
            ("redis-credentials", "password"): "secret",
+           ("redis-credentials", "sentinel-password"): "another secret",
            ("redis-credentials", "url"): "redis://127.0.0.1:6379/0"}
 
 
@@ -59,8 +60,10 @@ def start_pod():
 def changes_for(objects, certificate):
     """Mounted files and Redis, where the chart asks for them."""
     environment = chart.environment(objects, SECRETS)
+    scheme, _, rest = environment.get("TIDEWAY_REDIS_URL", "redis:///0").partition("://")
     here = {"TIDEWAY_TLS_CERT": certificate[0], "TIDEWAY_TLS_KEY": certificate[1], "TIDEWAY_REDIS_CA": certificate[0],
-            "TIDEWAY_REDIS_URL": "redis://127.0.0.1:1/0"}
+            "TIDEWAY_REDIS_CERT": certificate[0], "TIDEWAY_REDIS_KEY": certificate[1],
+            "TIDEWAY_REDIS_URL": f"{scheme}://127.0.0.1:1/{rest.partition('/')[2]}"}
     return {name: value for name, value in here.items() if name in environment}
 
 

@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,15 +13,15 @@
 #include "runtime/redis/client/client.h"
 #include "tests/support/loop.h"
 #include "tests/support/redis_server.h"
-#include "tls/client_context.h"
 
 #define DEADLINE_MS 30000
 
 typedef struct fixture {
     uv_loop_t loop;
     tw_test_redis_t redis;
-    tw_redis_url_t url;
-    SSL_CTX *tls;
+    tw_redis_access_t access;
+    tw_redis_access_config_t with; /* beside the URL */
+    char ca_path[128], cert_path[128], key_path[128];
     tw_redis_client_config_t config;
     tw_redis_client_t *client;
     bool up, down;
@@ -65,8 +66,7 @@ static const tw_redis_client_callbacks_t callbacks = {on_up, on_down, on_push};
 static void use_defaults(fixture_t *f)
 {
     f->config = (tw_redis_client_config_t){
-        .url = &f->url,
-        .tls = f->tls,
+        .access = &f->access,
         .name = "tideway-test",
         .limits = {.connect_timeout_ms = 10000,
                    .command_timeout_ms = 2000,
@@ -78,10 +78,18 @@ static void use_defaults(fixture_t *f)
     };
 }
 
+static void init_access(fixture_t *f, const char *url)
+{
+    char error[512];
+    tw_redis_access_dispose(&f->access);
+    f->with.url = url;
+    if (tw_redis_access_init(&f->access, &f->with, error, sizeof(error)) != 0)
+        fail_msg("%s", error);
+}
+
 static void connect_to(fixture_t *f, const char *url)
 {
-    char error[256];
-    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
+    init_access(f, url);
     use_defaults(f);
     f->client = tw_redis_client_create(&f->loop, &f->config, &callbacks, f);
     tw_redis_client_start(f->client);
@@ -121,8 +129,7 @@ static int teardown(void **state)
     fixture_t *f = *state;
     tw_redis_client_destroy(f->client);
     tw_test_loop_close(&f->loop, DEADLINE_MS);
-    tw_redis_url_dispose(&f->url);
-    SSL_CTX_free(f->tls);
+    tw_redis_access_dispose(&f->access);
     tw_test_redis_dispose(&f->redis);
     free(f);
     return 0;
@@ -187,6 +194,42 @@ static void test_client__authenticates_and_selects_its_database(void **state)
     char *value = tw_test_redis_cli(&f->redis, (const char *[]){"-n", "3", "GET", "here", NULL});
     assert_string_equal(value, "1");
     free(value);
+}
+
+static void test_client__takes_what_is_given_beside_the_url_as_it_is(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(
+        &f->redis, (const char *[]){"--user", "b@b", "on", ">p%40:/?", "~*", "&*", "+@all", NULL});
+    f->with.username = "b@b";
+    f->with.password = "p%40:/?";
+    connect_to_port(f, "redis://alice:wrong@127.0.0.1", "");
+    wait_up(f);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_client__reads_the_password_file_at_each_connect(void **state)
+{
+    fixture_t *f = *state;
+    char path[128];
+    tw_test_redis_start(&f->redis, (const char *[]){"--requirepass", "second", NULL});
+    snprintf(path, sizeof(path), "%s/password", f->redis.directory);
+    f->with.password_file = path;
+    connect_to_port(f, "redis://127.0.0.1", "");
+    wait_down(f, "/password cannot be read: No such file or directory");
+    write_file(path, "first\n");
+    f->down = false;
+    wait_down(f, "it refuses us: WRONGPASS");
+    assert_null(strstr(f->reason, "first"));
+    write_file(path, "second\n");
+    wait_up(f);
 }
 
 static void test_client__uses_a_unix_socket(void **state)
@@ -316,17 +359,14 @@ static void test_client__sees_that_its_master_became_a_replica(void **state)
 
 static void use_ca(fixture_t *f, const char *name)
 {
-    char path[128];
-    tw_tls_error_t error = {""};
-    snprintf(path, sizeof(path), "%s/%s", f->redis.directory, name);
-    if (tw_tls_client_context_create(&f->tls, path, &error) != TW_TLS_OK)
-        fail_msg("%s", error.text);
+    snprintf(f->ca_path, sizeof(f->ca_path), "%s/%s", f->redis.directory, name);
+    f->with.ca_path = f->ca_path;
 }
 
 static void test_tls__talks_to_a_server_that_a_known_authority_vouches_for(void **state)
 {
     fixture_t *f = *state;
-    tw_test_redis_start_tls(&f->redis);
+    tw_test_redis_start_tls(&f->redis, NULL);
     use_ca(f, "ca.pem");
     char *large = calloc(1, 200000 + 1); /* many TLS records in one write */
     memset(large, 'x', 200000);
@@ -342,8 +382,7 @@ static void test_tls__talks_to_a_server_that_a_known_authority_vouches_for(void 
 static void test_tls__refuses_an_unknown_authority(void **state)
 {
     fixture_t *f = *state;
-    tw_test_redis_start_tls(&f->redis);
-    assert_int_equal(tw_tls_client_context_create(&f->tls, NULL, NULL), TW_TLS_OK);
+    tw_test_redis_start_tls(&f->redis, NULL);
     connect_to_port(f, "rediss://localhost", "");
     wait_down(f, "its certificate is refused: ");
 }
@@ -351,17 +390,78 @@ static void test_tls__refuses_an_unknown_authority(void **state)
 static void test_tls__refuses_another_hosts_certificate(void **state)
 {
     fixture_t *f = *state;
-    tw_test_redis_start_tls(&f->redis);
+    tw_test_redis_start_tls(&f->redis, NULL);
     use_ca(f, "ca.pem");
     connect_to_port(f, "rediss://127.0.0.1", "");
     wait_down(f, "its certificate is refused: ");
+}
+
+static void test_tls__expects_the_name_that_was_given(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start_tls(&f->redis, NULL);
+    use_ca(f, "ca.pem");
+    f->with.server_name = "localhost";
+    connect_to_port(f, "rediss://127.0.0.1", "");
+    wait_up(f);
+    tw_redis_client_destroy(f->client);
+    f->with.server_name = "other.example";
+    f->up = f->down = false;
+    connect_to_port(f, "rediss://localhost", "");
+    wait_down(f, "its certificate is refused: ");
+}
+
+static void use_client_certificate(fixture_t *f)
+{
+    snprintf(f->cert_path, sizeof(f->cert_path), "%s/client.pem", f->redis.directory);
+    snprintf(f->key_path, sizeof(f->key_path), "%s/client.key", f->redis.directory);
+    f->with.cert_path = f->cert_path;
+    f->with.key_path = f->key_path;
+}
+
+static void test_tls__shows_a_certificate_to_a_server_that_asks(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start_tls(&f->redis, (const char *[]){"--tls-auth-clients", "yes", NULL});
+    use_ca(f, "ca.pem");
+    connect_to_port(f, "rediss://localhost", "");
+    wait_down(f, "certificate required");
+    tw_redis_client_destroy(f->client);
+    f->down = false;
+    use_client_certificate(f);
+    connect_to_port(f, "rediss://localhost", "");
+    wait_up(f);
+}
+
+static void test_access__refuses_what_cannot_be(void **state)
+{
+    static const struct {
+        tw_redis_access_config_t with;
+        const char *error;
+    } cases[] = {
+        {{.url = "redis://u:secret@a,b"}, "TIDEWAY_REDIS_URL names several hosts"},
+        {{.url = "redis://h", .password = "secret", .password_file = "/f"}, "give one of them"},
+        {{.url = "redis://h", .sentinel_password = "secret"}, "names no sentinels"},
+        {{.url = "rediss://h", .cert_path = "/c"}, "give both or neither"},
+        {{.url = "redis://h", .cert_path = "/c", .key_path = "/k"}, "not begin with rediss"},
+        {{.url = "redis://h", .server_name = "x"}, "not begin with rediss"},
+        {{.url = "rediss://h", .cert_path = "/c", .key_path = "/k"}, "/c cannot be read"},
+        {{.url = "rediss://h", .ca_path = "/a"}, "/a cannot be read"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); ++i) {
+        tw_redis_access_t access;
+        char error[512] = "";
+        assert_int_equal(tw_redis_access_init(&access, &cases[i].with, error, sizeof(error)), -1);
+        if (strstr(error, cases[i].error) == NULL)
+            fail_msg("'%s' lacks '%s'", error, cases[i].error);
+        assert_null(strstr(error, "secret"));
+    }
 }
 
 static void test_tls__says_that_the_server_speaks_no_tls(void **state)
 {
     fixture_t *f = *state;
     tw_test_redis_start(&f->redis, NULL);
-    assert_int_equal(tw_tls_client_context_create(&f->tls, NULL, NULL), TW_TLS_OK);
     connect_to_port(f, "rediss://localhost", "");
     tw_test_loop_until_set(&f->loop, &f->down, DEADLINE_MS);
     assert_non_null(strstr(f->reason, "localhost:"));
@@ -473,11 +573,11 @@ static void test_client__pauses_grow_until_the_session_works(void **state)
 {
     static const tw_redis_client_callbacks_t failing = {reset_at_once, count_down, NULL};
     fixture_t *f = *state;
-    char error[256], url[64];
+    char url[64];
 
     tw_test_redis_start(&f->redis, NULL);
     snprintf(url, sizeof(url), "redis://127.0.0.1:%u", f->redis.port);
-    assert_int_equal(tw_redis_url_parse(&f->url, url, error, sizeof(error)), 0);
+    init_access(f, url);
     use_defaults(f);
     f->config.backoff_min_ms = 50;
     f->config.backoff_max_ms = 400;
@@ -545,7 +645,7 @@ static void test_sentinel__is_asked_again_at_each_reconnect(void **state)
 
     tw_test_redis_start(&f->redis, NULL);
     tw_test_redis_start(&second, NULL);
-    tw_test_redis_start_sentinel(&sentinel, &f->redis);
+    tw_test_redis_start_sentinel(&sentinel, &f->redis, NULL);
     snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/main",
              tw_test_free_port(), sentinel.port);
     connect_to(f, url);
@@ -573,10 +673,72 @@ static void test_sentinel__says_when_none_knows_the_master(void **state)
     tw_test_redis_t sentinel = {0};
     char url[256];
     tw_test_redis_start(&f->redis, NULL);
-    tw_test_redis_start_sentinel(&sentinel, &f->redis);
+    tw_test_redis_start_sentinel(&sentinel, &f->redis, NULL);
     snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u/other", sentinel.port);
     connect_to(f, url);
     wait_down(f, "no sentinel knows a master 'other'");
+    tw_test_redis_dispose(&sentinel);
+}
+
+static void test_sentinel__is_told_who_we_are(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_t sentinel = {0};
+    char url[256];
+
+    tw_test_redis_start(&f->redis, (const char *[]){"--requirepass", "of redis", NULL});
+    tw_test_redis_start_sentinel(&sentinel, &f->redis,
+                                 "sentinel auth-pass main \"of redis\"\n"
+                                 "requirepass \"of sentinel\"\n"
+                                 "user bob on >bobs +@all\n");
+    snprintf(url, sizeof(url), "redis+sentinel://:of%%20redis@127.0.0.1:%u/main", sentinel.port);
+    connect_to(f, url);
+    wait_down(f, "NOAUTH");
+    tw_redis_client_destroy(f->client);
+
+    f->with.sentinel_password = "wrong";
+    f->down = false;
+    connect_to(f, url);
+    wait_down(f, "it refuses us: WRONGPASS");
+    tw_redis_client_destroy(f->client);
+
+    f->with.sentinel_password = "of sentinel";
+    connect_to(f, url);
+    wait_up(f);
+    tw_redis_client_destroy(f->client);
+
+    f->up = false;
+    f->with.sentinel_username = "bob";
+    f->with.sentinel_password = "bobs";
+    connect_to(f, url);
+    wait_up(f);
+    tw_test_redis_dispose(&sentinel);
+}
+
+static void test_sentinel__speaks_tls_and_wants_a_certificate(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_t sentinel = {0};
+    char url[256], lines[1024];
+    const char *in = f->redis.directory;
+
+    tw_test_redis_start_tls(
+        &f->redis, (const char *[]){"--tls-auth-clients", "yes", "--requirepass", "pw", NULL});
+    use_ca(f, "ca.pem");
+    use_client_certificate(f);
+    sentinel.port = tw_test_free_port();
+    snprintf(lines, sizeof(lines),
+             "sentinel auth-pass main pw\nrequirepass spw\ntls-replication yes\nport 0\n"
+             "tls-port %u\ntls-cert-file %s/server.pem\ntls-key-file %s/server.key\n"
+             "tls-ca-cert-file %s/ca.pem\n",
+             sentinel.port, in, in, in);
+    tw_test_redis_start_sentinel(&sentinel, &f->redis, lines);
+    f->with.sentinel_password = "spw";
+    f->with.password = "pw";
+    f->with.server_name = "localhost"; /* Sentinel gives addresses */
+    snprintf(url, sizeof(url), "rediss+sentinel://localhost:%u/main", sentinel.port);
+    connect_to(f, url);
+    wait_up(f);
     tw_test_redis_dispose(&sentinel);
 }
 
@@ -586,6 +748,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_client__authenticates_and_selects_its_database),
+        TEST(test_client__takes_what_is_given_beside_the_url_as_it_is),
+        TEST(test_client__reads_the_password_file_at_each_connect),
         TEST(test_client__uses_a_unix_socket),
         TEST(test_client__names_a_wrong_password_and_retries),
         TEST(test_client__names_a_missing_password),
@@ -600,6 +764,9 @@ int main(void)
         TEST(test_tls__talks_to_a_server_that_a_known_authority_vouches_for),
         TEST(test_tls__refuses_an_unknown_authority),
         TEST(test_tls__refuses_another_hosts_certificate),
+        TEST(test_tls__expects_the_name_that_was_given),
+        TEST(test_tls__shows_a_certificate_to_a_server_that_asks),
+        TEST(test_access__refuses_what_cannot_be),
         TEST(test_tls__says_that_the_server_speaks_no_tls),
         TEST(test_client__answers_pipelined_commands_in_order),
         TEST(test_client__refuses_commands_beyond_its_bounds),
@@ -612,7 +779,10 @@ int main(void)
         TEST(test_client__gives_what_is_published),
         TEST(test_sentinel__is_asked_again_at_each_reconnect),
         TEST(test_sentinel__says_when_none_knows_the_master),
+        TEST(test_sentinel__is_told_who_we_are),
+        TEST(test_sentinel__speaks_tls_and_wants_a_certificate),
     };
+    signal(SIGPIPE, SIG_IGN); /* as the gateway does */
     tw_hash_seed();
     return cmocka_run_group_tests_name("redis_client", tests, NULL, NULL);
 }

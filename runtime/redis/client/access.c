@@ -1,0 +1,175 @@
+#include "runtime/redis/client/access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "tls/client_context.h"
+
+static int fail(char *error, size_t size, const char *message)
+{
+    snprintf(error, size, "%s", message);
+    return -1;
+}
+
+static void wipe(char *password)
+{
+    if (password != NULL)
+        OPENSSL_cleanse(password, strlen(password));
+    free(password);
+}
+
+static char *copy(const char *text)
+{
+    return text != NULL ? tw_strndup(text, strlen(text)) : NULL;
+}
+
+/* An empty variable is one that is not given. */
+static const char *given(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+static const char *problem_of(const tw_redis_access_config_t *config, const tw_redis_url_t *url)
+{
+    bool for_sentinel = given(config->sentinel_username) || given(config->sentinel_password) ||
+                        given(config->sentinel_password_file);
+
+    if (given(config->password) && given(config->password_file))
+        return "TIDEWAY_REDIS_PASSWORD and TIDEWAY_REDIS_PASSWORD_FILE are both given: give one of "
+               "them";
+    if (given(config->sentinel_password) && given(config->sentinel_password_file))
+        return "TIDEWAY_REDIS_SENTINEL_PASSWORD and TIDEWAY_REDIS_SENTINEL_PASSWORD_FILE are both "
+               "given: give one of them";
+    if (for_sentinel && url->kind != TW_REDIS_URL_SENTINEL)
+        return "TIDEWAY_REDIS_SENTINEL_… is given, but TIDEWAY_REDIS_URL names no sentinels";
+    if (!given(config->cert_path) != !given(config->key_path))
+        return "TIDEWAY_REDIS_CERT and TIDEWAY_REDIS_KEY go together: give both or neither";
+    if (!url->tls && (given(config->cert_path) || given(config->server_name)))
+        return "TIDEWAY_REDIS_CERT or TIDEWAY_REDIS_SERVER_NAME is given, but TIDEWAY_REDIS_URL "
+               "does "
+               "not begin with rediss";
+    return NULL;
+}
+
+static int init_tls(tw_redis_access_t *access, const tw_redis_access_config_t *config, char *error,
+                    size_t size)
+{
+    tw_tls_error_t problem = {""};
+    tw_redis_tls_t *tls = &access->tls;
+
+    if (!access->url.tls)
+        return 0;
+    tls->server_name = copy(given(config->server_name));
+    const char *variable = "TIDEWAY_REDIS_CA";
+    int status = tw_tls_client_context_create(&tls->context, given(config->ca_path), &problem);
+    if (status == TW_TLS_OK && given(config->cert_path)) {
+        variable = "TIDEWAY_REDIS_CERT or TIDEWAY_REDIS_KEY";
+        status = tw_tls_client_context_identify(tls->context, config->cert_path, config->key_path,
+                                                &problem);
+    }
+    if (status == TW_TLS_OK)
+        return 0;
+    snprintf(error, size, "%s: %s", variable, problem.text);
+    return -1;
+}
+
+int tw_redis_access_init(tw_redis_access_t *access, const tw_redis_access_config_t *config,
+                         char *error, size_t error_size)
+{
+    tw_redis_access_t made = {.tls = {NULL, NULL}};
+    char reason[256];
+
+    if (tw_redis_url_parse(&made.url, config->url, reason, sizeof(reason)) != 0) {
+        snprintf(error, error_size, "TIDEWAY_REDIS_URL %s", reason);
+        return -1;
+    }
+    const char *problem = problem_of(config, &made.url);
+    if (problem != NULL)
+        fail(error, error_size, problem);
+    if (problem != NULL || init_tls(&made, config, error, error_size) != 0) {
+        tw_redis_access_dispose(&made);
+        return -1;
+    }
+    made.redis.user = copy(given(config->username) ? config->username : made.url.user);
+    made.redis.password_file = copy(given(config->password_file));
+    if (made.redis.password_file == NULL)
+        made.redis.password = copy(given(config->password) ? config->password : made.url.password);
+    made.sentinel.user = copy(given(config->sentinel_username));
+    made.sentinel.password = copy(given(config->sentinel_password));
+    made.sentinel.password_file = copy(given(config->sentinel_password_file));
+    *access = made;
+    return 0;
+}
+
+static void dispose_credentials(tw_redis_credentials_t *credentials)
+{
+    wipe(credentials->password);
+    free(credentials->user);
+    free(credentials->password_file);
+}
+
+void tw_redis_access_dispose(tw_redis_access_t *access)
+{
+    tw_redis_url_dispose(&access->url);
+    dispose_credentials(&access->redis);
+    dispose_credentials(&access->sentinel);
+    SSL_CTX_free(access->tls.context);
+    free(access->tls.server_name);
+    *access = (tw_redis_access_t){.tls = {NULL, NULL}};
+}
+
+const tw_redis_tls_t *tw_redis_access_tls(const tw_redis_access_t *access)
+{
+    return access->tls.context != NULL ? &access->tls : NULL;
+}
+
+bool tw_redis_credentials_given(const tw_redis_credentials_t *credentials)
+{
+    return credentials->user != NULL || credentials->password != NULL ||
+           credentials->password_file != NULL;
+}
+
+/* Reads the file into the buffer, without a line end after it; the reason when it cannot. */
+static const char *read_password(const char *path, char *password)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t len = fd < 0 ? -1 : read(fd, password, TW_REDIS_PASSWORD_MAX);
+    const char *problem = len < 0 ? strerror(errno) : NULL;
+
+    if (fd >= 0)
+        close(fd);
+    if (problem != NULL)
+        return problem;
+    if (len == TW_REDIS_PASSWORD_MAX)
+        return "it is too long for a password";
+    while (len > 0 && (password[len - 1] == '\n' || password[len - 1] == '\r'))
+        --len;
+    password[len] = '\0';
+    return len == 0 ? "it is empty" : NULL;
+}
+
+int tw_redis_credentials_password(const tw_redis_credentials_t *credentials, char *password,
+                                  char *error, size_t error_size)
+{
+    const char *given_password = credentials->password != NULL ? credentials->password : "";
+    const char *problem = NULL;
+
+    if (credentials->password_file != NULL)
+        problem = read_password(credentials->password_file, password);
+    else if (strlen(given_password) < TW_REDIS_PASSWORD_MAX)
+        memcpy(password, given_password, strlen(given_password) + 1);
+    else
+        problem = "it is too long";
+    if (problem == NULL)
+        return 0;
+    snprintf(error, error_size, "the password%s%s cannot be read: %s",
+             credentials->password_file != NULL ? " in " : "",
+             credentials->password_file != NULL ? credentials->password_file : "", problem);
+    return -1;
+}
