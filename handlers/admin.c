@@ -71,11 +71,11 @@ static json_t *topic_json(const tw_topic_row_t *row)
 {
     json_t *nodes = json_array();
     for (size_t i = 0; i < row->node_count; ++i)
-        json_array_append_new(nodes, json_pack("{s:s,s:I}", "nodeId", row->nodes[i].node_id,
-                                               "connectionCount",
-                                               (json_int_t)row->nodes[i].connection_count));
+        json_array_append_new(nodes,
+                              json_pack("{s:s,s:I}", "nodeId", row->nodes[i].node_id,
+                                        "connectionCount", (json_int_t)row->nodes[i].stream_count));
     return json_pack("{s:o,s:I,s:o}", "topic", json_stringn(row->topic, row->topic_len),
-                     "connectionCount", (json_int_t)row->connection_count, "nodes", nodes);
+                     "connectionCount", (json_int_t)row->stream_count, "nodes", nodes);
 }
 
 static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_topic_row_t *rows,
@@ -101,12 +101,12 @@ void tw_handle_admin_topics(h2o_req_t *req)
 
 /* --- connections --- */
 
-static json_t *connection_json(const tw_connection_row_t *row)
+static json_t *connection_json(const tw_stream_row_t *row)
 {
     json_t *topics = json_array();
     for (size_t i = 0; i < row->topic_count; ++i)
         json_array_append_new(topics, json_stringn(row->topics[i].base, row->topics[i].len));
-    return json_pack("{s:s,s:o,s:o,s:s,s:s,s:s,s:o,s:I,s:I}", "connectionId", row->connection_id,
+    return json_pack("{s:s,s:o,s:o,s:s,s:s,s:s,s:o,s:I,s:I}", "connectionId", row->stream_id,
                      "clientId", row->client_id != NULL ? json_string(row->client_id) : json_null(),
                      "topics", topics, "nodeId", row->node_id, "remoteAddress", row->remote_address,
                      "protocol", row->protocol, "openedAt", json_time(row->opened_at_ms),
@@ -115,7 +115,7 @@ static json_t *connection_json(const tw_connection_row_t *row)
 }
 
 static void on_connections(void *data, tw_status_t status, uint64_t total,
-                           const tw_connection_row_t *rows, size_t count)
+                           const tw_stream_row_t *rows, size_t count)
 {
     json_t *list = json_array();
 
@@ -145,9 +145,8 @@ void tw_handle_admin_connections(h2o_req_t *req)
     tw_topic_name_t name = tw_topic_name(topic.base, topic.len);
     if (topic.len > 0)
         query.topic = &name;
-    worker->gateway->adapter->ops->list_connections(worker->gateway->adapter, &worker->shard->loop,
-                                                    &query, on_connections,
-                                                    await_page(req, &query));
+    worker->gateway->adapter->ops->list_streams(worker->gateway->adapter, &worker->shard->loop,
+                                                &query, on_connections, await_page(req, &query));
 }
 
 static void on_closed(void *data, tw_status_t status)
@@ -172,9 +171,9 @@ void tw_handle_admin_close(h2o_req_t *req)
 
     tw_log(TW_LOG_INFO, "operator closes a connection",
            tw_log_bytes("connectionId", id.base, id.len));
-    worker->gateway->adapter->ops->close_connection(worker->gateway->adapter, &worker->shard->loop,
-                                                    id.base, TW_CLOSE_ADMIN, on_closed,
-                                                    tw_pending_create(req));
+    worker->gateway->adapter->ops->close_by_id(worker->gateway->adapter, &worker->shard->loop,
+                                               id.base, TW_CLOSE_ADMIN, on_closed,
+                                               tw_pending_create(req));
 }
 
 /* --- nodes --- */
@@ -193,7 +192,7 @@ static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, 
                 list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:s}", "nodeId", rows[i].node_id,
                                 "hostname", rows[i].hostname, "ip", rows[i].ip, "startedAt",
                                 json_time(rows[i].started_at_ms), "version", rows[i].version,
-                                "connectionCount", (json_int_t)rows[i].connection_count, "state",
+                                "connectionCount", (json_int_t)rows[i].stream_count, "state",
                                 rows[i].state));
         tw_reply_json(req, 200, json_pack("{s:o}", "data", list));
     }

@@ -32,7 +32,7 @@ static json_t *gap_topics(const tw_opening_t *opening)
  * The gap event comes before the id line: a client that is cut between the two still has its old
  * id, and is told again. Heap memory, the caller's.
  */
-static char *opening_block(const tw_gateway_t *gateway, const char *connection_id,
+static char *opening_block(const tw_gateway_t *gateway, const char *stream_id,
                            const tw_opening_t *opening, size_t *len)
 {
     char id[TW_POSITION_ID_SIZE], *block = NULL, *gap = NULL;
@@ -45,7 +45,7 @@ static char *opening_block(const tw_gateway_t *gateway, const char *connection_i
         json_decref(data);
     }
     int written = asprintf(&block, "retry: %u\n: %s\n\n%s%s%sid: %s\n\n", gateway->retry_ms,
-                           connection_id, gap != NULL ? "event: tideway.gap\ndata: " : "",
+                           stream_id, gap != NULL ? "event: tideway.gap\ndata: " : "",
                            gap != NULL ? gap : "", gap != NULL ? "\n\n" : "", id);
     free(gap);
     if (written < 0)
@@ -54,10 +54,10 @@ static char *opening_block(const tw_gateway_t *gateway, const char *connection_i
     return block;
 }
 
-static void add_head(h2o_req_t *req, const char *connection_id)
+static void add_head(h2o_req_t *req, const char *stream_id)
 {
     h2o_headers_t *headers = &req->res.headers;
-    char *id = h2o_strdup(&req->pool, connection_id, SIZE_MAX).base;
+    char *id = h2o_strdup(&req->pool, stream_id, SIZE_MAX).base;
 
     req->res.status = 200;
     req->res.reason = "OK";
@@ -77,7 +77,7 @@ void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_clo
 {
     tw_limits_remove_stream(&gateway->limits, subscriber->client);
     if (tw_log_enabled(TW_LOG_DEBUG)) {
-        char id[TW_CONNECTION_ID_SIZE];
+        char id[TW_STREAM_ID_SIZE];
         tw_subscriber_id(subscriber, id);
         tw_log(TW_LOG_DEBUG, "stream closed", tw_log_text("connectionId", id),
                tw_log_text("reason", tw_close_reason_label(reason)),
@@ -151,7 +151,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
     h2o_req_t *req = opening->req;
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     tw_subscriber_t *subscriber = opening->subscriber;
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
     size_t len;
 
     if (status != TW_OK) {

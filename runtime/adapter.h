@@ -52,19 +52,19 @@ typedef struct tw_page_query {
 
 typedef struct tw_node_share {
     const char *node_id;
-    uint64_t connection_count;
+    uint64_t stream_count;
 } tw_node_share_t;
 
 typedef struct tw_topic_row {
     const char *topic;
     size_t topic_len;
-    uint64_t connection_count; /* streams in the whole cluster */
+    uint64_t stream_count; /* streams in the whole cluster */
     const tw_node_share_t *nodes;
     size_t node_count;
 } tw_topic_row_t;
 
-typedef struct tw_connection_row {
-    const char *connection_id;
+typedef struct tw_stream_row {
+    const char *stream_id;
     const char *client_id; /* NULL: none given */
     const tw_topic_name_t *topics;
     size_t topic_count;
@@ -74,7 +74,7 @@ typedef struct tw_connection_row {
     int64_t opened_at_ms; /* wall clock */
     uint64_t delivered;   /* events */
     uint64_t queued_bytes;
-} tw_connection_row_t;
+} tw_stream_row_t;
 
 typedef struct tw_node_row {
     const char *node_id;
@@ -82,16 +82,16 @@ typedef struct tw_node_row {
     const char *ip;
     int64_t started_at_ms;
     const char *version;
-    uint64_t connection_count; /* streams */
-    const char *state;         /* "up" or "draining" */
+    uint64_t stream_count; /* streams */
+    const char *state;     /* "up" or "draining" */
 } tw_node_row_t;
 
 /** `total` counts the rows of all pages. With a status other than TW_OK, rows is NULL and count 0.
  */
 typedef void (*tw_topics_fn)(void *data, tw_status_t status, uint64_t total,
                              const tw_topic_row_t *rows, size_t count);
-typedef void (*tw_connections_fn)(void *data, tw_status_t status, uint64_t total,
-                                  const tw_connection_row_t *rows, size_t count);
+typedef void (*tw_streams_fn)(void *data, tw_status_t status, uint64_t total,
+                              const tw_stream_row_t *rows, size_t count);
 typedef void (*tw_nodes_fn)(void *data, tw_status_t status, const tw_node_row_t *rows,
                             size_t count);
 
@@ -175,8 +175,8 @@ typedef struct tw_adapter_ops {
     void (*list_topics)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                         tw_topics_fn on_page, void *data);
     /** Rows come sorted by id; with query->topic in no particular order. [now] */
-    void (*list_connections)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
-                             tw_connections_fn on_page, void *data);
+    void (*list_streams)(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
+                         tw_streams_fn on_page, void *data);
     /** [now] */
     void (*list_nodes)(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
 
@@ -189,8 +189,8 @@ typedef struct tw_adapter_ops {
 
     /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND when no stream has it.
      * [now] */
-    void (*close_connection)(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
-                             tw_close_reason_t reason, tw_status_fn on_done, void *data);
+    void (*close_by_id)(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                        tw_close_reason_t reason, tw_status_fn on_done, void *data);
 } tw_adapter_ops_t;
 
 struct tw_adapter {

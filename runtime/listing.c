@@ -11,8 +11,8 @@
 
 /* A row and the texts that it borrows, in one block. */
 typedef struct tw_row {
-    tw_connection_row_t row;
-    char connection_id[TW_CONNECTION_ID_SIZE];
+    tw_stream_row_t row;
+    char stream_id[TW_STREAM_ID_SIZE];
     char remote_address[sizeof(((tw_connection_t *)0)->remote_address)];
     _Alignas(tw_topic_name_t) char text[]; /* the topics' names, then the client id */
 } tw_row_t;
@@ -22,7 +22,7 @@ typedef struct tw_page {
     tw_hub_t *hub;
     tw_loop_t *from;
     const char *node_id;
-    tw_connections_fn on_page;
+    tw_streams_fn on_page;
     void *data;
     uint64_t skip; /* rows that are still to be passed over */
     size_t wanted; /* rows that are still to be taken */
@@ -44,12 +44,12 @@ static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id
     tw_row_t *copy = tw_alloc(sizeof(*copy) + tw_subscriber_topics_size(subscriber) + client_len);
     tw_topic_name_t *topics = (tw_topic_name_t *)(void *)copy->text;
     char *to = tw_subscriber_copy_topics(subscriber, topics);
-    tw_subscriber_id(subscriber, copy->connection_id);
+    tw_subscriber_id(subscriber, copy->stream_id);
     snprintf(copy->remote_address, sizeof(copy->remote_address), "%s",
              subscriber->remote_address != NULL ? subscriber->remote_address
                                                 : subscriber->connection->remote_address);
-    copy->row = (tw_connection_row_t){
-        .connection_id = copy->connection_id,
+    copy->row = (tw_stream_row_t){
+        .stream_id = copy->stream_id,
         .client_id = client_len > 0 ? memcpy(to, subscriber->client_id, client_len) : NULL,
         .topics = topics,
         .topic_count = subscriber->topic_count,
@@ -72,7 +72,7 @@ static void visit(tw_subscriber_t *subscriber, void *data)
 static void on_page_done(void *owner, void *data)
 {
     tw_page_t *page = data;
-    tw_connection_row_t *rows = tw_alloc((page->count + 1) * sizeof(*rows));
+    tw_stream_row_t *rows = tw_alloc((page->count + 1) * sizeof(*rows));
 
     (void)owner;
     for (size_t i = 0; i < page->count; ++i)
@@ -140,7 +140,7 @@ static uint64_t hex_value(const char *digits, size_t count)
 /* Where the parts of an id begin: its worker, two hex digits, and its number. */
 #define WORKER_AT 9
 #define NUMBER_AT 11
-#define ID_LEN (TW_CONNECTION_ID_SIZE - 1)
+#define ID_LEN (TW_STREAM_ID_SIZE - 1)
 
 /* Whether an id of this process can begin with the prefix. */
 static bool is_own_prefix(const tw_hub_t *hub, const char *prefix, size_t len)
@@ -178,8 +178,8 @@ static bool parse_prefix(tw_page_t *page, const char *prefix, size_t len)
     return true;
 }
 
-void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
-                            const char *node_id, tw_connections_fn on_page, void *data)
+void tw_listing_streams(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
+                        const char *node_id, tw_streams_fn on_page, void *data)
 {
     tw_page_t *page = tw_alloc(sizeof(*page) + query->page_size * sizeof(page->rows[0]));
 
@@ -246,14 +246,14 @@ static bool parse_id(const tw_hub_t *hub, const char *id, uint32_t *worker, uint
     return *worker < hub->config.worker_count;
 }
 
-bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id)
+bool tw_listing_owns(const tw_hub_t *hub, const char *stream_id)
 {
     uint32_t worker;
     uint64_t number;
-    return parse_id(hub, connection_id, &worker, &number);
+    return parse_id(hub, stream_id, &worker, &number);
 }
 
-void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
+void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *stream_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
     tw_close_t *close = tw_alloc(sizeof(*close));
@@ -261,7 +261,7 @@ void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
 
     assert((from == NULL) == (on_done == NULL));
     *close = (tw_close_t){.from = from, .reason = reason, .on_done = on_done, .data = data};
-    if (parse_id(hub, connection_id, &worker, &close->number)) {
+    if (parse_id(hub, stream_id, &worker, &close->number)) {
         tw_loop_post(&hub->fanouts[worker]->shard.loop, on_close, close);
     } else if (from != NULL) {
         close->status = TW_NOT_FOUND;

@@ -12,21 +12,21 @@
 #include "runtime/hub.h"
 
 /**
- * Reads a page of this node's streams, as tw_adapter_ops_t.list_connections does. The rows have the
+ * Reads a page of this node's streams, as tw_adapter_ops_t.list_streams does. The rows have the
  * given node_id, which is borrowed until on_page has returned. on_page comes once, later, on
  * `from`.
  */
-void tw_listing_connections(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
-                            const char *node_id, tw_connections_fn on_page, void *data);
+void tw_listing_streams(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *query,
+                        const char *node_id, tw_streams_fn on_page, void *data);
 
 /**
  * Closes the stream with this id, if it is this node's. on_done comes once, later, on `from`, with
  * TW_OK or TW_NOT_FOUND. Both are NULL when nobody waits.
  */
-void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *connection_id,
+void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *stream_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
 /** Whether the id can be one of a stream of this process. */
-bool tw_listing_owns(const tw_hub_t *hub, const char *connection_id);
+bool tw_listing_owns(const tw_hub_t *hub, const char *stream_id);
 
 #endif

@@ -161,10 +161,10 @@ char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name
     return tw_topic_names_copy(to, to, subscriber->topic_count);
 }
 
-void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE])
+void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_STREAM_ID_SIZE])
 {
     const tw_shard_t *shard = subscriber->connection->shard;
-    snprintf(out, TW_CONNECTION_ID_SIZE, "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64,
+    snprintf(out, TW_STREAM_ID_SIZE, "%08" PRIx32 "-%02" PRIx32 "%010" PRIx64,
              shard->config.instance, shard->index & 0xff,
              subscriber->number & UINT64_C(0xffffffffff));
 }

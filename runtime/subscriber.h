@@ -20,7 +20,7 @@
 
 /** Room for the id of a stream, "0a1b2c3d-01000000002a" and a NUL: the process, the worker, and the
  * subscriber's number. Ids of a process sort by worker, then by age. */
-#define TW_CONNECTION_ID_SIZE 22
+#define TW_STREAM_ID_SIZE 22
 
 typedef struct tw_group tw_group_t;
 
@@ -91,7 +91,7 @@ size_t tw_subscriber_topics_size(const tw_subscriber_t *subscriber);
 char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name_t *to);
 
 /** Writes the id of the subscriber's stream, NUL-terminated. */
-void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_CONNECTION_ID_SIZE]);
+void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_STREAM_ID_SIZE]);
 
 /** Queues the event, with a reference of its own, and sets TW_STREAM_BEHIND; or dooms the
  * subscriber when too much waits for it, for its connection or on the node. */

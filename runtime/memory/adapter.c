@@ -111,12 +111,12 @@ static void visit_topic(const char *name, size_t name_len, uint32_t followers, v
     tw_topic_page_t *page = data;
     size_t i = page->count++;
 
-    page->shares[i] = (tw_node_share_t){.node_id = page->node_id, .connection_count = followers};
+    page->shares[i] = (tw_node_share_t){.node_id = page->node_id, .stream_count = followers};
     for (size_t c = 0; c < name_len; ++c)
         page->names[i][c] = name[c];
     page->rows[i] = (tw_topic_row_t){.topic = page->names[i],
                                      .topic_len = name_len,
-                                     .connection_count = followers,
+                                     .stream_count = followers,
                                      .nodes = &page->shares[i],
                                      .node_count = 1};
 }
@@ -142,11 +142,11 @@ static void list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_qu
     free(page.names);
 }
 
-static void list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
-                             tw_connections_fn on_page, void *data)
+static void list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
+                         tw_streams_fn on_page, void *data)
 {
-    tw_listing_connections(self_of(adapter)->hub, from, query, self_of(adapter)->info->node_id,
-                           on_page, data);
+    tw_listing_streams(self_of(adapter)->hub, from, query, self_of(adapter)->info->node_id, on_page,
+                       data);
 }
 
 static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
@@ -157,7 +157,7 @@ static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_no
                                .ip = self->info->ip,
                                .started_at_ms = self->info->started_at_ms,
                                .version = self->info->version,
-                               .connection_count = tw_stats_streams(self->hub),
+                               .stream_count = tw_stats_streams(self->hub),
                                .state = atomic_load(&self->draining) ? "draining" : "up"};
     (void)from;
     on_nodes(data, TW_OK, &row, 1);
@@ -179,10 +179,10 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
     free(events);
 }
 
-static void close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
-                             tw_close_reason_t reason, tw_status_fn on_done, void *data)
+static void close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                        tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
-    tw_listing_close(self_of(adapter)->hub, from, connection_id, reason, on_done, data);
+    tw_listing_close(self_of(adapter)->hub, from, stream_id, reason, on_done, data);
 }
 
 static const tw_adapter_ops_t memory_ops = {
@@ -197,10 +197,10 @@ static const tw_adapter_ops_t memory_ops = {
     .has_subscribers = has_subscribers,
     .publish = publish,
     .list_topics = list_topics,
-    .list_connections = list_connections,
+    .list_streams = list_streams,
     .list_nodes = list_nodes,
     .tail_events = tail_events,
-    .close_connection = close_connection,
+    .close_by_id = close_by_id,
 };
 
 tw_adapter_t *tw_memory_adapter_create(tw_hub_t *hub, const tw_node_info_t *info)

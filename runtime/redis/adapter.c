@@ -299,10 +299,10 @@ static const tw_adapter_ops_t redis_ops = {
     .has_subscribers = has_subscribers,
     .publish = publish,
     .list_topics = tw_redis_list_topics,
-    .list_connections = tw_redis_list_connections,
+    .list_streams = tw_redis_list_streams,
     .list_nodes = tw_redis_list_nodes,
     .tail_events = tw_redis_tail_events,
-    .close_connection = tw_redis_close_connection,
+    .close_by_id = tw_redis_close_by_id,
 };
 
 tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,

@@ -449,7 +449,7 @@ void tw_redis_on_left(void *owner, void *data);
 typedef struct tw_redis_left {
     tw_slice_t slice; /* first member */
     tw_redis_node_t *node;
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
     bool was_open;
     size_t topic_count;
     tw_topic_name_t topics[]; /* bytes behind */
@@ -478,8 +478,8 @@ void tw_redis_registry_dispose(tw_redis_node_t *node);
 
 void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
                           tw_topics_fn on_page, void *data);
-void tw_redis_list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
-                               tw_connections_fn on_page, void *data);
+void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *query,
+                           tw_streams_fn on_page, void *data);
 void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
 void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                           const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
@@ -507,7 +507,7 @@ void tw_redis_peers_expire(tw_redis_node_t *node, uint64_t now_ms, bool all);
 
 void tw_redis_peers_dispose(tw_redis_node_t *node);
 
-void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
-                               tw_close_reason_t reason, tw_status_fn on_done, void *data);
+void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                          tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
 #endif

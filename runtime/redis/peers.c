@@ -86,13 +86,13 @@ static void on_closed(void *data, tw_status_t status)
     reply(data, json_pack("{s:b}", "closed", status == TW_OK));
 }
 
-static json_t *row_to_json(const tw_connection_row_t *row)
+static json_t *row_to_json(const tw_stream_row_t *row)
 {
     json_t *topics = json_array();
     for (size_t i = 0; i < row->topic_count; ++i)
         json_array_append_new(topics, json_stringn(row->topics[i].base, row->topics[i].len));
     json_t *json =
-        json_pack("{s:s,s:o,s:s,s:s,s:I,s:I,s:I}", "i", row->connection_id, "t", topics, "a",
+        json_pack("{s:s,s:o,s:s,s:s,s:I,s:I,s:I}", "i", row->stream_id, "t", topics, "a",
                   row->remote_address, "p", row->protocol, "o", (json_int_t)row->opened_at_ms, "d",
                   (json_int_t)row->delivered, "q", (json_int_t)row->queued_bytes);
     if (row->client_id != NULL)
@@ -100,8 +100,8 @@ static json_t *row_to_json(const tw_connection_row_t *row)
     return json;
 }
 
-static void on_listed(void *data, tw_status_t status, uint64_t total,
-                      const tw_connection_row_t *rows, size_t count)
+static void on_listed(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
+                      size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; ++i)
@@ -124,14 +124,14 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         reply(service, json_object());
         return;
     }
-    tw_listing_connections(service->node->hub, service->node->loop, &query,
-                           service->node->info->node_id, on_listed, service);
+    tw_listing_streams(service->node->hub, service->node->loop, &query,
+                       service->node->info->node_id, on_listed, service);
 }
 
 static void serve_next_stats(tw_redis_service_t *service);
 
-static void on_stats(void *data, tw_status_t status, uint64_t total,
-                     const tw_connection_row_t *rows, size_t count)
+static void on_stats(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
+                     size_t count)
 {
     tw_redis_service_t *service = data;
     json_array_append_new(service->rows,
@@ -152,8 +152,8 @@ static void serve_next_stats(tw_redis_service_t *service)
                                    .page_size = 1,
                                    .prefix = text != NULL ? text : "?",
                                    .prefix_len = text != NULL ? strlen(text) : 1};
-    tw_listing_connections(service->node->hub, service->node->loop, &query,
-                           service->node->info->node_id, on_stats, service);
+    tw_listing_streams(service->node->hub, service->node->loop, &query,
+                       service->node->info->node_id, on_stats, service);
 }
 
 static void serve(tw_redis_service_t *service, const json_t *request)
@@ -341,18 +341,18 @@ static void on_close_request(void *owner, void *data)
     free(message);
 }
 
-void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const char *connection_id,
-                               tw_close_reason_t reason, tw_status_fn on_done, void *data)
+void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                          tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
-    size_t len = strlen(connection_id);
+    size_t len = strlen(stream_id);
 
-    if (len != TW_CONNECTION_ID_SIZE - 1) {
+    if (len != TW_STREAM_ID_SIZE - 1) {
         on_done(data, TW_NOT_FOUND);
         return;
     }
-    if (tw_listing_owns(tw_redis_node_of_adapter(adapter)->hub, connection_id)) {
-        tw_listing_close(tw_redis_node_of_adapter(adapter)->hub, from, connection_id, reason,
-                         on_done, data);
+    if (tw_listing_owns(tw_redis_node_of_adapter(adapter)->hub, stream_id)) {
+        tw_listing_close(tw_redis_node_of_adapter(adapter)->hub, from, stream_id, reason, on_done,
+                         data);
         return;
     }
     tw_redis_closing_t *closing = tw_alloc(sizeof(*closing) + len + 1);
@@ -361,6 +361,6 @@ void tw_redis_close_connection(tw_adapter_t *adapter, tw_loop_t *from, const cha
     closing->on_done = on_done;
     closing->data = data;
     closing->reason = reason;
-    memcpy(closing->id, connection_id, len + 1);
+    memcpy(closing->id, stream_id, len + 1);
     tw_loop_post(closing->node->loop, on_close_request, closing);
 }

@@ -131,8 +131,8 @@ static void deliver_topics(tw_redis_query_t *query)
         rows[i].node_count = json_array_size(nodes) / 2;
         for (size_t n = 0; n < rows[i].node_count; ++n, ++share) {
             shares[share].node_id = tw_redis_text_at(nodes, 2 * n);
-            shares[share].connection_count = strtoull(tw_redis_text_at(nodes, 2 * n + 1), NULL, 10);
-            rows[i].connection_count += shares[share].connection_count;
+            shares[share].stream_count = strtoull(tw_redis_text_at(nodes, 2 * n + 1), NULL, 10);
+            rows[i].stream_count += shares[share].stream_count;
         }
     }
     query->on_answer.topics(query->data, TW_OK, tw_redis_total_of(query->rows), rows, count);
@@ -179,7 +179,7 @@ static void deliver_nodes(tw_redis_query_t *query)
         const json_t *row = json_array_get(query->rows, i);
         rows[i] = (tw_node_row_t){
             .node_id = tw_redis_text_at(row, 0),
-            .connection_count = (uint64_t)json_integer_value(json_array_get(row, 1)),
+            .stream_count = (uint64_t)json_integer_value(json_array_get(row, 1)),
             .hostname = field_of(row, "hostname"),
             .ip = field_of(row, "ip"),
             .version = field_of(row, "version"),

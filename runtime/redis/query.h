@@ -16,7 +16,7 @@ struct tw_redis_query {
     void *data;
     union {
         tw_topics_fn topics;
-        tw_connections_fn connections;
+        tw_streams_fn connections;
         tw_nodes_fn nodes;
         tw_tail_fn tail;
     } on_answer;

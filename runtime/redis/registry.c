@@ -23,7 +23,7 @@ typedef struct tw_redis_change {
     bool again;     /* it may be in Redis already */
     bool cancelled; /* closed before it was sent */
     char *member;   /* owned; NULL: take away */
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
 } tw_redis_change_t;
 
 #define CHANGE_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_change_t, by_id)
@@ -41,11 +41,11 @@ char *tw_redis_member(const tw_subscriber_t *subscriber)
     const tw_connection_t *connection = subscriber->connection;
     size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) : 0;
     size_t address_len = strlen(connection->remote_address);
-    size_t bytes = TW_CONNECTION_ID_SIZE + 128 + TW_JSON_STRING_MAX(client_len + address_len);
+    size_t bytes = TW_STREAM_ID_SIZE + 128 + TW_JSON_STRING_MAX(client_len + address_len);
 
     for (size_t i = 0; i < subscriber->topic_count; ++i)
         bytes += TW_JSON_STRING_MAX(tw_subscriber_topic(subscriber, i).len) + 1;
-    char *member = tw_alloc(bytes), *to = member + TW_CONNECTION_ID_SIZE - 1;
+    char *member = tw_alloc(bytes), *to = member + TW_STREAM_ID_SIZE - 1;
     tw_subscriber_id(subscriber, member);
     to = stpcpy(to, " {\"t\":[");
     for (size_t i = 0; i < subscriber->topic_count; ++i) {
@@ -89,7 +89,7 @@ static void append(tw_redis_node_t *node, tw_redis_change_t *change)
 
 static tw_redis_change_t *find_add(tw_redis_node_t *node, const char *id)
 {
-    uint64_t hash = tw_hash(id, TW_CONNECTION_ID_SIZE - 1);
+    uint64_t hash = tw_hash(id, TW_STREAM_ID_SIZE - 1);
     tw_table_node_t *found = tw_table_find(&node->adds, hash, has_id, id);
     return found != NULL ? CHANGE_OF(found) : NULL;
 }
@@ -99,7 +99,7 @@ static void add_member(tw_redis_node_t *node, char *member, bool again)
 {
     tw_redis_change_t *change = tw_alloc(sizeof(*change));
 
-    memcpy(change->id, member, TW_CONNECTION_ID_SIZE - 1);
+    memcpy(change->id, member, TW_STREAM_ID_SIZE - 1);
     if (again && find_add(node, change->id) != NULL) {
         free(change);
         free(member);
@@ -107,7 +107,7 @@ static void add_member(tw_redis_node_t *node, char *member, bool again)
     }
     change->member = member;
     change->again = again;
-    change->by_id.hash = tw_hash(change->id, TW_CONNECTION_ID_SIZE - 1);
+    change->by_id.hash = tw_hash(change->id, TW_STREAM_ID_SIZE - 1);
     change->in_adds = true;
     tw_table_insert(&node->adds, &change->by_id);
     append(node, change);

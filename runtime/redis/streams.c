@@ -12,22 +12,22 @@
 typedef struct tw_redis_parsed_row {
     json_t *fields;          /* owned */
     tw_topic_name_t *topics; /* owned; bytes in fields */
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
 } tw_redis_parsed_row_t;
 
 /* "<id> <json>" as registered, or the object that a node made of its stream. */
-static json_t *fields_of(const json_t *item, char id[TW_CONNECTION_ID_SIZE])
+static json_t *fields_of(const json_t *item, char id[TW_STREAM_ID_SIZE])
 {
     const char *member = json_string_value(item), *space;
 
     if (json_is_object(item)) {
         const char *text = json_string_value(json_object_get(item, "i"));
-        snprintf(id, TW_CONNECTION_ID_SIZE, "%s", text != NULL ? text : "");
+        snprintf(id, TW_STREAM_ID_SIZE, "%s", text != NULL ? text : "");
         return json_incref((json_t *)(uintptr_t)item);
     }
     if (member == NULL || (space = strchr(member, ' ')) == NULL)
         return NULL;
-    snprintf(id, TW_CONNECTION_ID_SIZE, "%.*s", (int)(space - member), member);
+    snprintf(id, TW_STREAM_ID_SIZE, "%.*s", (int)(space - member), member);
     return json_loads(space + 1, 0, NULL);
 }
 
@@ -37,7 +37,7 @@ static uint64_t number_of(const json_t *object, const char *name)
 }
 
 static bool parse_row(const tw_redis_query_t *query, tw_redis_parsed_row_t *parsed,
-                      tw_connection_row_t *row, const json_t *item)
+                      tw_stream_row_t *row, const json_t *item)
 {
     json_t *fields = parsed->fields = fields_of(item, parsed->id);
     const json_t *topics = json_object_get(fields, "t");
@@ -52,7 +52,7 @@ static bool parse_row(const tw_redis_query_t *query, tw_redis_parsed_row_t *pars
         parsed->topics[i].base = json_string_value(name);
         parsed->topics[i].len = json_string_length(name);
     }
-    row->connection_id = parsed->id;
+    row->stream_id = parsed->id;
     row->topics = parsed->topics;
     row->client_id = json_string_value(json_object_get(fields, "c"));
     row->remote_address = json_string_value(json_object_get(fields, "a"));
@@ -73,7 +73,7 @@ static void deliver(tw_redis_query_t *query)
         return;
     }
     size_t most = json_array_size(query->rows) / 2, count = 0;
-    tw_connection_row_t *rows = tw_alloc((most + 1) * sizeof(*rows));
+    tw_stream_row_t *rows = tw_alloc((most + 1) * sizeof(*rows));
     tw_redis_parsed_row_t *parsed = tw_alloc((most + 1) * sizeof(*parsed));
 
     for (size_t i = 0; i < most; ++i) {
@@ -244,8 +244,8 @@ static void send_topic(tw_redis_query_t *query)
         tw_redis_query_answer(query);
 }
 
-void tw_redis_list_connections(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
-                               tw_connections_fn on_page, void *data)
+void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+                           tw_streams_fn on_page, void *data)
 {
     bool by_topic = page->topic != NULL;
     tw_redis_query_t *query =

@@ -197,7 +197,7 @@ static void do_read_id(void *data)
     tw_subscriber_id(call->client->stream.subscriber, call->out);
 }
 
-void tw_test_client_id(tw_test_client_t *client, char out[TW_CONNECTION_ID_SIZE])
+void tw_test_client_id(tw_test_client_t *client, char out[TW_STREAM_ID_SIZE])
 {
     tw_id_call_t call = {.client = client, .out = out};
     tw_test_thread_call(&client->at.worker->thread, do_read_id, &call);

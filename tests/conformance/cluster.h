@@ -89,7 +89,7 @@ tw_close_reason_t tw_test_client_wait_closed(tw_test_client_t *client);
 void tw_test_client_block(tw_test_client_t *client, bool blocked);
 
 /** The server's id of its stream. */
-void tw_test_client_id(tw_test_client_t *client, char out[TW_CONNECTION_ID_SIZE]);
+void tw_test_client_id(tw_test_client_t *client, char out[TW_STREAM_ID_SIZE]);
 
 /* --- publishing --- */
 
@@ -120,11 +120,11 @@ typedef struct tw_test_page {
 char *tw_test_list_topics(tw_test_place_t at, const tw_test_page_t *page);
 
 /** "total|id id id". */
-char *tw_test_list_connections(tw_test_place_t at, const tw_test_page_t *page);
+char *tw_test_list_streams(tw_test_place_t at, const tw_test_page_t *page);
 
 /** The row of one connection: "client-id topics node address protocol delivered queued", "-" where
  * there is no client id; "" when it is not listed. */
-char *tw_test_connection_row(tw_test_place_t at, const char *connection_id);
+char *tw_test_stream_row(tw_test_place_t at, const char *stream_id);
 
 /** "node:count:state node:count:state", sorted. */
 char *tw_test_list_nodes(tw_test_place_t at);
@@ -132,7 +132,7 @@ char *tw_test_list_nodes(tw_test_place_t at);
 /** "id:payload id:payload", oldest first. */
 char *tw_test_tail(tw_test_place_t at, const char *topic, const tw_position_t *after, size_t limit);
 
-tw_status_t tw_test_close_connection(tw_test_place_t at, const char *connection_id);
+tw_status_t tw_test_close_by_id(tw_test_place_t at, const char *stream_id);
 
 /** Asks until the text that `ask` makes is `expected`: adapters may list a little late. Says what
  * came instead when it never is. */

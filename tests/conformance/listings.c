@@ -79,12 +79,12 @@ static void add_topic(tw_ask_t *ask, const tw_topic_row_t *row)
     qsort(shares, row->node_count, sizeof(*shares), compare_shares);
     tw_test_text_append(&ask->answer, row->topic, row->topic_len);
     add(ask, "=");
-    add_number(ask, row->connection_count);
+    add_number(ask, row->stream_count);
     for (size_t i = 0; i < row->node_count; ++i) {
         add(ask, i == 0 ? ":" : ";");
         add(ask, shares[i].node_id);
         add(ask, ",");
-        add_number(ask, shares[i].connection_count);
+        add_number(ask, shares[i].stream_count);
     }
     free(shares);
 }
@@ -121,7 +121,7 @@ char *tw_test_list_topics(tw_test_place_t at, const tw_test_page_t *page)
 /* --- connections --- */
 
 static void on_connections(void *data, tw_status_t status, uint64_t total,
-                           const tw_connection_row_t *rows, size_t count)
+                           const tw_stream_row_t *rows, size_t count)
 {
     tw_ask_t *ask = data;
 
@@ -129,18 +129,18 @@ static void on_connections(void *data, tw_status_t status, uint64_t total,
     add(ask, "|");
     for (size_t i = 0; i < count; ++i) {
         add(ask, i > 0 ? " " : "");
-        add(ask, rows[i].connection_id);
+        add(ask, rows[i].stream_id);
     }
     answered(ask, status);
 }
 
-static void on_row(void *data, tw_status_t status, uint64_t total, const tw_connection_row_t *rows,
+static void on_row(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
                    size_t count)
 {
     tw_ask_t *ask = data;
 
     if (count > 0) {
-        tw_check(strcmp(rows->connection_id, ask->text) == 0);
+        tw_check(strcmp(rows->stream_id, ask->text) == 0);
         tw_check(rows->opened_at_ms > 0);
         add(ask, rows->client_id != NULL ? rows->client_id : "-");
         for (size_t i = 0; i < rows->topic_count; ++i) {
@@ -167,20 +167,20 @@ static void do_list_connections(void *data)
     tw_adapter_t *adapter = ask->at.node->adapter;
     tw_topic_name_t topic;
     tw_page_query_t query = query_of(ask->page, &topic);
-    adapter->ops->list_connections(adapter, &ask->at.worker->fanout.shard.loop, &query,
-                                   ask->text != NULL ? on_row : on_connections, ask);
+    adapter->ops->list_streams(adapter, &ask->at.worker->fanout.shard.loop, &query,
+                               ask->text != NULL ? on_row : on_connections, ask);
 }
 
-char *tw_test_list_connections(tw_test_place_t at, const tw_test_page_t *page)
+char *tw_test_list_streams(tw_test_place_t at, const tw_test_page_t *page)
 {
     tw_ask_t ask = {.at = at, .page = page};
     return ask_and_wait(&ask, do_list_connections);
 }
 
-char *tw_test_connection_row(tw_test_place_t at, const char *connection_id)
+char *tw_test_stream_row(tw_test_place_t at, const char *stream_id)
 {
-    const tw_test_page_t page = {.page = 1, .page_size = 2, .prefix = connection_id};
-    tw_ask_t ask = {.at = at, .page = &page, .text = connection_id};
+    const tw_test_page_t page = {.page = 1, .page_size = 2, .prefix = stream_id};
+    tw_ask_t ask = {.at = at, .page = &page, .text = stream_id};
     return ask_and_wait(&ask, do_list_connections);
 }
 
@@ -207,7 +207,7 @@ static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, 
         add(ask, i > 0 ? " " : "");
         add(ask, sorted[i].node_id);
         add(ask, ":");
-        add_number(ask, sorted[i].connection_count);
+        add_number(ask, sorted[i].stream_count);
         add(ask, ":");
         add(ask, sorted[i].state);
     }
@@ -300,13 +300,13 @@ static void do_close(void *data)
 {
     tw_ask_t *ask = data;
     tw_adapter_t *adapter = ask->at.node->adapter;
-    adapter->ops->close_connection(adapter, &ask->at.worker->fanout.shard.loop, ask->text,
-                                   TW_CLOSE_ADMIN, on_closed, ask);
+    adapter->ops->close_by_id(adapter, &ask->at.worker->fanout.shard.loop, ask->text,
+                              TW_CLOSE_ADMIN, on_closed, ask);
 }
 
-tw_status_t tw_test_close_connection(tw_test_place_t at, const char *connection_id)
+tw_status_t tw_test_close_by_id(tw_test_place_t at, const char *stream_id)
 {
-    tw_ask_t ask = {.at = at, .text = connection_id};
+    tw_ask_t ask = {.at = at, .text = stream_id};
     free(ask_and_wait(&ask, do_close));
     return ask.status;
 }

@@ -10,7 +10,7 @@
 typedef struct tw_list_ask {
     tw_test_place_t at;
     tw_test_page_t page;
-    const char *connection_id;
+    const char *stream_id;
 } tw_list_ask_t;
 
 static char *ask_topics(void *data)
@@ -22,13 +22,13 @@ static char *ask_topics(void *data)
 static char *ask_connections(void *data)
 {
     const tw_list_ask_t *ask = data;
-    return tw_test_list_connections(ask->at, &ask->page);
+    return tw_test_list_streams(ask->at, &ask->page);
 }
 
 static char *ask_row(void *data)
 {
     const tw_list_ask_t *ask = data;
-    return tw_test_connection_row(ask->at, ask->connection_id);
+    return tw_test_stream_row(ask->at, ask->stream_id);
 }
 
 static char *ask_nodes(void *data)
@@ -109,7 +109,7 @@ static int compare_ids(const void *a, const void *b)
 
 #define LISTED 23
 
-static char *expected_page(const char (*ids)[TW_CONNECTION_ID_SIZE], size_t from, size_t count)
+static char *expected_page(const char (*ids)[TW_STREAM_ID_SIZE], size_t from, size_t count)
 {
     tw_test_text_t text = {0};
     char total[16];
@@ -118,7 +118,7 @@ static char *expected_page(const char (*ids)[TW_CONNECTION_ID_SIZE], size_t from
     tw_test_text_append(&text, total, strlen(total));
     for (size_t i = from; i < from + count && i < LISTED; ++i) {
         tw_test_text_append(&text, " ", i > from);
-        tw_test_text_append(&text, ids[i], TW_CONNECTION_ID_SIZE - 1);
+        tw_test_text_append(&text, ids[i], TW_STREAM_ID_SIZE - 1);
     }
     return text.bytes;
 }
@@ -129,7 +129,7 @@ static void test_connections__pages_cover_every_stream_once_in_order(const tw_su
     const tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
     tw_test_client_t *clients[LISTED];
-    char ids[LISTED][TW_CONNECTION_ID_SIZE];
+    char ids[LISTED][TW_STREAM_ID_SIZE];
 
     tw_suite_open(&cluster, run, &config);
     for (size_t i = 0; i < LISTED; ++i) {
@@ -158,7 +158,7 @@ static void test_connections__are_found_by_prefix_and_by_topic(const tw_suite_ru
 {
     const tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
-    char id[TW_CONNECTION_ID_SIZE], other[TW_CONNECTION_ID_SIZE], expected[64];
+    char id[TW_STREAM_ID_SIZE], other[TW_STREAM_ID_SIZE], expected[64];
 
     tw_suite_open(&cluster, run, &config);
     tw_test_client_t *one = tw_test_client_open(tw_suite_place(&cluster, 0), "a,b", NULL);
@@ -182,7 +182,7 @@ static void test_connections__are_found_by_prefix_and_by_topic(const tw_suite_ru
         expect_page(&cluster, ask_connections,
                     (tw_test_page_t){.page = 1, .page_size = 10, .prefix = strange[i]}, "0|");
     snprintf(expected, sizeof(expected), "1|%s", other);
-    for (size_t len = TW_CONNECTION_ID_SIZE - 1; len > 0; --len) {
+    for (size_t len = TW_STREAM_ID_SIZE - 1; len > 0; --len) {
         if (strncmp(id, other, len) == 0)
             break; /* from here on both have the prefix */
         other[len] = '\0';
@@ -198,7 +198,7 @@ static void test_connections__rows_say_what_a_stream_is(const tw_suite_run_t *ru
 {
     const tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
-    char named_id[TW_CONNECTION_ID_SIZE], plain_id[TW_CONNECTION_ID_SIZE];
+    char named_id[TW_STREAM_ID_SIZE], plain_id[TW_STREAM_ID_SIZE];
 
     tw_suite_open(&cluster, run, &config);
     tw_test_client_t *named =
@@ -208,9 +208,9 @@ static void test_connections__rows_say_what_a_stream_is(const tw_suite_run_t *ru
     tw_test_client_id(named, named_id);
     tw_test_client_id(plain, plain_id);
     for (size_t i = 0; i < tw_suite_place_count(&cluster); ++i) {
-        tw_list_ask_t ask = {.at = tw_suite_place(&cluster, i), .connection_id = named_id};
+        tw_list_ask_t ask = {.at = tw_suite_place(&cluster, i), .stream_id = named_id};
         tw_test_eventually(ask_row, &ask, "my-phone b,a node-0 192.0.2.1:1234 h2 0 0");
-        ask.connection_id = plain_id;
+        ask.stream_id = plain_id;
         tw_test_eventually(ask_row, &ask, "- c node-0 192.0.2.1:1234 h2 0 0");
     }
     /* Counters of a stream are exact where it is. */
@@ -218,7 +218,7 @@ static void test_connections__rows_say_what_a_stream_is(const tw_suite_run_t *ru
     tw_test_client_expect(named, "1");
     tw_test_client_block(named, true);
     tw_test_publish(tw_suite_place(&cluster, 1), "a", "2", "x");
-    tw_list_ask_t ask = {.at = tw_suite_place(&cluster, 0), .connection_id = named_id};
+    tw_list_ask_t ask = {.at = tw_suite_place(&cluster, 0), .stream_id = named_id};
     tw_test_eventually(ask_row, &ask, "my-phone b,a node-0 192.0.2.1:1234 h2 2 15");
     tw_test_client_free(named);
     tw_test_eventually(ask_row, &ask, "");
@@ -261,7 +261,7 @@ static void test_close_connection__ends_a_stream_from_anywhere(const tw_suite_ru
 {
     const tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
 
     tw_suite_open(&cluster, run, &config);
     for (size_t i = 0; i < tw_suite_place_count(&cluster); ++i) {
@@ -269,12 +269,12 @@ static void test_close_connection__ends_a_stream_from_anywhere(const tw_suite_ru
         tw_test_client_t *client = tw_test_client_open(tw_suite_place(&cluster, 0), "t", NULL);
         tw_test_client_t *other = tw_test_client_open(tw_suite_place(&cluster, 0), "t", NULL);
         tw_test_client_id(client, id);
-        tw_list_ask_t ask = {.at = at, .connection_id = id};
+        tw_list_ask_t ask = {.at = at, .stream_id = id};
         tw_test_eventually(ask_row, &ask, "- t node-0 192.0.2.1:1234 h2 0 0");
-        assert_int_equal(tw_test_close_connection(at, id), TW_OK);
+        assert_int_equal(tw_test_close_by_id(at, id), TW_OK);
         assert_int_equal(tw_test_client_wait_closed(client), TW_CLOSE_ADMIN);
         tw_test_eventually(ask_row, &ask, "");
-        assert_int_equal(tw_test_close_connection(at, id), TW_NOT_FOUND);
+        assert_int_equal(tw_test_close_by_id(at, id), TW_NOT_FOUND);
         tw_test_publish(at, "t", "1", "");
         tw_test_client_expect(other, "1");
         tw_test_client_expect(client, "");
@@ -296,20 +296,20 @@ static void test_close_connection__knows_no_strange_ids(const tw_suite_run_t *ru
                                           "00000000-0000000000010"};
     const tw_hub_config_t config = tw_test_config();
     tw_test_cluster_t cluster;
-    char id[TW_CONNECTION_ID_SIZE + 1] = "";
+    char id[TW_STREAM_ID_SIZE + 1] = "";
 
     tw_suite_open(&cluster, run, &config);
     tw_test_place_t at = tw_suite_place(&cluster, 0);
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); ++i)
-        assert_int_equal(tw_test_close_connection(at, strange[i]), TW_NOT_FOUND);
+        assert_int_equal(tw_test_close_by_id(at, strange[i]), TW_NOT_FOUND);
     /* What is nearly a real one. */
     tw_test_client_t *client = tw_test_client_open(at, "t", NULL);
     tw_test_client_id(client, id);
-    id[TW_CONNECTION_ID_SIZE - 1] = '0'; /* the array ends in a NUL more */
-    assert_int_equal(tw_test_close_connection(at, id), TW_NOT_FOUND);
-    id[TW_CONNECTION_ID_SIZE - 1] = '\0';
+    id[TW_STREAM_ID_SIZE - 1] = '0'; /* the array ends in a NUL more */
+    assert_int_equal(tw_test_close_by_id(at, id), TW_NOT_FOUND);
+    id[TW_STREAM_ID_SIZE - 1] = '\0';
     id[9] = '3'; /* a worker that is not there */
-    assert_int_equal(tw_test_close_connection(at, id), TW_NOT_FOUND);
+    assert_int_equal(tw_test_close_by_id(at, id), TW_NOT_FOUND);
     tw_test_client_free(client);
     tw_test_cluster_close(&cluster);
 }

@@ -105,10 +105,10 @@ static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_t
 }
 
 static void on_connections(void *data, tw_status_t status, uint64_t total,
-                           const tw_connection_row_t *rows, size_t count)
+                           const tw_stream_row_t *rows, size_t count)
 {
     for (size_t i = 0; i < count; ++i)
-        tw_check(rows[i].connection_id != NULL && rows[i].node_id != NULL &&
+        tw_check(rows[i].stream_id != NULL && rows[i].node_id != NULL &&
                  rows[i].remote_address != NULL && rows[i].protocol != NULL);
     ++test->answered;
 }
@@ -218,10 +218,10 @@ static void read_state(uint8_t how)
         break;
     case 1:
         query.topic = &topic;
-        test->adapter->ops->list_connections(test->adapter, from, &query, on_connections, NULL);
+        test->adapter->ops->list_streams(test->adapter, from, &query, on_connections, NULL);
         break;
     case 2:
-        test->adapter->ops->list_connections(test->adapter, from, &query, on_connections, NULL);
+        test->adapter->ops->list_streams(test->adapter, from, &query, on_connections, NULL);
         break;
     case 3:
         test->adapter->ops->list_nodes(test->adapter, from, on_nodes, NULL);
@@ -230,8 +230,8 @@ static void read_state(uint8_t how)
         test->adapter->ops->tail_events(test->adapter, from, &topic, NULL, 5, on_tail, NULL);
         break;
     default:
-        test->adapter->ops->close_connection(test->adapter, from, "00000001-1", TW_CLOSE_ADMIN,
-                                             on_status, NULL);
+        test->adapter->ops->close_by_id(test->adapter, from, "00000001-1", TW_CLOSE_ADMIN,
+                                        on_status, NULL);
         break;
     }
 }

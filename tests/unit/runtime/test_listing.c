@@ -25,7 +25,7 @@ typedef struct tw_setup {
     tw_status_t status;
     uint64_t total;
     size_t count;
-    char ids[64][TW_CONNECTION_ID_SIZE];
+    char ids[64][TW_STREAM_ID_SIZE];
 } tw_setup_t;
 
 static void let_go(void *owner, tw_subscriber_t *subscriber, tw_close_reason_t reason)
@@ -73,7 +73,7 @@ static void teardown(tw_setup_t *s)
     tw_hub_destroy(s->hub);
 }
 
-static void on_page(void *data, tw_status_t status, uint64_t total, const tw_connection_row_t *rows,
+static void on_page(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
                     size_t count)
 {
     tw_setup_t *s = data;
@@ -84,7 +84,7 @@ static void on_page(void *data, tw_status_t status, uint64_t total, const tw_con
     s->count = count;
     assert_true(count <= 64);
     for (size_t i = 0; i < count; ++i) {
-        snprintf(s->ids[i], sizeof(s->ids[i]), "%s", rows[i].connection_id);
+        snprintf(s->ids[i], sizeof(s->ids[i]), "%s", rows[i].stream_id);
         assert_string_equal(rows[i].node_id, "here");
         assert_int_equal(rows[i].topic_count, 2);
     }
@@ -94,8 +94,7 @@ static void list(tw_setup_t *s, const tw_page_query_t *query)
 {
     unsigned before = s->answers;
 
-    tw_listing_connections(s->hub, &s->workers.items[1].fanout.shard.loop, query, "here", on_page,
-                           s);
+    tw_listing_streams(s->hub, &s->workers.items[1].fanout.shard.loop, query, "here", on_page, s);
     assert_int_equal(s->answers, before); /* never before it returns */
     tw_test_workers_pump(&s->workers);
     assert_int_equal(s->answers, before + 1);
@@ -110,7 +109,7 @@ static void list_prefix(tw_setup_t *s, const char *prefix, size_t len)
 static void test_listing__goes_from_worker_to_worker(void **state)
 {
     tw_setup_t s;
-    char all[STREAMS][TW_CONNECTION_ID_SIZE];
+    char all[STREAMS][TW_STREAM_ID_SIZE];
 
     setup(&s);
     list(&s, &(tw_page_query_t){.page = 1, .page_size = 64});
@@ -125,8 +124,7 @@ static void test_listing__goes_from_worker_to_worker(void **state)
             list(&s, &(tw_page_query_t){.page = page, .page_size = size});
             assert_int_equal(s.total, STREAMS);
             assert_int_equal(s.count, left < size ? left : size);
-            assert_memory_equal(s.ids, all[from < STREAMS ? from : 0],
-                                s.count * TW_CONNECTION_ID_SIZE);
+            assert_memory_equal(s.ids, all[from < STREAMS ? from : 0], s.count * TW_STREAM_ID_SIZE);
         }
     }
     teardown(&s);
@@ -135,13 +133,13 @@ static void test_listing__goes_from_worker_to_worker(void **state)
 static void test_listing__every_prefix_of_an_id_gives_those_that_start_so(void **state)
 {
     tw_setup_t s;
-    char all[STREAMS][TW_CONNECTION_ID_SIZE];
+    char all[STREAMS][TW_STREAM_ID_SIZE];
 
     setup(&s);
     list_prefix(&s, NULL, 0);
     memcpy(all, s.ids, sizeof(all));
     for (size_t i = 0; i < STREAMS; ++i) {
-        for (size_t len = 0; len < TW_CONNECTION_ID_SIZE; ++len) {
+        for (size_t len = 0; len < TW_STREAM_ID_SIZE; ++len) {
             size_t expected = 0;
             for (size_t k = 0; k < STREAMS; ++k)
                 expected += memcmp(all[i], all[k], len) == 0;
@@ -159,16 +157,16 @@ static void test_listing__no_id_has_other_bytes_than_hex_digits(void **state)
 {
     static const char strange[] = {'\0', 'g', 'A', ' ', '-', '\x7f', '\xff'};
     tw_setup_t s;
-    char prefix[TW_CONNECTION_ID_SIZE + 1];
+    char prefix[TW_STREAM_ID_SIZE + 1];
 
     setup(&s);
-    for (size_t at = 0; at < TW_CONNECTION_ID_SIZE - 1; ++at) {
+    for (size_t at = 0; at < TW_STREAM_ID_SIZE - 1; ++at) {
         for (size_t c = 0; c < sizeof(strange); ++c) {
             if (at == 8 && strange[c] == '-')
                 continue;
             tw_subscriber_id(s.streams[0].subscriber, prefix);
             prefix[at] = strange[c];
-            for (size_t len = at + 1; len < TW_CONNECTION_ID_SIZE; ++len) {
+            for (size_t len = at + 1; len < TW_STREAM_ID_SIZE; ++len) {
                 list_prefix(&s, prefix, len);
                 assert_int_equal(s.total, 0);
                 assert_int_equal(s.count, 0);
@@ -176,8 +174,8 @@ static void test_listing__no_id_has_other_bytes_than_hex_digits(void **state)
         }
     }
     tw_subscriber_id(s.streams[0].subscriber, prefix);
-    prefix[TW_CONNECTION_ID_SIZE - 1] = '0';
-    list_prefix(&s, prefix, TW_CONNECTION_ID_SIZE);
+    prefix[TW_STREAM_ID_SIZE - 1] = '0';
+    list_prefix(&s, prefix, TW_STREAM_ID_SIZE);
     assert_int_equal(s.total, 0);
     teardown(&s);
 }
@@ -217,7 +215,7 @@ static void on_status(void *data, tw_status_t status)
 static void test_listing__closes_by_id(void **state)
 {
     tw_setup_t s;
-    char id[TW_CONNECTION_ID_SIZE];
+    char id[TW_STREAM_ID_SIZE];
 
     setup(&s);
     for (size_t i = 0; i < 6; ++i) {

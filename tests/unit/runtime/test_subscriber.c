@@ -324,7 +324,7 @@ static void test_subscriber__without_memory_is_none(void **state)
 static void test_subscriber__ids_sort_by_worker_and_age(void **state)
 {
     tw_setup_t s;
-    char first[TW_CONNECTION_ID_SIZE], second[TW_CONNECTION_ID_SIZE], expected[64];
+    char first[TW_STREAM_ID_SIZE], second[TW_STREAM_ID_SIZE], expected[64];
 
     setup(&s, tw_test_config());
     tw_subscriber_id(s.stream.subscriber, first);
@@ -334,7 +334,7 @@ static void test_subscriber__ids_sort_by_worker_and_age(void **state)
     assert_true(strcmp(first, second) < 0);
     s.other.subscriber->number = UINT64_C(0xffffffffff);
     tw_subscriber_id(s.other.subscriber, second);
-    assert_int_equal(strlen(second), TW_CONNECTION_ID_SIZE - 1);
+    assert_int_equal(strlen(second), TW_STREAM_ID_SIZE - 1);
     s.other.subscriber->number = 2;
     teardown(&s);
 }
