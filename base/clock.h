@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/** Milliseconds since 1970: for people and other machines. May jump. */
+/** Milliseconds since 1970, for people and other machines. This clock may jump. */
 static inline int64_t tw_clock_wall_ms(void)
 {
     struct timespec now;
@@ -13,7 +13,7 @@ static inline int64_t tw_clock_wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/** Microseconds since some start: for durations and deadlines. Never jumps. */
+/** Microseconds since an arbitrary start, for durations and deadlines. This clock never jumps. */
 static inline int64_t tw_clock_us(void)
 {
     struct timespec now;

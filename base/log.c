@@ -30,7 +30,7 @@ static struct {
     int fd;
     bool running;
     bool stopping;
-    bool ended;    /* the thread has written all that it will */
+    bool ended;    /* the thread writes nothing more */
     bool sleeping; /* the thread waits for a line */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -38,7 +38,7 @@ static struct {
     pthread_cond_t over; /* by the monotonic clock */
     tw_log_buffer_t posted, writing;
     _Atomic uint64_t dropped;
-    uint64_t dropped_said;
+    uint64_t dropped_reported;
 } state = {.level = TW_LOG_INFO,
            .fd = STDERR_FILENO,
            .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -56,14 +56,15 @@ uint64_t tw_log_dropped(void)
     return atomic_load_explicit(&state.dropped, memory_order_relaxed);
 }
 
-/* --- one line, in a buffer of fixed size; what is too long is cut --- */
+/* --- one line, in a buffer of fixed size; a line that is too long is cut --- */
 
 typedef struct tw_line {
     char bytes[LINE_MAX_BYTES];
     size_t len;
 } tw_line_t;
 
-/* Room is kept for the closing of a cut line; a field has some of its own, or is left out. */
+/* Some room is reserved for the end of a line that is cut. A field needs some room for its value,
+ * or it is left out. */
 #define LINE_ROOM (LINE_MAX_BYTES - 8)
 #define FIELD_ROOM 32
 
@@ -86,8 +87,8 @@ static void put_text(tw_line_t *line, const char *text)
     put(line, text, strlen(text));
 }
 
-/* A JSON string. Bytes that are no printable ASCII are escaped one by one: a log line is never
- * broken by what a peer sent. */
+/* Writes a JSON string. Every byte that is not printable ASCII is escaped, so that nothing that a
+ * peer sent can break a log line. */
 static void put_quoted(tw_line_t *line, const char *text, size_t len)
 {
     char escaped[8];
@@ -187,7 +188,7 @@ static void write_all(int fd, const char *bytes, size_t len)
             poll(&writable, 1, 100);
             continue;
         }
-        if (written <= 0) { /* a full disk, a closed pipe: it goes on without these lines */
+        if (written <= 0) { /* the disk is full or the pipe is closed: these lines are dropped */
             atomic_fetch_add(&state.dropped, count_lines(bytes, len));
             return;
         }
@@ -205,7 +206,8 @@ static void *write_loop(void *unused)
             pthread_cond_wait(&state.filled, &state.lock);
             state.sleeping = false;
         }
-        /* Under load lines come by the ten thousand: one write for all of a few milliseconds. */
+        /* Under load there are tens of thousands of lines a second: one write takes all lines of
+         * a few milliseconds. */
         if (!state.stopping && state.posted.len < BUFFER_MAX / 4) {
             pthread_mutex_unlock(&state.lock);
             nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
@@ -260,7 +262,7 @@ void tw_log_stop(void)
         ;
     bool ended = state.ended;
     pthread_mutex_unlock(&state.lock);
-    /* A reader that never reads keeps the thread in write(); the process ends all the same. */
+    /* A reader that does not read blocks the thread in write(); the process ends nevertheless. */
     if (!ended)
         return;
     pthread_join(state.thread, NULL);
@@ -287,17 +289,19 @@ static void finish_line(tw_line_t *line, tw_log_level_t level, const char *messa
     line->bytes[line->len++] = '\n';
 }
 
-/* Says once that lines are missing, as soon as there is room for it. */
-static void say_dropped(void)
+/* Reports once how many lines are missing, as soon as there is room. */
+static void report_dropped(void)
 {
     tw_line_t line;
     uint64_t dropped = tw_log_dropped();
 
-    if (dropped == state.dropped_said || state.posted.len > BUFFER_MAX / 2)
+    if (dropped == state.dropped_reported || state.posted.len > BUFFER_MAX / 2)
         return;
-    const tw_log_field_t field = tw_log_number("lines", (int64_t)(dropped - state.dropped_said));
-    state.dropped_said = dropped;
-    finish_line(&line, TW_LOG_WARN, "log lines dropped: the log was not read fast enough", &field,
+    const tw_log_field_t field =
+        tw_log_number("lines", (int64_t)(dropped - state.dropped_reported));
+    state.dropped_reported = dropped;
+    finish_line(&line, TW_LOG_WARN,
+                "log lines dropped: stderr is not read fast enough, or cannot be written", &field,
                 1);
     append(&line);
 }
@@ -315,7 +319,7 @@ void tw_log_write(tw_log_level_t level, const char *message, const tw_log_field_
         return;
     }
     pthread_mutex_lock(&state.lock);
-    say_dropped();
+    report_dropped();
     if (!append(&line))
         atomic_fetch_add(&state.dropped, 1);
     bool wake = state.sleeping;

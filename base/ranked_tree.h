@@ -1,8 +1,9 @@
 /**
- * An intrusive ordered set that knows ranks: page K of a million entries in O(log N + page).
+ * An intrusive ordered set that knows the rank of each entry: it finds page K of a million entries
+ * in O(log N + page).
  *
- * A treap with subtree sizes. The caller gives the order; a node is in one tree at a time, and the
- * tree owns no memory. Not thread-safe.
+ * It is a treap with subtree sizes. The caller defines the order. An entry is in one tree at a
+ * time, and the tree owns no memory. Not thread-safe: callers lock.
  */
 #ifndef TW_BASE_RANKED_TREE_H
 #define TW_BASE_RANKED_TREE_H

@@ -1,8 +1,8 @@
 /**
- * An intrusive hash table that never stops to grow: it moves a few buckets at every insertion, so
- * that a table of a million topics holds its loop for no longer than one of ten.
+ * An intrusive hash table that grows without a pause: it moves a few buckets at every insertion, so
+ * that an insertion into a table of a million topics takes no longer than one into a table of ten.
  *
- * A node lives in one table at a time; the table owns no memory but its buckets. Not thread-safe:
+ * An entry is in one table at a time; the table owns no memory but its buckets. Not thread-safe:
  * callers lock.
  */
 #ifndef TW_BASE_TABLE_H

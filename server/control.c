@@ -10,12 +10,10 @@
 #define SWEEP_MS 1000
 #define STEP_MS 20
 #define WORKER_GRACE_MS 2000
-/* Load balancers need a moment to see that this node is unready before its door is shut. */
+/* Load balancers need a moment to see that this node is unready before it stops to accept. */
 #define UNREADY_MS_MAX 1000
 
 #define OPS_GRACE_MS 500
-
-enum { RUNNING, UNREADY, DRAINING, LEAVING, STOPPED, CLOSING };
 
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -26,14 +24,14 @@ static void on_adapter_stopped(void *data)
     tw_control_t *control = data;
     for (uint32_t i = 0; i < control->worker_count; ++i)
         tw_worker_stop(control->workers[i], WORKER_GRACE_MS);
-    control->stage = STOPPED;
+    control->stage = TW_CONTROL_STOPPED;
 }
 
-/* Probes that are being answered end first; then the loop does, which h2o's own handles would keep.
- */
+/* Gives probes that are being answered a moment to end. After it the loop is stopped, because h2o's
+ * own handles would keep it running. */
 static void begin_close(tw_control_t *control)
 {
-    control->stage = CLOSING;
+    control->stage = TW_CONTROL_CLOSING;
     control->closing_ends_ms = tw_clock_ms() + OPS_GRACE_MS;
     tw_ops_close(control->ops);
 }
@@ -44,7 +42,7 @@ static void close_all(tw_control_t *control)
         uv_close((uv_handle_t *)&control->signals[i], NULL);
     uv_close((uv_handle_t *)&control->sweep, NULL);
     uv_close((uv_handle_t *)&control->step, NULL);
-    tw_loop_run_calls(control->loop); /* the last that the workers have posted */
+    tw_loop_run_calls(control->loop); /* the last calls that the workers have posted */
     tw_loop_close(control->loop);
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
@@ -57,33 +55,34 @@ static void on_step(uv_timer_t *timer)
     tw_adapter_t *adapter = control->gateway->adapter;
 
     switch (control->stage) {
-    case UNREADY:
+    case TW_CONTROL_UNREADY:
         tw_listener_close(control->listener);
         for (uint32_t i = 0; i < control->worker_count; ++i)
             tw_worker_drain(control->workers[i], control->drain_ms);
         control->drain_ends_ms = tw_clock_ms() + (int64_t)control->drain_ms;
-        control->stage = DRAINING;
+        control->stage = TW_CONTROL_DRAINING;
         uv_timer_start(timer, on_step, STEP_MS, STEP_MS);
         break;
-    case DRAINING:
+    case TW_CONTROL_DRAINING:
         if (tw_stats_streams(control->hub) > 0 &&
             tw_clock_ms() < control->drain_ends_ms + STEP_MS * 5)
             break;
-        control->stage = LEAVING;
+        control->stage = TW_CONTROL_LEAVING;
         tw_log(TW_LOG_INFO, "drained",
                tw_log_number("streamsLeft", (int64_t)tw_stats_streams(control->hub)));
         adapter->ops->stop(adapter, on_adapter_stopped, control);
         break;
-    case STOPPED:
+    case TW_CONTROL_STOPPED:
         for (uint32_t i = 0; i < control->worker_count; ++i)
             tw_worker_join(control->workers[i]);
         begin_close(control);
         break;
-    case CLOSING:
+    case TW_CONTROL_CLOSING:
         if (tw_ops_connections(control->ops) == 0 || tw_clock_ms() >= control->closing_ends_ms)
             close_all(control);
         break;
-    default:
+    case TW_CONTROL_RUNNING:
+    case TW_CONTROL_LEAVING:
         break;
     }
 }
@@ -98,7 +97,7 @@ static void begin_drain(tw_control_t *control, int signum)
            tw_log_number("streams", (int64_t)tw_stats_streams(control->hub)));
     atomic_store(&control->gateway->draining, true);
     control->gateway->adapter->ops->drain(control->gateway->adapter);
-    control->stage = UNREADY;
+    control->stage = TW_CONTROL_UNREADY;
     uv_timer_start(&control->step, on_step, unready_ms, 0);
 }
 
@@ -109,10 +108,11 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (signum == SIGHUP) {
         if (control->reload != NULL)
             tw_tls_reload_now(control->reload);
-    } else if (control->stage == RUNNING) {
+    } else if (control->stage == TW_CONTROL_RUNNING) {
         begin_drain(control, signum);
     } else {
-        tw_log(TW_LOG_WARN, "second signal: ending at once", tw_log_number("signal", signum));
+        tw_log(TW_LOG_WARN, "second signal: ending at once without draining",
+               tw_log_number("signal", signum));
         tw_log_stop();
         _exit(1);
     }
@@ -131,7 +131,7 @@ static void trim(tw_control_t *control)
         load.connections += tw_worker_connections(control->workers[i]);
     if (uv_resident_set_memory(&load.resident_bytes) != 0 || !tw_trim_look(&control->trim, &load))
         return;
-    h2o_mem_release_recycled(); /* of the ops listener */
+    h2o_mem_release_recycled(); /* what the ops listener keeps */
     for (uint32_t i = 0; i < control->worker_count; ++i)
         tw_worker_release_memory(control->workers[i]);
 }

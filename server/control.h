@@ -1,9 +1,8 @@
 /**
- * The process's life on the control loop: signals, housekeeping, and the way down.
+ * The life of the process, seen from the control loop: signals, housekeeping, and the shutdown.
  *
- * running → (SIGTERM, SIGINT) unready → no more connections, streams closed evenly over the drain
- * window → out of the cluster → workers end → the loop ends. A second signal ends the process at
- * once. SIGHUP loads the certificate anew.
+ * SIGTERM or SIGINT begins the shutdown, whose stages are tw_control_stage_t. A second signal ends
+ * the process at once. SIGHUP reloads the certificate. Control-loop thread only.
  */
 #ifndef TW_SERVER_CONTROL_H
 #define TW_SERVER_CONTROL_H
@@ -18,8 +17,19 @@
 #include "server/worker.h"
 #include "tls/reload.h"
 
+/** Each stage is followed by the next one. */
+typedef enum tw_control_stage {
+    TW_CONTROL_RUNNING,
+    TW_CONTROL_UNREADY,  /* load balancers see that this node is not ready; it still serves */
+    TW_CONTROL_DRAINING, /* no new connections; streams are closed evenly over the drain window */
+    TW_CONTROL_LEAVING,  /* the adapter leaves the cluster */
+    TW_CONTROL_STOPPED,  /* the workers end */
+    TW_CONTROL_CLOSING,  /* probes that are being answered end, then the loop does */
+} tw_control_stage_t;
+
 typedef struct tw_control {
-    tw_loop_t *loop; /* borrowed */
+    /* Set by the caller of tw_control_start(); all borrowed, and closed by the shutdown. */
+    tw_loop_t *loop;
     tw_gateway_t *gateway;
     tw_hub_t *hub;
     tw_worker_t *const *workers;
@@ -29,17 +39,17 @@ typedef struct tw_control {
     tw_tls_reload_t *reload; /* NULL: cleartext */
     uint64_t drain_ms;
 
-    /* its own */
+    /* Private. */
     uv_signal_t signals[3];
     uv_timer_t sweep;
     uv_timer_t step;
     tw_trim_t trim;
     int64_t drain_ends_ms;
     int64_t closing_ends_ms;
-    int stage;
+    tw_control_stage_t stage;
 } tw_control_t;
 
-/** Begins to listen for signals. All above is set, and closed by it on the way down. */
+/** Begins to listen for signals and to do the housekeeping. */
 void tw_control_start(tw_control_t *control);
 
 #endif

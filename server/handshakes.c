@@ -8,7 +8,8 @@
 
 #include "base/alloc.h"
 
-/* Two milliseconds of signing, at most, and one of tidying up, between two looks at the streams. */
+/* At most two milliseconds of signing and one of closing between two times that streams are served.
+ */
 #define BEGUN_PER_TURN 4
 #define BEGIN_NS 500000
 #define CLOSED_PER_TURN 16
@@ -19,7 +20,7 @@ struct tw_handshake {
     tw_client_t *client;  /* borrowed: outlives the socket; or NULL */
     struct timeval connected_at;
     h2o_timeout_entry_t timeout;
-    tw_handshake_line_t *line; /* that it is in; NULL: under way */
+    tw_handshake_queue_t *queue; /* in which it waits; NULL: in progress */
     TAILQ_ENTRY(tw_handshake) neighbours;
 };
 
@@ -27,20 +28,20 @@ static void on_time_for_some(tw_slice_t *slice);
 
 static void leave(tw_handshake_t *handshake)
 {
-    if (handshake->line != NULL)
-        TAILQ_REMOVE(handshake->line, handshake, neighbours);
-    handshake->line = NULL;
+    if (handshake->queue != NULL)
+        TAILQ_REMOVE(handshake->queue, handshake, neighbours);
+    handshake->queue = NULL;
 }
 
-static void enter(tw_handshake_t *handshake, tw_handshake_line_t *line)
+static void enter(tw_handshake_t *handshake, tw_handshake_queue_t *queue)
 {
     leave(handshake);
-    handshake->line = line;
-    TAILQ_INSERT_TAIL(line, handshake, neighbours);
+    handshake->queue = queue;
+    TAILQ_INSERT_TAIL(queue, handshake, neighbours);
     tw_loop_defer(handshake->all->loop, &handshake->all->slice, on_time_for_some);
 }
 
-/* Frees the handshake; the socket is the caller's again. */
+/* Frees the handshake. The socket belongs to the caller again. */
 static h2o_socket_t *end(tw_handshake_t *handshake)
 {
     h2o_socket_t *socket = handshake->socket;
@@ -81,8 +82,8 @@ static void on_complete(h2o_socket_t *socket, const char *error)
     h2o_accept_ctx_t *accept = handshake->all->accept;
     struct timeval connected_at = handshake->connected_at;
 
-    if (handshake->line != NULL)
-        return; /* too late: it is about to be closed */
+    if (handshake->queue != NULL)
+        return; /* it has timed out, and is about to be closed */
     if (error != NULL) {
         fail(handshake);
         return;
@@ -94,11 +95,12 @@ static void on_complete(h2o_socket_t *socket, const char *error)
         h2o_http1_accept(accept, socket, connected_at);
 }
 
-static void close_first(tw_handshake_line_t *line, size_t max)
+static void close_first(tw_handshake_queue_t *queue, size_t max)
 {
     tw_handshake_t *next;
 
-    for (tw_handshake_t *first = TAILQ_FIRST(line); first != NULL && max > 0; first = next, --max) {
+    for (tw_handshake_t *first = TAILQ_FIRST(queue); first != NULL && max > 0;
+         first = next, --max) {
         next = TAILQ_NEXT(first, neighbours);
         h2o_socket_close(end(first));
     }

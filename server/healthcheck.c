@@ -16,12 +16,12 @@
 #include "server/listener.h"
 
 #define STEP_TIMEOUT_S 2 /* of each connect, read and write */
-#define ANSWER_MAX 256   /* the status line is all that counts */
+#define ANSWER_MAX 256   /* only the status line counts */
 
 static const char request[] =
     "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/* Nobody connects to a wildcard address: the same family's loopback answers for it. */
+/* One cannot connect to a wildcard address; the loopback address of its family stands for it. */
 static void to_loopback(struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
@@ -35,7 +35,7 @@ static void to_loopback(struct sockaddr *address)
     }
 }
 
-/* A connected socket with timeouts, or -1 and errno. */
+/* Returns a connected socket with timeouts, or -1 and errno. */
 static int connect_to(const char *host, const char *port)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -62,7 +62,7 @@ static int connect_to(const char *host, const char *port)
     return fd;
 }
 
-/* How many bytes of the answer came; 0: none. */
+/* Returns how many bytes of the answer came; 0: nothing came. */
 static size_t exchange(int fd, char *answer, size_t size)
 {
     size_t filled = 0;
@@ -75,7 +75,7 @@ static size_t exchange(int fd, char *answer, size_t size)
     return filled;
 }
 
-/* Whose certificate it is does not matter: the question is whether the process serves at all. */
+/* The certificate is not verified: the question is only whether the process serves. */
 static size_t exchange_tls(int fd, char *answer, size_t size)
 {
     static const unsigned char http1[] = "\x08http/1.1";
@@ -107,7 +107,7 @@ int tw_healthcheck(const tw_options_t *options, char *error, size_t error_size)
 
     tw_text_next_item(&list, &first);
     if (!tw_listener_split(first.base, first.len, host, port)) {
-        snprintf(error, error_size, "\"%.*s\" is no address: it must be host:port or [v6]:port",
+        snprintf(error, error_size, "\"%.*s\" is not an address: write host:port or [v6]:port",
                  (int)first.len, first.base);
         return -1;
     }

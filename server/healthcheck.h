@@ -1,6 +1,6 @@
 /**
- * `tideway healthcheck`: asks the gateway that these options describe whether it is alive, for
- * container engines, whose images hold no other program that could ask.
+ * `tideway healthcheck`: asks the gateway that these options describe whether it is healthy. It is
+ * meant for container engines: the image contains no other program that could ask.
  */
 #ifndef TW_SERVER_HEALTHCHECK_H
 #define TW_SERVER_HEALTHCHECK_H
@@ -10,8 +10,8 @@
 #include "server/options.h"
 
 /**
- * Gets /healthz of the ops listener or, if that is off, of the first main address. Blocks, for a
- * few seconds at most. 0 when the answer is 200, else -1 with one line in `error`.
+ * Requests /healthz of the ops listener or, if that is off, of the first main address. Blocks for a
+ * few seconds at most. Returns 0 when the answer is 200, else -1 with one line in `error`.
  */
 int tw_healthcheck(const tw_options_t *options, char *error, size_t error_size);
 

@@ -29,9 +29,9 @@ typedef struct tw_listen_socket {
 
 struct tw_listener {
     const tw_listener_config_t *config;
-    uv_timer_t pause; /* out of descriptors: accepting goes on after it */
-    int spare_fd;     /* given up to accept and close one when there are no descriptors */
-    uint32_t next;    /* where the search for the least loaded worker begins: ties go round */
+    uv_timer_t pause; /* without descriptors: accepting continues after it */
+    int spare_fd;     /* closed to accept, and close, one client when there are no descriptors */
+    uint32_t next;    /* where the search for the least loaded worker begins, so that ties rotate */
     tw_log_limit_t refusals; /* lines about connections that were refused */
     unsigned open_handles;
     size_t count;
@@ -75,8 +75,8 @@ static void refuse(tw_listener_t *listener, int fd, const char *why)
                tw_log_number("count", (int64_t)count));
 }
 
-/* No descriptor is left: the spare one takes a client off the queue to close it, then accepting
- * rests for a moment. */
+/* No descriptor is left. The spare one is used to take a client off the backlog and close it; then
+ * accepting pauses for a moment. */
 static void on_descriptors_gone(tw_listener_t *listener, int listening_fd)
 {
     if (listener->spare_fd >= 0)
@@ -94,8 +94,8 @@ static void on_pause_over(uv_timer_t *timer)
     poll_all(timer->data, true);
 }
 
-/* To the worker, if the client may have one connection more (trusted proxies may) and the node one
- * handshake. */
+/* Gives the connection to the worker, if the limits let the client have one more connection
+ * (trusted proxies have no limit) and the node one more handshake. */
 static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const struct sockaddr *peer)
 {
     tw_limits_t *limits = listener->config->limits;
@@ -106,7 +106,7 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
         tw_client_key_t key = tw_client_key(&address);
         client = tw_limits_add_connection(limits, &key);
         if (client == NULL) {
-            refuse(listener, fd, "an address has TIDEWAY_MAX_CONNECTIONS_PER_IP connections");
+            refuse(listener, fd, "an address has reached TIDEWAY_MAX_CONNECTIONS_PER_IP");
             return;
         }
     }
@@ -138,10 +138,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (fd < 0 && errno == EAGAIN)
             return;
         if (fd < 0)
-            continue; /* this client is gone already */
+            continue; /* this client has gone already */
         tw_worker_t *worker = least_loaded(listener, &total);
         if (total >= listener->config->connections_max)
-            refuse(listener, fd, "TIDEWAY_MAX_CONNECTIONS is reached");
+            refuse(listener, fd, "the node has reached TIDEWAY_MAX_CONNECTIONS");
         else
             give(listener, worker, fd, (struct sockaddr *)&peer);
     }
@@ -197,7 +197,7 @@ static void log_address(int fd)
                tw_log_number("port", strtol(port, NULL, 10)));
 }
 
-/* 0, or errno */
+/* Returns 0, or errno. */
 static int bind_one(tw_listener_t *listener, uv_loop_t *loop, const struct addrinfo *info)
 {
     int on = 1;
@@ -223,7 +223,7 @@ static int bind_one(tw_listener_t *listener, uv_loop_t *loop, const struct addri
     return 0;
 }
 
-/* False with a line in `error`. */
+/* False: `error` says in one line why not. */
 static bool bind_address(tw_listener_t *listener, uv_loop_t *loop, const char *address, size_t len,
                          char *error, size_t error_size)
 {
@@ -233,7 +233,7 @@ static bool bind_address(tw_listener_t *listener, uv_loop_t *loop, const char *a
 
     if (!tw_listener_split(address, len, host, port)) {
         snprintf(error, error_size,
-                 "\"%.*s\" is no address to listen on: write host:port or [v6]:port", (int)len,
+                 "TIDEWAY_LISTEN contains \"%.*s\": write host:port or [v6]:port", (int)len,
                  address);
         return false;
     }
@@ -266,7 +266,8 @@ tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *con
     while (bound && tw_text_next_item(&list, &item))
         bound = bind_address(listener, loop, item.base, item.len, error, error_size);
     if (bound && listener->count == 0) {
-        snprintf(error, error_size, "TIDEWAY_LISTEN names no address: give at least one host:port");
+        snprintf(error, error_size,
+                 "TIDEWAY_LISTEN contains no address: give at least one host:port");
         bound = false;
     }
     if (bound)

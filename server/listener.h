@@ -1,6 +1,6 @@
 /**
- * The listening sockets: they accept on the control loop and give each connection to the worker
- * that has the fewest.
+ * The listening sockets. They accept on the control loop and give each connection to the worker
+ * that has the fewest. Control-loop thread only.
  */
 #ifndef TW_SERVER_LISTENER_H
 #define TW_SERVER_LISTENER_H
@@ -11,20 +11,20 @@
 
 typedef struct tw_listener tw_listener_t;
 
-/** Borrowed, outlives the listener. */
+/** Borrowed by the listener, which it outlives. */
 typedef struct tw_listener_config {
     tw_worker_t *const *workers;
     uint32_t worker_count;
     tw_limits_t *limits;
     bool tls;                  /* each connection begins with a handshake */
-    uint64_t connections_max;  /* beyond it new ones are closed at once */
-    _Atomic uint64_t *refused; /* counts them */
+    uint64_t connections_max;  /* further ones are closed at once */
+    _Atomic uint64_t *refused; /* counts connections that were closed for a limit */
 } tw_listener_config_t;
 
 /**
- * Binds a comma-separated list of `host:port` and `[v6]:port`; names are looked up, all their
- * addresses are bound. Logs each address that it serves. NULL with one line in `error` that names
- * the address and the cause.
+ * Binds a comma-separated list of `host:port` and `[v6]:port`. Names are looked up, and all their
+ * addresses are bound. Logs each address that it serves. Returns NULL with one line in `error` that
+ * names the address and the cause.
  */
 tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *config,
                                 const char *addresses, char *error, size_t error_size);
@@ -32,7 +32,7 @@ tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *con
 /** Stops accepting; the listener is freed when the loop has closed its handles. */
 void tw_listener_close(tw_listener_t *listener);
 
-/** Splits `host:port` or `[v6]:port`; texts into buffers of the caller's. False: it is neither. */
+/** Splits `host:port` or `[v6]:port` into buffers of the caller. False: the text is neither. */
 bool tw_listener_split(const char *address, size_t len, char host[256], char port[6]);
 
 #endif

@@ -24,7 +24,7 @@ static const char *detect_hostname(void)
     return tw_strndup(name, strlen(name));
 }
 
-/* Several nodes may share a host: the name alone does not do. */
+/* Several nodes may share a host, so the host name alone is not unique. */
 static const char *generate_id(const char *hostname)
 {
     uint32_t random;
@@ -40,7 +40,8 @@ static bool is_better(int family, int best_family)
     return best_family == AF_UNSPEC || (family == AF_INET && best_family == AF_INET6);
 }
 
-/* The first address of an interface that is up and no loopback, IPv4 before IPv6. */
+/* The first address of an interface that is up and is not a loopback interface; IPv4 before IPv6.
+ */
 static const char *detect_ip(void)
 {
     struct ifaddrs *all;

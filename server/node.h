@@ -1,4 +1,5 @@
-/** Who this node is: its name and addresses, from options, environment or the machine. */
+/** Who this node is: its name and address, from the options, the environment or the machine. Main
+ * thread, at start. */
 #ifndef TW_SERVER_NODE_H
 #define TW_SERVER_NODE_H
 

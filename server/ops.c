@@ -83,7 +83,7 @@ tw_ops_t *tw_ops_open(uv_loop_t *loop, tw_gateway_t *gateway, const char *addres
     if (failed != 0) {
         snprintf(error, error_size, "TIDEWAY_OPS_LISTEN: cannot listen on %s: %s", address,
                  uv_strerror(failed));
-        return NULL; /* the process ends: nothing to tidy up */
+        return NULL; /* the process ends and frees everything */
     }
     h2o_config_init(&ops->config);
     ops->config.server_name = h2o_iovec_init(H2O_STRLIT("tideway"));
@@ -93,7 +93,7 @@ tw_ops_t *tw_ops_open(uv_loop_t *loop, tw_gateway_t *gateway, const char *addres
     h2o_context_init(&ops->http.super, loop, &ops->config);
     ops->http.gateway = gateway;
     ops->accept = (h2o_accept_ctx_t){.ctx = &ops->http.super, .hosts = ops->config.hosts};
-    tw_log(TW_LOG_INFO, "probes and metrics", tw_log_text("address", address));
+    tw_log(TW_LOG_INFO, "serving probes and metrics", tw_log_text("address", address));
     return ops;
 }
 

@@ -115,7 +115,7 @@ static bool parse_number(const char *value, uint64_t min, uint64_t max, uint64_t
     return errno == 0 && *end == '\0' && *number >= min && *number <= max;
 }
 
-/* `name` is what the user wrote: the variable or the flag. */
+/* `name` is what the operator wrote: the variable or the flag. */
 static bool set(tw_options_t *options, const tw_option_t *option, const char *name,
                 const char *value, char *error, size_t error_size)
 {
@@ -205,7 +205,7 @@ static tw_options_result_t read_flags(tw_options_t *options, int argc, char *con
     return TW_OPTIONS_OK;
 }
 
-/* It is part of keys in Redis, of log lines and of JSON. */
+/* A node id is part of keys in Redis, of log lines and of JSON. */
 static bool is_node_id(const char *text)
 {
     size_t len = 0;
@@ -215,7 +215,7 @@ static bool is_node_id(const char *text)
     return text[len] == '\0' && len > 0 && len <= NODE_ID_MAX;
 }
 
-/* What no single row can tell. */
+/* Checks what a single row of the table cannot. */
 static tw_options_result_t check_together(const tw_options_t *options, char *error,
                                           size_t error_size)
 {
@@ -234,14 +234,14 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
     else if (options->listen == NULL)
         problem = "TIDEWAY_LISTEN is empty: give at least one host:port";
     else if ((options->tls_cert == NULL) != (options->tls_key == NULL))
-        problem = "TIDEWAY_TLS_CERT and TIDEWAY_TLS_KEY go together: give both or neither";
+        problem = "TIDEWAY_TLS_CERT and TIDEWAY_TLS_KEY belong together: give both or neither";
     if (problem == NULL)
         return TW_OPTIONS_OK;
     snprintf(error, error_size, "%s", problem);
     return TW_OPTIONS_BAD;
 }
 
-/* Addresses are looked up and bound later; how they are written is told at once. */
+/* Addresses are looked up and bound later; mistakes in how they are written are reported now. */
 static tw_options_result_t check_addresses(const char *variable, const char *addresses, char *error,
                                            size_t error_size)
 {
@@ -282,7 +282,7 @@ tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const
                : result;
 }
 
-/* The word of a choice with this index. */
+/* Sets *word to the word with this index, and returns its length. */
 static int choice_word(const char *choices, uint64_t index, const char **word)
 {
     *word = choices;
@@ -365,7 +365,7 @@ static void print_json_row(FILE *out, const tw_option_t *option, const char *gro
     fprintf(out, ",\"help\":\"%s\"}", option->help);
 }
 
-/* The table's texts hold nothing that JSON would have to escape. */
+/* The texts of the table contain nothing that JSON would have to escape. */
 void tw_options_print_json(FILE *out)
 {
     const char *group = "", *comma = "";

@@ -8,8 +8,8 @@
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-/* A port below 1024, the descriptor limit at the start, and, at each reload, certificates and keys
- * that belong to somebody else. */
+/* To bind ports below 1024, to raise the descriptor limit at start, and to read certificates and
+ * keys that belong to another user at each reload. */
 #define KEPT                                                                                       \
     (BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_RESOURCE) | BIT(CAP_DAC_OVERRIDE) |                   \
      BIT(CAP_DAC_READ_SEARCH))

@@ -172,13 +172,13 @@ static void set_up_http(tw_process_t *process)
     http->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
     http->http1.req_timeout = HTTP1_REQUEST_TIMEOUT_MS;
     http->http1.upgrade_to_http2 =
-        process->tls == NULL; /* HTTP/2 with prior knowledge is taken for one */
+        process->tls == NULL; /* h2o treats HTTP/2 with prior knowledge as an upgrade */
     http->http2.max_streams = (uint32_t)options->max_streams_per_connection;
     http->http2.max_concurrent_requests_per_connection = options->max_streams_per_connection;
     http->http2.idle_timeout = HTTP2_IDLE_TIMEOUT_MS;
     http->http2.ping_interval = HTTP2_PING_INTERVAL_MS;
-    /* One event to all streams of a connection should fit: what does not is queued, at a few times
-     * the price. */
+    /* An event for all streams of a connection should fit into its output. Events that do not fit
+     * are queued, which costs a few times as much. */
     http->http2.lean_output_max =
         OUTPUT_BYTES_MIN + options->max_streams_per_connection * OUTPUT_BYTES_PER_STREAM;
     tw_routes_register(http);
@@ -286,7 +286,7 @@ void tw_process_close(tw_process_t *process)
         tw_worker_destroy(process->workers[i]);
     process->gateway.adapter->ops->destroy(process->gateway.adapter);
     if (connections > 0 || tw_ops_connections(process->control.ops) > 0)
-        return; /* their memory is still in use, and goes with the process */
+        return; /* their memory is still in use; it goes with the process */
     tw_ops_destroy(process->control.ops);
     uv_run(&process->uv, UV_RUN_DEFAULT);
     uv_loop_close(&process->uv);

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* Measured: a TLS connection in its handshake, a stream that waits for events. */
+/* Measured: what a TLS connection in its handshake and an idle stream occupy. */
 #define CONNECTION_BYTES (45 << 10)
 #define STREAM_BYTES 2600
 #define GONE_BYTES_MIN (8 << 20)
 
-/* malloc looks at the end of an arena when a piece of at least 64 KiB is freed. */
+/* malloc checks whether it can shrink an arena only when a piece of at least 64 KiB is freed. */
 #define LARGE_PIECE_BYTES (128 << 10)
 
 static void keep_memory(int bytes_max, int pad_bytes)
@@ -19,9 +19,9 @@ static void keep_memory(int bytes_max, int pad_bytes)
 }
 
 /*
- * Output buffers grow to megabytes and go again in every loop turn of a busy worker. By malloc's
- * defaults each of them would be mapped and given back anew, which costs as much as all else of a
- * delivery together; so that memory stays, up to these bounds.
+ * In every loop turn of a busy worker, output buffers grow to megabytes and are freed again. With
+ * malloc's defaults each of them would be mapped and unmapped, which costs as much as the rest of a
+ * delivery. So malloc keeps memory up to these bounds.
  */
 void tw_trim_init(void)
 {
@@ -35,7 +35,7 @@ void tw_trim_thread(void)
     free(piece);
 }
 
-/* Half of what peers held at most is gone, and it was much. */
+/* Whether at least half of what peers have held at most is free again, and that is a lot. */
 static bool crowd_has_left(tw_trim_t *trim, const tw_load_t *load)
 {
     uint64_t held_bytes =
@@ -57,8 +57,9 @@ static bool is_idle(const tw_trim_t *trim, const tw_load_t *load)
     return load->deliveries == trim->last.deliveries;
 }
 
-/* Nothing is delivered, nothing grows, and there is a tenth more than a trim has left. */
-static bool is_idle_and_fat(const tw_trim_t *trim, const tw_load_t *load)
+/* Whether nothing is delivered, memory does not grow, and a tenth more is in use than after the
+ * last trim. */
+static bool is_idle_and_large(const tw_trim_t *trim, const tw_load_t *load)
 {
     return is_idle(trim, load) && load->resident_bytes <= trim->last.resident_bytes &&
            load->resident_bytes > trim->trimmed_bytes + trim->trimmed_bytes / 10;
@@ -70,7 +71,7 @@ static void run(tw_trim_t *trim, const tw_load_t *load)
 
     malloc_trim(0);
     uv_resident_set_memory(&left_bytes);
-    /* What a busy gateway still uses after a trim is no measure for when it is idle. */
+    /* What a busy gateway uses after a trim says nothing about an idle one. */
     if (is_idle(trim, load) || left_bytes < trim->trimmed_bytes)
         trim->trimmed_bytes = left_bytes;
     trim->worth_another = left_bytes < load->resident_bytes - load->resident_bytes / 20;
@@ -79,7 +80,7 @@ static void run(tw_trim_t *trim, const tw_load_t *load)
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load)
 {
     bool due = !trim->due &&
-               (crowd_has_left(trim, load) || is_idle_and_fat(trim, load) || trim->worth_another);
+               (crowd_has_left(trim, load) || is_idle_and_large(trim, load) || trim->worth_another);
 
     trim->worth_another = false;
     if (trim->due) {
@@ -87,7 +88,7 @@ bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load)
         tw_trim_init();
     }
     if (due)
-        keep_memory(0, 0); /* until threads have freed what they keep */
+        keep_memory(0, 0); /* until the threads have freed what they keep */
     trim->due = due;
     trim->last = *load;
     return due;

@@ -1,9 +1,10 @@
 /**
- * Gives memory back to the system after a flood: malloc keeps what is freed, and many small pieces
- * that lived at once leave it in chunks that it never gives back by itself.
+ * Gives memory back to the system when many clients have left. malloc keeps what is freed, and many
+ * small pieces that were in use together leave chunks that it never gives back by itself.
  *
- * Belongs to the control loop. A trim holds each of malloc's arenas for a moment, so there is one
- * only when peers have let go of half of what they held, and of much, or when nothing is delivered.
+ * Belongs to the control loop. A trim locks each of malloc's arenas for a moment. So there is one
+ * only when peers have given up half of what they held, and that was a lot, or when nothing is
+ * delivered.
  */
 #ifndef TW_SERVER_TRIM_H
 #define TW_SERVER_TRIM_H
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What there is at one moment. */
+/** What is in use at one moment. */
 typedef struct tw_load {
     uint64_t connections, streams;
     uint64_t event_bytes; /* memory of all events, tails included */
@@ -21,18 +22,21 @@ typedef struct tw_load {
 } tw_load_t;
 
 typedef struct tw_trim {
-    tw_load_t last;          /* at the last look */
+    tw_load_t last;          /* when tw_trim_look() was last called */
     uint64_t held_bytes_max; /* since the last trim, by estimate */
-    size_t trimmed_bytes;    /* resident after the last trim of an idle gateway; 0: none yet */
-    bool due;                /* the next look trims */
-    bool worth_another;      /* the last trim gave much back, and what went after it waits */
+    size_t trimmed_bytes; /* resident after the last trim of an idle gateway; 0: there was no trim
+                             yet */
+    bool due;             /* the next call trims */
+    bool worth_another;   /* the last trim gave a lot back, so the next one may, too */
 } tw_trim_t;
 
-/** Sets what malloc keeps; before threads run. */
+/** Sets how much malloc keeps. Called before threads run. */
 void tw_trim_init(void);
 
-/** Looks, about once a second. True: it is time, so every thread should free what it keeps for its
- * next use and call tw_trim_thread(); the trim itself comes with the next look, when they have. */
+/**
+ * Decides whether to trim; called about once a second. True: every thread should free what it keeps
+ * for its next use and call tw_trim_thread(). The next call, by which they have done so, trims.
+ */
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load);
 
 /** Gives back the free end of the calling thread's arena, which a trim does not reach. */

@@ -8,14 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define PATH_BYTES 4096
 #define LINE_BYTES 8192
-#define CPUS_MAX 8192 /* more than a kernel can be built for */
+#define CPUS_MAX 8192 /* more than any kernel supports */
 
 /* A control group file system that limits CPUs, as this process sees it. */
 typedef struct tw_cgroup {
     char mount_root[PATH_BYTES];  /* the group that the mount point shows */
-    char mount_point[PATH_BYTES]; /* empty: there is none */
+    char mount_point[PATH_BYTES]; /* empty: not mounted */
     char group[PATH_BYTES];       /* the process's group, from the hierarchy's top */
 } tw_cgroup_t;
 
@@ -47,17 +49,13 @@ static FILE *open_below(const char *root, const char *path)
 /* Whether a comma-separated list has the word. */
 static bool has_word(const char *list, const char *word)
 {
+    tw_text_t rest = tw_text_of(list), item;
     size_t len = strlen(word);
-    const char *at = list;
 
-    for (;;) {
-        size_t item = strcspn(at, ",\n");
-        if (item == len && memcmp(at, word, len) == 0)
+    while (tw_text_next_item(&rest, &item))
+        if (item.len == len && memcmp(item.base, word, len) == 0)
             return true;
-        if (at[item] != ',')
-            return false;
-        at += item + 1;
-    }
+    return false;
 }
 
 /* Reads /proc/self/cgroup (cgroups(7)): "0::/group" for version 2, "5:cpu,cpuacct:/group" for
@@ -130,7 +128,7 @@ static unsigned v2_cpus(const char *root, const char *folder)
     FILE *file = open_below(root, path);
     if (file == NULL)
         return UINT_MAX;
-    int fields = fscanf(file, "%lf %lf", &quota, &period); /* "max" is no number: no field */
+    int fields = fscanf(file, "%lf %lf", &quota, &period); /* "max" is not read as a number */
     fclose(file);
     return fields == 2 ? rounded_up(quota, period) : UINT_MAX;
 }
@@ -150,7 +148,7 @@ static double read_number(const char *root, const char *folder, const char *name
     return number;
 }
 
-/* Two files; a quota of -1 is no limit. */
+/* Quota and period are two files; a quota of -1 means no limit. */
 static unsigned v1_cpus(const char *root, const char *folder)
 {
     return rounded_up(read_number(root, folder, "cpu.cfs_quota_us"),
@@ -168,7 +166,7 @@ static unsigned smallest_quota(const char *root, const tw_cgroup_t *cgroup,
 
     if (base == 0)
         return UINT_MAX;
-    /* A container often sees its own group as the top of the mount, whatever it is called outside.
+    /* A container often sees its own group as the root of the mount, whatever its name is outside.
      */
     if (shown > 1)
         below = strncmp(below, cgroup->mount_root, shown) == 0 ? below + shown : "";

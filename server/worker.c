@@ -21,8 +21,8 @@
 #include "server/handshakes.h"
 #include "server/trim.h"
 
-/* The heartbeat clock: a stream is silent for this many ticks, give or take one, before it gets its
- * comment. */
+/* Ticks in a heartbeat interval: a stream that was silent for so many ticks, give or take one, gets
+ * a heartbeat. */
 #define HEARTBEAT_TICKS 8
 #define KEEPALIVE_IDLE_S 20
 #define KEEPALIVE_INTERVAL_S 10
@@ -45,7 +45,8 @@ struct tw_worker {
     uv_timer_t heartbeat;
     uv_timer_t drain;
     uv_timer_t age;
-    tw_slice_t input; /* waits: requests that have been read are handled when the loop has time */
+    tw_slice_t
+        input; /* deferred while requests that have been read wait for the loop to have time */
     _Atomic uint64_t connections;
     uint64_t drain_steps; /* left */
     bool stopping;
@@ -56,7 +57,7 @@ struct tw_worker {
 typedef struct tw_socket {
     uv_tcp_t tcp;
     tw_worker_t *worker;
-    tw_client_t *client; /* counted against its limit; or NULL */
+    tw_client_t *client; /* for which the connection is counted; or NULL */
     int fd;              /* until it is opened */
 } tw_socket_t;
 
@@ -87,7 +88,7 @@ static void on_time_for_input(tw_slice_t *slice)
     h2o_http2_resume_input(&worker->http.super);
 }
 
-/* A client that comes back opens its streams by the thousand, all in what is read at once. */
+/* A client that reconnects opens thousands of streams, whose requests are read together. */
 static int has_time(h2o_context_t *http)
 {
     tw_worker_t *worker = worker_of(http);
@@ -138,7 +139,7 @@ static void *run(void *data)
 
 void tw_worker_start(tw_worker_t *worker)
 {
-    /* HTTP/1 in h2o keeps 400 KB on the stack: the default size it is. */
+    /* HTTP/1 in h2o needs 400 KB of stack, which the default size has. */
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         abort();
 }
@@ -163,10 +164,10 @@ static void set_socket_options(const tw_worker_t *worker, int fd)
     unsigned timeout_ms = (unsigned)worker->config->tcp_user_timeout_ms;
 
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    /* Data that stays unacknowledged for so long ends the connection: a peer behind a cut never
-     * says goodbye. */
+    /* A peer whose network is cut never closes its connection: data that stays unacknowledged for
+     * so long ends it. */
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-    /* And so does silence, where no heartbeat comes in time to stay unacknowledged. */
+    /* So does silence, for connections that get no heartbeats. */
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -239,7 +240,7 @@ static void post_order(tw_worker_t *worker, tw_call_fn run_order, uint64_t ms)
     tw_loop_post(&worker->fanout.shard.loop, run_order, order);
 }
 
-/* An equal share of what is left in each step, so that clients come back spread. */
+/* Closes an equal share of the remaining streams in each step, so that clients reconnect evenly. */
 static void on_drain_step(uv_timer_t *timer)
 {
     tw_worker_t *worker = timer->data;
@@ -249,7 +250,7 @@ static void on_drain_step(uv_timer_t *timer)
     size_t share = (size_t)((open + steps - 1) / steps);
 
     if (share < 1)
-        share = 1; /* those that are being opened are not counted yet */
+        share = 1; /* streams that are being opened are not counted yet */
     if (worker->drain_steps > 0 && share > DRAIN_STEP_STREAMS_MAX)
         share = DRAIN_STEP_STREAMS_MAX;
     tw_fanout_close_some(&worker->fanout, steps == 1 ? SIZE_MAX : share, TW_CLOSE_DRAIN);
@@ -295,7 +296,7 @@ static void on_stop_step(uv_timer_t *timer)
     if (tw_worker_connections(worker) == 0 || uv_now(&worker->loop) >= (uint64_t)worker->stop_by_ms)
         end_loop(worker);
     else if (uv_now(&worker->loop) + 200 >= (uint64_t)worker->stop_by_ms)
-        uv_walk(&worker->loop, shut_socket, NULL); /* connections that do not end by themselves */
+        uv_walk(&worker->loop, shut_socket, NULL); /* connections that did not end by themselves */
 }
 
 static void on_stop(void *owner, void *data)
@@ -324,13 +325,13 @@ void tw_worker_join(tw_worker_t *worker)
 void tw_worker_destroy(tw_worker_t *worker)
 {
     if (tw_worker_connections(worker) > 0)
-        return; /* peers that did not let go in time; the process ends anyway, and they with it */
+        return; /* some peers did not close in time; their memory goes with the process */
     tw_fanout_close(&worker->fanout);
     uv_close((uv_handle_t *)&worker->heartbeat, NULL);
     uv_close((uv_handle_t *)&worker->drain, NULL);
     uv_close((uv_handle_t *)&worker->age, NULL);
-    /* The second GOAWAY of a shutdown, a second later than the first, for connections that are gone
-     * by now. */
+    /* The timer for the second GOAWAY of a shutdown, which comes a second after the first: the
+     * connections are gone by now. */
     if (h2o_timeout_is_linked(&worker->http.super.http2._graceful_shutdown_timeout))
         h2o_timeout_unlink(&worker->http.super.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&worker->http.super);

@@ -1,8 +1,9 @@
 /**
- * A worker: one thread, one uv loop, one h2o context, one fan-out. It serves the connections that
+ * A worker: one thread with a loop, an h2o context and a fan-out. It serves the connections that
  * the listener gives it.
  *
- * Created and joined on the control thread; what is posted to it runs on its own.
+ * Created, joined and destroyed on the main thread. Functions that any thread may call say so; they
+ * post to the worker's loop.
  */
 #ifndef TW_SERVER_WORKER_H
 #define TW_SERVER_WORKER_H
@@ -17,7 +18,7 @@
 
 typedef struct tw_worker tw_worker_t;
 
-/** What all workers share; borrowed, outlives them. */
+/** What all workers share; borrowed by them, and outlives them. */
 typedef struct tw_worker_config {
     tw_gateway_t *gateway;
     tw_hub_t *hub;
@@ -25,7 +26,7 @@ typedef struct tw_worker_config {
     tw_tls_store_t *tls; /* NULL: cleartext */
     uint64_t heartbeat_ms;
     uint64_t tcp_user_timeout_ms;
-    uint64_t connection_age_max_ms; /* 0: connections may grow old */
+    uint64_t connection_age_max_ms; /* 0: no maximum */
 } tw_worker_config_t;
 
 /** Makes the worker and attaches its fan-out to the hub; its thread does not run yet. */
@@ -35,28 +36,29 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index);
 void tw_worker_start(tw_worker_t *worker);
 
 /**
- * Gives it an accepted socket, which is its own from now on, and the client whose limit it counts
- * against (NULL: none's), which it lets go with the connection. With TLS, a handshake has been
- * begun at the limits. Any thread.
+ * Gives the worker an accepted socket, which it owns from now on. The connection is counted for the
+ * client (NULL: for no client); the worker removes it there when it is closed. With TLS, the caller
+ * has called tw_limits_begin_handshake(). Any thread.
  */
 void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client);
 
-/** Open connections, given ones included. Any thread. */
+/** The number of open connections, including those that are still on their way. Any thread. */
 uint64_t tw_worker_connections(const tw_worker_t *worker);
 
-/** Gives back what its thread keeps of freed memory for the next use. Any thread. */
+/** Frees the memory that its thread keeps for the next use. Any thread. */
 void tw_worker_release_memory(tw_worker_t *worker);
 
-/** Starts to drain: GOAWAY, then streams are closed evenly over drain_ms. Any thread. */
+/** Begins to drain: connections get a GOAWAY, and streams are closed evenly over drain_ms. Any
+ * thread. */
 void tw_worker_drain(tw_worker_t *worker, uint64_t drain_ms);
 
 /** Ends its loop when the last connection is closed, or after grace_ms. Any thread. */
 void tw_worker_stop(tw_worker_t *worker, uint64_t grace_ms);
 
-/** Waits for its thread. */
+/** Waits for the end of its thread. */
 void tw_worker_join(tw_worker_t *worker);
 
-/** Frees it; joined. */
+/** Frees it, once it is joined. */
 void tw_worker_destroy(tw_worker_t *worker);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 
-/* Larger than any chain; what is beyond is no certificate file. */
+/* No chain is as large; a larger file is something else. */
 #define FILE_BYTES_MAX (1024 * 1024)
 
 static const char *read_whole(int fd, BIO *bio)
@@ -32,8 +32,8 @@ static const char *read_whole(int fd, BIO *bio)
     return total > FILE_BYTES_MAX ? "it is larger than 1 MiB" : NULL;
 }
 
-/* Reads a file whole, so that errors of the file system get their own message. NULL: see `error`.
- */
+/* Reads a whole file, so that errors of the file system get their own message. NULL: `error` says
+ * why not. */
 static BIO *open_file(const char *path, tw_tls_error_t *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -94,7 +94,7 @@ done:
     return status;
 }
 
-/* OpenSSL asks for a pass phrase: there is nobody to ask. */
+/* OpenSSL asks for a pass phrase, but there is nobody who could enter one. */
 static int on_pass_phrase(char *buffer, int size, int for_writing, void *data)
 {
     int *asked = data;
@@ -136,7 +136,7 @@ static int check_validity(const tw_certificate_t *certificate, const char *path,
     const ASN1_TIME *not_after = X509_get0_notAfter(certificate->leaf);
     char text[64];
 
-    /* An unparsable time compares as 0: such a certificate is refused too. */
+    /* A time that cannot be parsed compares as 0, so such a certificate is refused, too. */
     if (X509_cmp_current_time(not_after) <= 0) {
         format_time(text, sizeof(text), not_after);
         return tw_tls_fail(error, TW_TLS_EXPIRED, path, text);

@@ -88,7 +88,7 @@ int tw_tls_client_create(SSL **ssl, SSL_CTX *context, const char *host, tw_tls_e
         expected = expect_name(made, host);
     if (!expected) {
         SSL_free(made);
-        return tw_tls_fail(error, TW_TLS_REFUSED, host, "it is no host name");
+        return tw_tls_fail(error, TW_TLS_REFUSED, host, "it is not a host name");
     }
     SSL_set_connect_state(made);
     *ssl = made;

@@ -1,8 +1,8 @@
 /**
  * The client side of TLS, for connections to a server that must prove who it is (Redis).
  *
- * Threads: a context any; an SSL that was made of it, its owner's only. Creating a context reads
- * files.
+ * A context may be used by any thread, an SSL that was made from it by its owner only. Creating a
+ * context reads files, and blocks.
  */
 #ifndef TW_TLS_CLIENT_CONTEXT_H
 #define TW_TLS_CLIENT_CONTEXT_H
@@ -13,8 +13,9 @@
 
 /**
  * Makes a context that trusts the PEM certificates in `ca_path`, or the system's when it is NULL.
- * TLS 1.2 and newer; the peer's certificate is always verified. 0, or a negative tw_tls_status_t
- * with a message that names the file. The caller frees `*context` with SSL_CTX_free().
+ * TLS 1.2 and newer; the peer's certificate is always verified. Returns 0, or a negative
+ * tw_tls_status_t with a message that names the file. The caller frees `*context` with
+ * SSL_CTX_free().
  */
 int tw_tls_client_context_create(SSL_CTX **context, const char *ca_path, tw_tls_error_t *error);
 

@@ -1,4 +1,4 @@
-/** The certificate that a gateway without one makes for itself (tls/certificate.h). */
+/* The ephemeral certificate of a gateway that was not given one (tls/certificate.h). */
 #include <ctype.h>
 #include <openssl/ec.h>
 #include <openssl/rand.h>
@@ -14,7 +14,7 @@
 #define SECONDS_A_DAY (24L * 60 * 60)
 #define VALID_DAYS 365
 
-/* Whether it can stand in a subjectAltName as a DNS name (RFC 1123 section 2.1). */
+/* Whether the name may be a DNS name in a subjectAltName (RFC 1123 section 2.1). */
 static int is_dns_name(const char *name)
 {
     size_t length = strlen(name);
@@ -57,7 +57,7 @@ static int add_names(X509 *leaf)
     return add_extension(leaf, NID_subject_alt_name, names);
 }
 
-/* 127 random bits: unique enough, positive, within RFC 5280 section 4.1.2.2. */
+/* A serial number of 127 random bits is unique and positive, as RFC 5280 section 4.1.2.2 wants. */
 static int set_serial(X509 *leaf)
 {
     unsigned char bytes[16];

@@ -1,9 +1,9 @@
 /**
- * What can be wrong with a certificate, a key or a TLS context: one table, and one buffer that
- * carries the message to whoever logs it.
+ * Errors of certificates, keys and TLS contexts: a table of them, and a buffer that carries the
+ * message to the code that logs it.
  *
- * Messages are one line, name the path that they are about, and end without a full stop. Threads: a
- * tw_tls_error_t belongs to its caller.
+ * A message is one line that names the path that it is about, without a full stop. A tw_tls_error_t
+ * belongs to its caller; any thread.
  */
 #ifndef TW_TLS_ERROR_H
 #define TW_TLS_ERROR_H
@@ -11,13 +11,13 @@
 /* name, value, text */
 #define TW_TLS_ERROR_TABLE(X)                                                                      \
     X(UNREADABLE, -1, "cannot be read")                                                            \
-    X(NO_CERTIFICATE, -2, "holds no PEM certificate")                                              \
-    X(BAD_CERTIFICATE, -3, "holds a certificate that cannot be parsed")                            \
-    X(NO_KEY, -4, "holds no PEM private key")                                                      \
-    X(ENCRYPTED_KEY, -5, "holds an encrypted private key, which cannot be used unattended")        \
-    X(MISMATCH, -6, "holds a private key that does not belong to the certificate")                 \
-    X(EXPIRED, -7, "holds a certificate that has expired")                                         \
-    X(NOT_YET_VALID, -8, "holds a certificate that is not valid yet")                              \
+    X(NO_CERTIFICATE, -2, "contains no PEM certificate")                                           \
+    X(BAD_CERTIFICATE, -3, "contains a certificate that cannot be parsed")                         \
+    X(NO_KEY, -4, "contains no PEM private key")                                                   \
+    X(ENCRYPTED_KEY, -5, "contains an encrypted private key, which cannot be used unattended")     \
+    X(MISMATCH, -6, "contains a private key that does not belong to the certificate")              \
+    X(EXPIRED, -7, "contains a certificate that has expired")                                      \
+    X(NOT_YET_VALID, -8, "contains a certificate that is not valid yet")                           \
     X(REFUSED, -9, "was refused by OpenSSL")                                                       \
     X(INTERNAL, -10, "failed in OpenSSL")
 

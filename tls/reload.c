@@ -1,6 +1,7 @@
 #include "tls/reload.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,25 +12,26 @@ const tw_tls_reload_options_t tw_tls_reload_defaults = {.poll_ms = 10000, .settl
 
 enum { CHAIN, KEY, FILE_COUNT };
 
-/* What a path led to, all zero when it led nowhere. Compared whole. */
-typedef struct signature {
+/* What identifies the files behind the paths; all zeros for a path that leads nowhere. Compared
+ * byte by byte. */
+typedef struct tw_tls_signature {
     struct {
         uint64_t device, inode, size, modified_s, modified_ns, changed_s, changed_ns;
     } files[FILE_COUNT];
-} signature_t;
+} tw_tls_signature_t;
 
-/* One look at the files, filled on the thread pool. Only one is under way at a time. */
-typedef struct look {
+/* One check of the files, filled in on the thread pool. Only one is in progress at a time. */
+typedef struct tw_tls_check {
     uv_work_t work;
-    int forced;            /* load even when nothing has changed */
-    int first;             /* the files are as the store knows them: success is no news */
-    signature_t signature; /* of the files, from before they were loaded */
-    int loaded;            /* a load was tried: the rest is its result */
+    bool forced;                  /* load even when nothing has changed */
+    bool first;                   /* the store has just loaded them, so success is not reported */
+    tw_tls_signature_t signature; /* of the files before they were loaded */
+    bool loaded;                  /* a load was tried; the fields below are its result */
     int status;
     SSL_CTX *context; /* owned; NULL unless status is 0 */
     time_t not_after;
     tw_tls_error_t error;
-} look_t;
+} tw_tls_check_t;
 
 struct tw_tls_reload {
     uv_loop_t *loop;       /* borrowed: outlives this */
@@ -41,25 +43,25 @@ struct tw_tls_reload {
     void *close_data;
     uv_timer_t poll;
     uv_timer_t settle;
-    uv_async_t wake; /* tw_tls_reload_now() answers from the loop */
+    uv_async_t wake; /* for tw_tls_reload_now() to call back from the loop */
     uv_fs_event_t directories[FILE_COUNT];
-    signature_t tried; /* the files that were last loaded, or found bad twice */
-    signature_t suspect;
-    int has_suspect; /* `suspect` failed once */
-    look_t look;
-    int looking;      /* `look` is under way */
-    int look_again;   /* something was asked for meanwhile */
-    int forced_again; /* ... by tw_tls_reload_now() */
-    int closing;
+    tw_tls_signature_t tried; /* the files that were last loaded, or failed twice */
+    tw_tls_signature_t suspect;
+    bool has_suspect; /* `suspect` failed once */
+    tw_tls_check_t check;
+    bool checking;     /* `check` is in progress */
+    bool check_again;  /* another check was asked for meanwhile */
+    bool forced_again; /* by tw_tls_reload_now() */
+    bool closing;
     unsigned handles_open;
 };
 
-static void start_look(tw_tls_reload_t *reload, int forced);
+static void start_check(tw_tls_reload_t *reload, bool forced);
 
-static signature_t take_signature(const tw_tls_store_t *store)
+static tw_tls_signature_t take_signature(const tw_tls_store_t *store)
 {
     const char *paths[FILE_COUNT] = {tw_tls_store_chain_path(store), tw_tls_store_key_path(store)};
-    signature_t signature;
+    tw_tls_signature_t signature;
     int i;
 
     memset(&signature, 0, sizeof(signature));
@@ -78,62 +80,63 @@ static signature_t take_signature(const tw_tls_store_t *store)
     return signature;
 }
 
-static int same(const signature_t *a, const signature_t *b)
+static bool same(const tw_tls_signature_t *a, const tw_tls_signature_t *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* On the thread pool: reads only what does not change while a look is under way. */
-static void on_look(uv_work_t *work)
+/* On the thread pool. Reads only what does not change during a check. */
+static void on_check(uv_work_t *work)
 {
     tw_tls_reload_t *reload = work->data;
-    look_t *look = &reload->look;
+    tw_tls_check_t *check = &reload->check;
 
-    look->signature = take_signature(reload->store);
-    if (!look->forced && same(&look->signature, &reload->tried))
+    check->signature = take_signature(reload->store);
+    if (!check->forced && same(&check->signature, &reload->tried))
         return;
-    look->loaded = 1;
-    look->status = tw_tls_store_load(reload->store, &look->context, &look->not_after, &look->error);
+    check->loaded = true;
+    check->status =
+        tw_tls_store_load(reload->store, &check->context, &check->not_after, &check->error);
 }
 
 static void on_settled(uv_timer_t *timer)
 {
-    start_look(timer->data, 0);
+    start_check(timer->data, false);
 }
 
-/* A burst of events is one look, soon after the first of them: a stream of them postpones nothing.
- */
-static void look_soon(tw_tls_reload_t *reload)
+/* A burst of events causes one check, a fixed time after the first event, so that a series of
+ * events does not postpone it. */
+static void check_soon(tw_tls_reload_t *reload)
 {
     if (!uv_is_active((uv_handle_t *)&reload->settle))
         uv_timer_start(&reload->settle, on_settled, reload->options.settle_ms, 0);
 }
 
-/* Whether this failure may be of a pair that is still being written: then it is tried again. */
-static int may_be_half_written(tw_tls_reload_t *reload, const look_t *look)
+/* Whether the pair may still be being written; then it is tried again. */
+static bool may_be_half_written(tw_tls_reload_t *reload, const tw_tls_check_t *check)
 {
-    if (look->forced)
-        return 0;
-    if (reload->has_suspect && same(&look->signature, &reload->suspect))
-        return 0;
-    reload->suspect = look->signature;
-    reload->has_suspect = 1;
-    return 1;
+    if (check->forced)
+        return false;
+    if (reload->has_suspect && same(&check->signature, &reload->suspect))
+        return false;
+    reload->suspect = check->signature;
+    reload->has_suspect = true;
+    return true;
 }
 
-static void finish_load(tw_tls_reload_t *reload, look_t *look)
+static void finish_load(tw_tls_reload_t *reload, tw_tls_check_t *check)
 {
-    if (look->status == 0) {
-        tw_tls_store_replace(reload->store, look->context, look->not_after);
-        look->context = NULL;
-    } else if (may_be_half_written(reload, look)) {
-        look_soon(reload);
+    if (check->status == 0) {
+        tw_tls_store_replace(reload->store, check->context, check->not_after);
+        check->context = NULL;
+    } else if (may_be_half_written(reload, check)) {
+        check_soon(reload);
         return;
     }
-    reload->tried = look->signature;
-    reload->has_suspect = 0;
-    if (look->status != 0 || !look->first)
-        reload->callback(look->status, look->status == 0 ? "" : look->error.text, reload->data);
+    reload->tried = check->signature;
+    reload->has_suspect = false;
+    if (check->status != 0 || !check->first)
+        reload->callback(check->status, check->status == 0 ? "" : check->error.text, reload->data);
 }
 
 static void finish_close(tw_tls_reload_t *reload)
@@ -146,50 +149,50 @@ static void finish_close(tw_tls_reload_t *reload)
         on_close(data);
 }
 
-static void on_looked(uv_work_t *work, int status)
+static void on_checked(uv_work_t *work, int status)
 {
     tw_tls_reload_t *reload = work->data;
-    look_t *look = &reload->look;
+    tw_tls_check_t *check = &reload->check;
 
     assert(status == 0); /* never cancelled */
-    reload->looking = 0;
+    reload->checking = false;
     if (reload->closing) {
-        SSL_CTX_free(look->context);
+        SSL_CTX_free(check->context);
         if (reload->handles_open == 0)
             finish_close(reload);
         return;
     }
-    if (look->loaded)
-        finish_load(reload, look);
-    if (reload->look_again && !reload->closing)
-        start_look(reload, reload->forced_again);
+    if (check->loaded)
+        finish_load(reload, check);
+    if (reload->check_again && !reload->closing)
+        start_check(reload, reload->forced_again);
 }
 
-static void start_look(tw_tls_reload_t *reload, int forced)
+static void start_check(tw_tls_reload_t *reload, bool forced)
 {
-    if (reload->looking) {
-        reload->look_again = 1;
+    if (reload->checking) {
+        reload->check_again = true;
         reload->forced_again |= forced;
         return;
     }
-    reload->looking = 1;
-    reload->look_again = 0;
-    reload->forced_again = 0;
-    memset(&reload->look, 0, sizeof(reload->look));
-    reload->look.work.data = reload;
-    reload->look.forced = forced;
-    if (uv_queue_work(reload->loop, &reload->look.work, on_look, on_looked) != 0)
+    reload->checking = true;
+    reload->check_again = false;
+    reload->forced_again = false;
+    memset(&reload->check, 0, sizeof(reload->check));
+    reload->check.work.data = reload;
+    reload->check.forced = forced;
+    if (uv_queue_work(reload->loop, &reload->check.work, on_check, on_checked) != 0)
         abort();
 }
 
 static void on_poll(uv_timer_t *timer)
 {
-    start_look(timer->data, 0);
+    start_check(timer->data, false);
 }
 
 static void on_directory_event(uv_fs_event_t *event, const char *name, int events, int status)
 {
-    look_soon(event->data);
+    check_soon(event->data);
 }
 
 static void on_wake(uv_async_t *wake)
@@ -201,10 +204,10 @@ static void on_wake(uv_async_t *wake)
     if (tw_tls_store_chain_path(reload->store) == NULL)
         reload->callback(0, "", reload->data);
     else
-        start_look(reload, 1);
+        start_check(reload, true);
 }
 
-/* The directory that holds `path`: its own name, not what links lead to. The caller frees it. */
+/* The directory of `path`, with symbolic links not followed. The caller frees it. */
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -218,8 +221,9 @@ static void watch(tw_tls_reload_t *reload, uv_fs_event_t *event, const char *pat
 {
     char *directory = directory_of(path);
 
-    /* Where it cannot be watched (no inotify left, no such directory) the poll remains. */
-    (void)uv_fs_event_start(event, on_directory_event, directory, 0);
+    /* When the directory cannot be watched (it does not exist, or the limit of inotify is reached),
+     * the checks at intervals remain. */
+    uv_fs_event_start(event, on_directory_event, directory, 0);
     free(directory);
 }
 
@@ -257,11 +261,11 @@ tw_tls_reload_t *tw_tls_reload_open(uv_loop_t *loop, tw_tls_store_t *store,
     add_handle(reload, (uv_handle_t *)&reload->settle);
 
     if (tw_tls_store_chain_path(store) != NULL) {
-        /* Files that changed since the store was made would be missed: so they are loaded again. */
+        /* The files may have changed since the store loaded them, so they are loaded again. */
         watch(reload, &reload->directories[CHAIN], tw_tls_store_chain_path(store));
         watch(reload, &reload->directories[KEY], tw_tls_store_key_path(store));
-        start_look(reload, 0);
-        reload->look.first = 1;
+        start_check(reload, false);
+        reload->check.first = true;
         uv_timer_start(&reload->poll, on_poll, reload->options.poll_ms, reload->options.poll_ms);
     }
     return reload;
@@ -277,7 +281,7 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     tw_tls_reload_t *reload = handle->data;
 
-    if (--reload->handles_open == 0 && !reload->looking)
+    if (--reload->handles_open == 0 && !reload->checking)
         finish_close(reload);
 }
 
@@ -286,7 +290,7 @@ void tw_tls_reload_close(tw_tls_reload_t *reload, tw_tls_reload_close_cb callbac
     int i;
 
     assert(!reload->closing);
-    reload->closing = 1;
+    reload->closing = true;
     reload->on_close = callback;
     reload->close_data = data;
     for (i = 0; i < FILE_COUNT; ++i)

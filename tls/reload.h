@@ -1,14 +1,15 @@
 /**
- * Keeps a store's certificate up to date: loads the files anew on demand and when they change.
+ * Keeps the certificate of a store up to date: reloads the files on demand and when they change.
  *
- * Files change in many ways: written in place, renamed over by an editor, or moved away under a
- * chain of symbolic links (Kubernetes swaps `..data`). So the directories' events only hasten a
- * look; what decides is whether the files that the paths lead to differ from those last tried, and
- * a poll finds what no event told of. A pair that does not load leaves the old one in use. When a
- * change was seen, it is tried a second time before it is called bad: its files are seldom written
- * at one instant.
+ * Files change in many ways: they are written in place, an editor renames a new file over the old
+ * one, or a symbolic link on the way to them is replaced (Kubernetes replaces `..data`). So events
+ * of the directories only make a check come sooner. The check compares the files that the paths
+ * lead to with those that were last tried, and it is also done at intervals, for changes without an
+ * event. When a pair cannot be loaded, the old one stays in use. A changed pair that cannot be
+ * loaded is tried a second time before that is reported, because its two files are seldom written
+ * together.
  *
- * Threads: the loop's; loading itself runs on libuv's thread pool.
+ * Loop thread only; files are loaded on libuv's thread pool.
  */
 #ifndef TW_TLS_RELOAD_H
 #define TW_TLS_RELOAD_H
@@ -20,38 +21,39 @@
 typedef struct tw_tls_reload tw_tls_reload_t;
 
 /**
- * A load has ended: `status` 0 (new connections get the new certificate; `message` is "") or a
- * negative tw_tls_status_t (the old one stays; `message` says why, one line). Called on the loop,
- * never inside a function of this header; once for each tw_tls_reload_now() (calls while a load is
- * under way share the next one) and once for each change of the files.
+ * A load has ended. `status` is 0 when new connections get the new certificate (`message` is ""),
+ * or a negative tw_tls_status_t when the old one stays in use (`message` says in one line why).
+ * Called on the loop, never inside a function of this header: once for each tw_tls_reload_now(),
+ * where calls during a load share the next one, and once for each change of the files.
  */
 typedef void (*tw_tls_reload_cb)(int status, const char *message, void *data);
 
-/** The watcher is closed and freed. */
+/** The watcher has been closed and freed. */
 typedef void (*tw_tls_reload_close_cb)(void *data);
 
 typedef struct tw_tls_reload_options {
-    unsigned poll_ms;   /* between two looks at the files, > 0 */
-    unsigned settle_ms; /* from a directory's event to the look, and between the two tries, > 0 */
+    unsigned poll_ms; /* between two checks of the files, > 0 */
+    unsigned
+        settle_ms; /* from an event of a directory to the check, and between the two tries, > 0 */
 } tw_tls_reload_options_t;
 
 extern const tw_tls_reload_options_t tw_tls_reload_defaults;
 
 /**
  * Starts to watch the files of `store`, which must outlive the watcher. A store with an ephemeral
- * certificate has none: then tw_tls_reload_now() reports success and nothing else ever happens.
- * `options` may be NULL. The watcher's handles do not keep the loop alive.
+ * certificate has no files: then tw_tls_reload_now() only reports success. `options` may be NULL.
+ * The watcher's handles do not keep the loop alive.
  */
 tw_tls_reload_t *tw_tls_reload_open(uv_loop_t *loop, tw_tls_store_t *store,
                                     const tw_tls_reload_options_t *options,
                                     tw_tls_reload_cb callback, void *data);
 
-/** Loads the files whether they have changed or not (SIGHUP). */
+/** Reloads the files whether they have changed or not (SIGHUP). */
 void tw_tls_reload_now(tw_tls_reload_t *reload);
 
 /**
- * Stops watching. No tw_tls_reload_cb comes any more; `callback` (may be NULL) is called on the
- * loop when the watcher is freed, never before this returns.
+ * Stops watching. tw_tls_reload_cb is not called any more. `callback` (may be NULL) is called on
+ * the loop when the watcher has been freed, never before this returns.
  */
 void tw_tls_reload_close(tw_tls_reload_t *reload, tw_tls_reload_close_cb callback, void *data);
 

@@ -10,9 +10,8 @@
 #include "base/clock.h"
 
 /*
- * Every TLS 1.2 suite here has forward secrecy and an AEAD cipher and is absent from HTTP/2's list
- * of prohibited ones (RFC 9113 appendix A). AES-128 leads: with AES instructions it is the
- * cheapest.
+ * Every TLS 1.2 suite here has forward secrecy and an AEAD cipher, and HTTP/2 does not prohibit it
+ * (RFC 9113 appendix A). AES-128 is first because it is the cheapest with AES instructions.
  */
 #define CIPHERS_TLS12                                                                              \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                   \
@@ -23,22 +22,22 @@
 
 #define TICKET_ROTATION_S (6L * 60 * 60)
 
-typedef struct retired {
-    struct retired *next; /* owned; older */
-    SSL_CTX *context;     /* shared: ref */
-    int64_t replaced_ms;  /* tw_clock_ms() */
-} retired_t;
+typedef struct tw_tls_retired {
+    struct tw_tls_retired *next; /* owned; older */
+    SSL_CTX *context;            /* shared: ref */
+    int64_t replaced_ms;         /* tw_clock_ms() */
+} tw_tls_retired_t;
 
 struct tw_tls_store {
     _Atomic(SSL_CTX *) current; /* shared: ref */
     atomic_llong not_after;     /* seconds since 1970 */
-    retired_t *retired;         /* owned; newest first */
+    tw_tls_retired_t *retired;  /* owned; newest first */
     tw_ticket_keys_t *keys;     /* shared: ref; never changes */
     char *chain_path;           /* owned, NULL with an ephemeral certificate; never changes */
     char *key_path;             /* owned; likewise */
 };
 
-/* Length-prefixed as on the wire, most wanted first. */
+/* In the format of the wire, each with its length before it, the preferred one first. */
 static const unsigned char alpn_protocols[] = "\x02h2\x08http/1.1";
 
 static int on_alpn_select(SSL *ssl, const unsigned char **selected, unsigned char *selected_length,
@@ -55,13 +54,13 @@ static int on_alpn_select(SSL *ssl, const unsigned char **selected, unsigned cha
 
 static void set_protocol(SSL_CTX *context)
 {
-    /* Constants of ours: a failure is a mistake here, not of the user's files. */
+    /* These are constants: a failure is a mistake in this file. */
     if (!SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) ||
         !SSL_CTX_set_cipher_list(context, CIPHERS_TLS12) ||
         !SSL_CTX_set_ciphersuites(context, CIPHERS_TLS13) ||
         !SSL_CTX_set1_groups_list(context, GROUPS))
         abort();
-    /* With the client's preference for ChaCha20 honoured: it has no AES instructions. */
+    /* A client that prefers ChaCha20 has no AES instructions, so it gets that. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
@@ -72,7 +71,8 @@ static void set_sessions(SSL_CTX *context, tw_ticket_keys_t *keys)
 {
     static const unsigned char id[] = "tideway";
 
-    /* Tickets alone: a shared cache would be a lock and memory that clients control. */
+    /* Sessions are resumed by tickets only: a shared cache would need a lock, and memory that
+     * clients control. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
     SSL_CTX_set_timeout(context, TICKET_ROTATION_S);
@@ -99,7 +99,7 @@ SSL_CTX *tw_tls_server_context_create(const tw_certificate_t *certificate, tw_ti
     return context;
 }
 
-/* From the files, or ephemeral. */
+/* Makes a context from the files, or from an ephemeral certificate. */
 static int make_context(const tw_tls_store_t *store, SSL_CTX **context, time_t *not_after,
                         tw_tls_error_t *error)
 {
@@ -148,10 +148,10 @@ int tw_tls_store_create(tw_tls_store_t **store, const char *chain_path, const ch
     return TW_TLS_OK;
 }
 
-static void free_retired(retired_t **list)
+static void free_retired(tw_tls_retired_t **list)
 {
     while (*list != NULL) {
-        retired_t *gone = *list;
+        tw_tls_retired_t *gone = *list;
         *list = gone->next;
         SSL_CTX_free(gone->context);
         free(gone);
@@ -184,11 +184,11 @@ int tw_tls_store_load(const tw_tls_store_t *store, SSL_CTX **context, time_t *no
 
 void tw_tls_store_replace(tw_tls_store_t *store, SSL_CTX *context, time_t not_after)
 {
-    retired_t *entry = tw_alloc(sizeof(*entry));
-    retired_t **link = &store->retired;
+    tw_tls_retired_t *entry = tw_alloc(sizeof(*entry));
+    tw_tls_retired_t **link = &store->retired;
     int64_t now_ms = tw_clock_ms();
 
-    /* The list is ordered by age: from the first that is old enough, all are. */
+    /* The list is ordered by age: all entries behind the first one that is old enough are, too. */
     while (*link != NULL && now_ms - (*link)->replaced_ms <= TW_TLS_CONTEXT_GRACE_S * 1000)
         link = &(*link)->next;
     free_retired(link);

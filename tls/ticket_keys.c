@@ -16,27 +16,26 @@
 #define NAME_BYTES 16
 #define KEY_COUNT 2
 
-typedef struct ticket_key {
+typedef struct tw_ticket_key {
     unsigned char name[NAME_BYTES];
     unsigned char cipher[32]; /* AES-256-CBC */
     unsigned char mac[32];    /* HMAC-SHA256 */
-} ticket_key_t;
+} tw_ticket_key_t;
 
 struct tw_ticket_keys {
     atomic_uint references;
     long rotation_s;
-    pthread_mutex_t lock; /* of what follows */
-    int64_t made_ms;      /* of keys[0], tw_clock_ms() */
-    ticket_key_t
-        keys[KEY_COUNT]; /* newest first; before the first rotation keys[1] is random too */
+    pthread_mutex_t lock;            /* guards the fields below */
+    int64_t made_ms;                 /* of keys[0], tw_clock_ms() */
+    tw_ticket_key_t keys[KEY_COUNT]; /* newest first; keys[1] is random before the first rotation */
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 static int keys_index; /* of the SSL_CTX's extra data */
 
-static void make_key(ticket_key_t *key)
+static void make_key(tw_ticket_key_t *key)
 {
-    /* Without random numbers there is no TLS at all. */
+    /* There is no TLS without random numbers. */
     if (RAND_bytes((unsigned char *)key, sizeof(*key)) != 1)
         abort();
 }
@@ -48,7 +47,7 @@ static void rotate_locked(tw_ticket_keys_t *keys)
     keys->made_ms = tw_clock_ms();
 }
 
-/* When nothing was asked of the keys for long, more than one rotation is due. */
+/* More than one rotation is due when the keys were not used for long. */
 static void rotate_if_due_locked(tw_ticket_keys_t *keys)
 {
     int64_t age_ms = tw_clock_ms() - keys->made_ms;
@@ -97,8 +96,9 @@ void tw_ticket_keys_rotate(tw_ticket_keys_t *keys)
     pthread_mutex_unlock(&keys->lock);
 }
 
-/* Copies the key to seal with, or the one that `name` names. 1 newest, 2 an older one, 0 none. */
-static int find_key(tw_ticket_keys_t *keys, const unsigned char *name, ticket_key_t *found)
+/* Copies the newest key, for a NULL `name`, or the key of this name. Returns 1 for the newest key,
+ * 2 for an older one, 0 when there is no such key. */
+static int find_key(tw_ticket_keys_t *keys, const unsigned char *name, tw_ticket_key_t *found)
 {
     int result = 0;
     int i;
@@ -115,7 +115,7 @@ static int find_key(tw_ticket_keys_t *keys, const unsigned char *name, ticket_ke
     return result;
 }
 
-static int set_mac_key(EVP_MAC_CTX *mac, ticket_key_t *key)
+static int set_mac_key(EVP_MAC_CTX *mac, tw_ticket_key_t *key)
 {
     char digest[] = "SHA256";
     OSSL_PARAM parameters[] = {
@@ -128,19 +128,19 @@ static int set_mac_key(EVP_MAC_CTX *mac, ticket_key_t *key)
 }
 
 /*
- * OpenSSL seals (`sealing`) or opens a ticket. Its answers, from
- * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 go on, 2 go on and give the client a new ticket, 0 no
- * such key (a full handshake follows), -1 error.
+ * OpenSSL encrypts (`encrypting`) or decrypts a ticket. Returns, as in
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 continue, 2 continue and give the client a new ticket,
+ * 0 no such key (a full handshake follows), -1 error.
  */
 static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                         EVP_MAC_CTX *mac, int sealing)
+                         EVP_MAC_CTX *mac, int encrypting)
 {
     tw_ticket_keys_t *keys = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index);
-    ticket_key_t key;
+    tw_ticket_key_t key;
     int result;
     int ready;
 
-    if (sealing) {
+    if (encrypting) {
         result = find_key(keys, NULL, &key);
         memcpy(name, key.name, NAME_BYTES);
         ready = RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1 &&
