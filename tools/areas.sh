@@ -78,7 +78,7 @@ test_docs() {
     step "docs: code blocks" env TIDEWAY_BIN="$ROOT/build/tideway" UI="$UI" PYTHONDONTWRITEBYTECODE=1 \
         "$PYTHON" -m pytest tests/docs -q -p no:cacheprovider -n "$JOBS" \
         --junit-xml="$RESULTS/docs/results.xml" "${PYTEST_ARGS[@]}" || code=1
-    "$PYTHON" -B tests/docs/blocks.py
+    (cd tests && "$PYTHON" -B -m lib.blocks)
     return "$code"
 }
 
@@ -145,7 +145,7 @@ test_e2e() {
     TESTS=ON build_release || return 1
     build_examples || return 1
     step "every publisher with every subscriber" env TIDEWAY_BIN="$ROOT/build/tideway" UI="$UI" \
-        TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONPATH=tests/integration PYTHONDONTWRITEBYTECODE=1 \
+        TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
         "$PYTHON" -m pytest tests/e2e/matrix -q -p no:cacheprovider \
         --junit-xml="$RESULTS/e2e/results.xml" "${PYTEST_ARGS[@]}" || code=1
     if [ -f "$RESULTS/e2e/matrix.md" ]; then

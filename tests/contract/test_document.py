@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT
+from lib.paths import ROOT
 
 SOURCE = json.loads((ROOT / "handlers" / "openapi.json").read_text())
 METHODS = {"get", "post", "put", "patch", "delete"}

@@ -8,13 +8,14 @@ import re
 import subprocess
 import threading
 
-import tideway
-from clients import client_tls
-from conftest import ROOT
+from lib.certificates import make_certificate
+from lib.clients import client_tls
+from lib.paths import ROOT, results
+from lib.waiting import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOL = ROOT / "build-deps" / "contract" / "bin" / "schemathesis"
-RESULTS = pathlib.Path(os.environ.get("TIDEWAY_TEST_RESULTS", str(ROOT / "test-results" / "contract")))
+RESULTS = results("contract")
 # More finds more: ./dev test contract -- with TIDEWAY_CONTRACT_EXAMPLES=500 in the environment takes minutes.
 EXAMPLES = os.environ.get("TIDEWAY_CONTRACT_EXAMPLES", "40")
 TIMEOUT_S = 60 + 2 * int(EXAMPLES)
@@ -39,7 +40,7 @@ def subscribers(gateway, certificate):
     thread = threading.Thread(target=keep)
     thread.start()
     try:
-        tideway.wait_until(lambda: gateway.topics().get("orders") == 2, "the subscribers")
+        wait_until(lambda: gateway.topics().get("orders") == 2, "the subscribers")
         yield
     finally:
         ended.set()
@@ -47,7 +48,7 @@ def subscribers(gateway, certificate):
 
 
 def test_fuzzing__finds_no_mismatch(start_gateway, tmp_path):
-    certificate, key = tideway.make_certificate(tmp_path)
+    certificate, key = make_certificate(tmp_path)
     # Limits that are options are not in the document.
     gateway = start_gateway(tls_cert=certificate, tls_key=key, max_auth_failures=0, max_topics=1024)
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,12 @@
 """What the README and the docs name exists, and what the program has is named in them."""
 
-import os
 import re
 import subprocess
 
 import pytest
 
-from blocks import ROOT, documents
-
-BINARY = os.environ.get("TIDEWAY_BIN", str(ROOT / "build" / "tideway"))
+from lib.blocks import documents
+from lib.paths import BINARY, ROOT
 
 
 def names_in(*patterns):

@@ -7,7 +7,6 @@ test_attacks.py. What it sends is prepared before: it spends its time on sending
 import contextlib
 import itertools
 import json
-import pathlib
 import resource
 import select
 import socket
@@ -16,9 +15,7 @@ import struct
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "h2o"))
-
-import clients  # noqa: E402
+import clients
 
 SOURCE = "127.0.0.2"
 KEY = "test-key"

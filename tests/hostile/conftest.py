@@ -4,19 +4,12 @@ TIDEWAY_FULL=1 asks for the long forms, TIDEWAY_TIME_LIMITS=1 for bounds on late
 """
 
 import json
-import os
-import pathlib
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "integration"))
+import table
 
-from fixtures import certificate, gateway, start_gateway  # noqa: E402
-import table  # noqa: E402
+from lib.paths import results
 
-__all__ = ["certificate", "gateway", "start_gateway"]
-
-RESULTS = pathlib.Path(os.environ.get("TIDEWAY_TEST_RESULTS", ROOT / "test-results" / "hostile"))
+RESULTS = results("hostile")
 
 
 def pytest_terminal_summary(terminalreporter):

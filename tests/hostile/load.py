@@ -5,9 +5,10 @@ import os
 import pathlib
 import subprocess
 
-import tideway
+from lib.paths import BINARY
 
-PROGRAM = pathlib.Path(os.environ.get("TIDEWAY_LOAD", pathlib.Path(tideway.BINARY).parent / "bench" / "tw-load"))
+
+PROGRAM = pathlib.Path(os.environ.get("TIDEWAY_LOAD", pathlib.Path(BINARY).parent / "bench" / "tw-load"))
 GRACE_S = 90
 
 

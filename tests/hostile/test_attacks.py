@@ -5,7 +5,6 @@ Under each attack the honest streams lose nothing, and afterwards the gateway's 
 
 import json
 import os
-import pathlib
 import resource
 import subprocess
 import sys
@@ -15,11 +14,12 @@ import pytest
 
 import load
 import table
-import tideway
-from process_stats import Peak, cpu_seconds, rss_bytes, settled_rss_bytes
-from tideway import wait_until
 
-HERE = pathlib.Path(__file__).resolve().parent
+from lib.gateway import Gateway
+from lib.paths import RAW_CLIENTS, ROOT
+from lib.process_stats import Peak, cpu_seconds, rss_bytes, settled_rss_bytes
+from lib.waiting import wait_until
+
 FULL = os.environ.get("TIDEWAY_FULL") == "1"
 TIME_LIMITS = os.environ.get("TIDEWAY_TIME_LIMITS") == "1"
 SECONDS, WARM_UP_S, SCALE = (10, 10, 5) if FULL else (2, 1, 1)
@@ -42,8 +42,9 @@ def honest_load(gateway, seconds):
 
 
 def run_attacker(gateway, attack, seconds=SECONDS):
-    done = subprocess.run([sys.executable, str(HERE / "attacker.py"), attack, str(gateway.port), str(seconds),
-                           str(SCALE)], capture_output=True, text=True, timeout=SECONDS + 90, check=False)
+    done = subprocess.run([sys.executable, "-m", "hostile.attacker", attack, str(gateway.port), str(seconds),
+                           str(SCALE)], cwd=ROOT / "tests", env={**os.environ, "PYTHONPATH": str(RAW_CLIENTS)},
+                          capture_output=True, text=True, timeout=SECONDS + 90, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -53,7 +54,7 @@ def warm_gateway():
     """One gateway for all attacks, whose memory has seen load and crowds."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 25000)), hard))
-    gateway = tideway.Gateway(log_level="info", tail_bytes=TAIL_BYTES).wait_ready()
+    gateway = Gateway(log_level="info", tail_bytes=TAIL_BYTES).wait_ready()
     for attack in WARM_UP:
         honest = honest_load(gateway, WARM_UP_S)
         run_attacker(gateway, attack, WARM_UP_S)

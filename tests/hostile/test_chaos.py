@@ -15,10 +15,12 @@ import time
 import pytest
 
 import table
-from clients import H1Client, H2Client
-from cutting_proxy import CuttingProxy
-from redis_server import Redis
-from tideway import wait_until
+
+from lib.cutting_proxy import CuttingProxy
+from lib.h1_client import H1Client
+from lib.h2_client import H2Client
+from lib.redis_server import Redis
+from lib.waiting import wait_until
 
 FULL = os.environ.get("TIDEWAY_FULL") == "1"
 SECONDS = {"memory": 120, "redis": 120} if FULL else {"memory": 6, "redis": 10}

@@ -13,8 +13,11 @@ import time
 import pytest
 
 import table
-from clients import DEADLINE_S, H1Client, H2Client
-from tideway import Gateway, wait_until
+
+from lib.gateway import Gateway
+from lib.h1_client import H1Client
+from lib.h2_client import H2Client
+from lib.waiting import DEADLINE_S, wait_until
 
 FOUND_S = 60
 GATEWAY_HOST, PEER_HOST = "198.51.100.1", "198.51.100.2"

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
-from process_stats import descriptors, rss_bytes
 from raw import clients as raw
-from tideway import Gateway, wait_until
+
+from lib.gateway import Gateway
+from lib.process_stats import descriptors, rss_bytes
+from lib.waiting import wait_until
 
 MB = 1 << 20
 FLOOD_S = 1.0

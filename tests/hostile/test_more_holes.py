@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from process_stats import cpu_seconds, rss_bytes
 from raw import clients as raw
-from tideway import wait_until
+
+from lib.process_stats import cpu_seconds, rss_bytes
+from lib.waiting import wait_until
 
 MB = 1 << 20
 STREAM = dict(x_sse_topic="honest")

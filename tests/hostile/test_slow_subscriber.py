@@ -3,10 +3,11 @@
 import os
 
 import table
-from process_stats import rss_bytes
-from clients import H1Client
-from swarm import Swarm
-from tideway import wait_until
+
+from lib.h1_client import H1Client
+from lib.process_stats import rss_bytes
+from lib.swarm import Swarm
+from lib.waiting import wait_until
 
 TOPIC = "large"
 PAYLOAD_BYTES = 1 << 20

@@ -6,8 +6,9 @@ import time
 
 import load
 import table
-from process_stats import descriptors, settled_rss_bytes
-from tideway import wait_until
+
+from lib.process_stats import descriptors, settled_rss_bytes
+from lib.waiting import wait_until
 
 FULL = os.environ.get("TIDEWAY_FULL") == "1"
 STREAMS_TO_CLOSE = 2_000_000 if FULL else 30_000

@@ -1,20 +1,12 @@
-"""What pytest needs to know of these tests; their fixtures are in fixtures.py."""
+"""What these tests need of pytest besides the fixtures of all areas."""
 
 import pytest
 
-import tideway
-from fixtures import certificate, gateway, start_gateway
-
-__all__ = ["certificate", "gateway", "start_gateway"]
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "tsan: several workers at work; also run under ThreadSanitizer")
-    config.addinivalue_line("markers", "volume: too much for a build with sanitizers")
+from lib.paths import SANITIZED
 
 
 def pytest_collection_modifyitems(items):
-    if tideway.SANITIZED:
+    if SANITIZED:
         for item in items:
             if item.get_closest_marker("volume"):
                 item.add_marker(pytest.mark.skip(reason="too much for a build with sanitizers"))

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from swarm import Swarm
-from tideway import wait_until
+from lib.swarm import Swarm
+from lib.waiting import wait_until
+
 
 
 def age_s(timestamp):

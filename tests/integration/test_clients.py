@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from clients import DEADLINE_S, curl
-from tideway import wait_until
+from lib.curl import curl
+from lib.waiting import DEADLINE_S, wait_until
+
 
 
 @pytest.mark.parametrize("version", ["--http2", "--http1.1"])

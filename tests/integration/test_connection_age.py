@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-import clients
-import sse
-import swarm
-import tideway
+from lib.h1_client import H1Client
+from lib.sse import Parser
+from lib.swarm import DATA, END_HEADERS, END_STREAM, HEADERS, Swarm, frame, literal
+from lib.waiting import DEADLINE_S, wait_until
+
 
 AGE_MS = 1500
 BEHIND_MAX = 1000  # events: a publisher that is faster than a client reads would fill every tail
@@ -40,10 +41,10 @@ class Http2Stream:
     """One event stream alone on a connection."""
 
     def __init__(self, gateway, last_id):
-        self.client = swarm.Swarm(gateway.address)
+        self.client = Swarm(gateway.address)
         fields = [("last-event-id", last_id)] if last_id else []
         self.id, = self.client.open(1, "a", headers=fields)
-        self.parser = sse.Parser()
+        self.parser = Parser()
         self.fed = 0
 
     def pump(self):
@@ -66,7 +67,7 @@ class Http2Stream:
 
 class Http1Stream:
     def __init__(self, gateway, last_id):
-        self.client = clients.H1Client(gateway.address)
+        self.client = H1Client(gateway.address)
         fields = [("last-event-id", last_id)] if last_id else []
         self.stream = self.client.subscribe("a", headers=fields)
         assert self.stream.status == 200
@@ -89,13 +90,13 @@ class Http1Stream:
 def test_h2_connection_gets_goaway_and_its_streams_end(start_gateway):
     gateway = start_gateway(max_connection_age_ms=AGE_MS)
     began = time.monotonic()
-    with swarm.Swarm(gateway.address) as client:
+    with Swarm(gateway.address) as client:
         ids = client.open(20, "a")
         client.wait(lambda: client.goaway, "GOAWAY")
         assert time.monotonic() - began >= AGE_MS * 0.9 / 1000
         client.wait(lambda: set(ids) <= client.ended, "the streams to end")
         assert not client.reset
-    tideway.wait_until(lambda: closed_by_age(gateway) == 20, "20 streams counted")
+    wait_until(lambda: closed_by_age(gateway) == 20, "20 streams counted")
 
 
 def test_h1_stream_ends_and_takes_its_connection_along(start_gateway):
@@ -109,7 +110,7 @@ def test_h1_stream_ends_and_takes_its_connection_along(start_gateway):
 def test_h1_publisher_is_served_and_sent_elsewhere(start_gateway):
     gateway = start_gateway(max_connection_age_ms=AGE_MS, resume_window_ms=60000)
     client, count = gateway.h1(), 0
-    deadline = time.monotonic() + clients.DEADLINE_S
+    deadline = time.monotonic() + DEADLINE_S
     while True:
         assert time.monotonic() < deadline
         answer = gateway.publish("a", "x" * 100000, id=count, client=client)
@@ -123,17 +124,17 @@ def test_h1_publisher_is_served_and_sent_elsewhere(start_gateway):
 
 def test_h2_publisher_is_served_and_sent_elsewhere(start_gateway):
     gateway = start_gateway(max_connection_age_ms=AGE_MS)
-    with swarm.Swarm(gateway.address) as client:
-        deadline = time.monotonic() + clients.DEADLINE_S
+    with Swarm(gateway.address) as client:
+        deadline = time.monotonic() + DEADLINE_S
         number = 1
         while not client.goaway:
             assert time.monotonic() < deadline
-            block = b"".join(swarm.literal(*field) for field in (
+            block = b"".join(literal(*field) for field in (
                 (":method", "POST"), (":scheme", "https"), (":authority", "localhost"),
                 (":path", "/v1/publish"), gateway.auth(), ("x-sse-topic", "a"), ("x-sse-id", "1")))
             client.received[number] = bytearray()
-            client.sock.sendall(swarm.frame(swarm.HEADERS, swarm.END_HEADERS, number, block) +
-                                swarm.frame(swarm.DATA, swarm.END_STREAM, number, b"x"))
+            client.sock.sendall(frame(HEADERS, END_HEADERS, number, block) +
+                                frame(DATA, END_STREAM, number, b"x"))
             client.wait(lambda: number in client.ended, "an answer")
             assert client.statuses[number] == 202
             number += 2
@@ -146,7 +147,7 @@ def test_clients_that_resume_lose_nothing(start_gateway, make_stream):
     gateway = start_gateway(max_connection_age_ms=600, resume_window_ms=60000, tail_events=10000)
     publisher = Publisher(gateway)
     seen, last_id, number, streams = [], None, 0, 0
-    deadline = time.monotonic() + clients.DEADLINE_S
+    deadline = time.monotonic() + DEADLINE_S
     while streams < 5 or len(seen) < number:
         stream = make_stream(gateway, last_id)
         streams += 1

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from tideway import ROOT
+from lib.paths import ROOT
+
 
 FAKE_CMAKE = """#!/bin/sh
 mkdir -p build-fuzz && echo "$@" >>build-fuzz/CMakeCache.txt

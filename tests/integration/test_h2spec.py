@@ -10,7 +10,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from tideway import ROOT, SANITIZED
+from lib.paths import ROOT, SANITIZED
+
 
 H2SPEC = pathlib.Path(os.environ.get("TIDEWAY_H2SPEC", ROOT / "build-deps" / "bin" / "h2spec"))
 

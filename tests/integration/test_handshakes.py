@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-import clients
-from tideway import wait_until
+from lib.waiting import DEADLINE_S, wait_until
+
 
 HANDSHAKES = "tideway_tls_handshakes"
 REFUSED = 'tideway_refused_total{limit="handshakes"}'
@@ -43,7 +43,7 @@ def test_handshakes__at_the_limit_new_connections_are_refused_and_streams_stay(s
     stream = gateway.h2().subscribe("a")
     halves = [connect(gateway, b"\x16\x03\x01\x02"[:number % 5]) for number in range(5)]
     wait_until(lambda: gateway.metrics()[HANDSHAKES] == 5, "five handshakes")
-    assert is_closed(connect(gateway), clients.DEADLINE_S)
+    assert is_closed(connect(gateway), DEADLINE_S)
     assert gateway.metrics()[REFUSED] == 1
     assert not any(is_closed(sock, 0.01) for sock in halves)
     for sock in halves:
@@ -58,7 +58,7 @@ def test_handshakes__one_address_cannot_have_them_all(start_gateway, connect):
     gateway = start_gateway(max_handshakes=6, max_handshakes_per_ip=4)
     halves = [connect(gateway, b"\x16") for _ in range(4)]
     wait_until(lambda: gateway.metrics()[HANDSHAKES] == 4, "four handshakes")
-    assert is_closed(connect(gateway), clients.DEADLINE_S)
+    assert is_closed(connect(gateway), DEADLINE_S)
     assert gateway.metrics()['tideway_refused_total{limit="handshakes_per_address"}'] == 1
     assert gateway.metrics()[REFUSED] == 0
     gateway.wait_log(message="connections refused", reason="an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way")
@@ -74,7 +74,7 @@ def test_handshakes__complete_and_failed_ones_are_let_go(gateway, connect):
     for number in range(20):
         with gateway.h2() as client:
             client.ping()
-        assert is_closed(connect(gateway, b"GET / HTTP/1.1\r\n\r\n"), clients.DEADLINE_S)
+        assert is_closed(connect(gateway, b"GET / HTTP/1.1\r\n\r\n"), DEADLINE_S)
         connect(gateway, b"\x16").close()
     wait_until(lambda: gateway.metrics()[HANDSHAKES] == 0, "no handshake")
     wait_until(lambda: gateway.metrics()["tideway_connections"] == 0, "no connection")
@@ -83,8 +83,8 @@ def test_handshakes__complete_and_failed_ones_are_let_go(gateway, connect):
 def test_handshakes__the_slow_are_closed(gateway, connect):
     start = time.monotonic()
     silent, slow = connect(gateway), connect(gateway, b"\x16\x03\x01\x02\x00")
-    assert is_closed(silent, 2 * clients.DEADLINE_S)
-    assert is_closed(slow, 2 * clients.DEADLINE_S)
+    assert is_closed(silent, 2 * DEADLINE_S)
+    assert is_closed(slow, 2 * DEADLINE_S)
     assert time.monotonic() - start > 5
     wait_until(lambda: gateway.metrics()["tideway_connections"] == 0, "no connection")
 

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from tideway import BINARY, SANITIZED
+from lib.paths import BINARY, SANITIZED
 
 BUILD = pathlib.Path(BINARY).parent
 LIBH2O = BUILD / "deps" / "h2o" / "build" / "libh2o.a"

@@ -3,15 +3,18 @@
 import os
 import subprocess
 
-import tideway
+from lib.paths import BINARY
+from lib.ports import free_port
+from lib.waiting import DEADLINE_S
+
 
 
 def healthcheck(*arguments, **options):
     inherited = {name: value for name, value in os.environ.items()
                  if not name.startswith(("TIDEWAY_", "SSE_"))}
     environment = {f"TIDEWAY_{name.upper()}": value for name, value in options.items()}
-    return subprocess.run([tideway.BINARY, "healthcheck", *arguments], capture_output=True,
-                          text=True, timeout=tideway.DEADLINE_S, env={**inherited, **environment})
+    return subprocess.run([BINARY, "healthcheck", *arguments], capture_output=True,
+                          text=True, timeout=DEADLINE_S, env={**inherited, **environment})
 
 
 def test_asks_the_ops_listener(gateway):
@@ -20,7 +23,7 @@ def test_asks_the_ops_listener(gateway):
 
 
 def test_takes_flags_and_knows_that_a_wildcard_is_answered_by_loopback(start_gateway):
-    port = tideway.free_port()
+    port = free_port()
     start_gateway(ops_listen=f"0.0.0.0:{port}", ready=False).wait_log(message="started")
     assert healthcheck("--ops-listen", f"0.0.0.0:{port}").returncode == 0
 
@@ -40,7 +43,7 @@ def test_asks_the_main_listener_in_cleartext_behind_a_proxy(start_gateway):
 
 
 def test_fails_with_one_line_when_nobody_answers():
-    address = f"127.0.0.1:{tideway.free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     done = healthcheck(ops_listen=address)
     assert done.returncode == 1
     assert done.stderr == f"tideway healthcheck: cannot connect to {address}: Connection refused\n"

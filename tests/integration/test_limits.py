@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from tideway import wait_until
+from lib.waiting import wait_until
+
 
 PUBLISH = [("x-sse-topic", "news"), ("x-sse-id", "1")]
 

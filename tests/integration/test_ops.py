@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tideway import wait_until
+from lib.waiting import wait_until
+
 
 
 def total(samples, name, **labels):

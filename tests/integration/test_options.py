@@ -4,7 +4,9 @@ import subprocess
 
 import pytest
 
-from tideway import BINARY, free_port
+from lib.paths import BINARY
+from lib.ports import free_port
+
 
 
 @pytest.mark.parametrize("name, value", [

@@ -3,8 +3,11 @@
 import os
 import pathlib
 
-from clients import H2Client, client_tls
-from tideway import free_port, make_certificate
+from lib.certificates import make_certificate
+from lib.clients import client_tls
+from lib.h2_client import H2Client
+from lib.ports import free_port
+
 
 # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_SYS_RESOURCE
 KEPT = 1 << 1 | 1 << 2 | 1 << 10 | 1 << 24

@@ -11,9 +11,12 @@ import threading
 
 import pytest
 
-from process_stats import descriptors
-from tideway import SANITIZED, VALGRIND, make_certificate, wait_until
 from test_tls import replace, shown_certificate
+
+from lib.certificates import make_certificate
+from lib.paths import SANITIZED, VALGRIND
+from lib.process_stats import descriptors
+from lib.waiting import wait_until
 
 REFUSED = 'tideway_refused_total{limit="connections"}'
 

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from sse import Event
-from swarm import Swarm
+from lib.sse import Event
+from lib.swarm import Swarm
+
 
 
 @pytest.mark.parametrize("payload, expected", [

@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from clients import H2Client
-from redis_load import Followers
-from redis_server import Redis
-from swarm import Swarm
-from tideway import wait_until
+from lib.h2_client import H2Client
+from lib.redis_load import Followers
+from lib.redis_server import Redis
+from lib.swarm import Swarm
+from lib.waiting import wait_until
+
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
-from cutting_proxy import CuttingProxy
-from redis_load import Followers, Publisher
-from redis_server import Redis, Sentinel
-from swarm import Swarm
-from tideway import free_port, wait_until
+from lib.cutting_proxy import CuttingProxy
+from lib.ports import free_port
+from lib.redis_load import Followers, Publisher
+from lib.redis_server import Redis, Sentinel
+from lib.swarm import Swarm
+from lib.waiting import wait_until
+
 
 LOST = "Redis is lost: streams stay open, publishes are refused"
 

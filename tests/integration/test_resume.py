@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tideway import wait_until
+from lib.waiting import wait_until
+
 
 OWN_ID = re.compile(r"~[0-9a-f]{16}-\d+")
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from swarm import Swarm
-from tideway import wait_until
+from lib.swarm import Swarm
+from lib.waiting import wait_until
+
 
 
 def rows(gateway):

@@ -8,8 +8,11 @@ import ssl
 
 import pytest
 
-import clients
-from tideway import make_certificate, make_expired_certificate, wait_until
+from lib.certificates import make_certificate, make_expired_certificate
+from lib.clients import client_tls, connect
+from lib.h2_client import H2Client
+from lib.waiting import DEADLINE_S, wait_until
+
 
 
 def shown_certificate(gateway):
@@ -18,7 +21,7 @@ def shown_certificate(gateway):
 
 
 def negotiate(gateway, **options):
-    sock = clients.connect(gateway.address, clients.client_tls(**options))
+    sock = connect(gateway.address, client_tls(**options))
     try:
         return sock.version(), sock.selected_alpn_protocol(), sock.cipher()[0]
     finally:
@@ -37,7 +40,7 @@ def test_tls__versions_and_protocols(gateway):
 
 
 def test_tls__client_without_alpn_speaks_http1(gateway):
-    stream = gateway.h1(context=clients.client_tls(alpn=())).subscribe("a")
+    stream = gateway.h1(context=client_tls(alpn=())).subscribe("a")
     assert gateway.deliver("a", "x") == 1
     assert stream.wait_events(1)
 
@@ -45,19 +48,19 @@ def test_tls__client_without_alpn_speaks_http1(gateway):
 def test_tls__ephemeral_certificate_is_for_localhost_and_warned_about(gateway, tmp_path):
     pem = tmp_path / "shown.pem"
     pem.write_text(shown_certificate(gateway))
-    context = clients.client_tls(verify=str(pem))
-    assert clients.H2Client(gateway.address, context).request("GET", "/healthz").status == 200
+    context = client_tls(verify=str(pem))
+    assert H2Client(gateway.address, context).request("GET", "/healthz").status == 200
     assert any(line.get("level") == "warn" for line in gateway.logs)
 
 
 def test_tls__sessions_resume_on_every_worker(start_gateway):
     gateway = start_gateway(workers=4)
-    context = clients.client_tls(maximum=ssl.TLSVersion.TLSv1_2)
-    sock = clients.connect(gateway.address, context)
+    context = client_tls(maximum=ssl.TLSVersion.TLSv1_2)
+    sock = connect(gateway.address, context)
     session = sock.session
     sock.close()
     for _ in range(8):
-        sock = clients.connect(gateway.address, context, session=session)
+        sock = connect(gateway.address, context, session=session)
         assert sock.session_reused
         sock.close()
 
@@ -135,7 +138,7 @@ def test_tls__client_that_never_shakes_hands_is_closed(gateway):
 
 def test_tls__cleartext_on_a_tls_port_ends_that_connection_only(gateway):
     with socket.create_connection(gateway.address) as plain:
-        plain.settimeout(clients.DEADLINE_S)
+        plain.settimeout(DEADLINE_S)
         plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"200 OK" not in plain.recv(4096)
     assert gateway.h2().request("GET", "/healthz").status == 200

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from swarm import Swarm
+from lib.swarm import Swarm
+
 
 STREAMS = 8000
 EVENTS = 30

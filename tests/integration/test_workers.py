@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from clients import H2Client
-from swarm import Swarm
-from tideway import wait_until
+from lib.h2_client import H2Client
+from lib.swarm import Swarm
+from lib.waiting import wait_until
+
 
 pytestmark = pytest.mark.tsan
 

@@ -1,37 +1,25 @@
 """Fixtures: the examples that can run here, a certificate authority, gateways, the runs."""
 
 import contextlib
-import os
-import pathlib
 import signal
 import subprocess
 
 import pytest
 
 import report
-from matrix import OPTIONS, Run
-from programs import LANGUAGES, ROOT, Program
-from redis_server import Redis
-from tideway import Gateway
+from matrix import KEPT, OPTIONS, Run
+from programs import LANGUAGES, MISSING, Program, available
+
+from lib.gateway import Gateway
+from lib.paths import results
+from lib.redis_server import Redis
 
 # A shell starts its background jobs with SIGINT ignored, which programs inherit: undone for those of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-KEPT = 5  # events of a topic, by the gateway that loses events
-RESULTS = pathlib.Path(os.environ.get("TIDEWAY_TEST_RESULTS", ROOT / "test-results" / "e2e"))
+RESULTS = results("e2e")
 
-_missing = {name: why for name, language in LANGUAGES.items() if (why := language.missing())}
 _runs = []
-
-
-def language(name):
-    if name in _missing:
-        pytest.skip(f"{name}: {_missing[name]}")
-    return LANGUAGES[name]
-
-
-def available():
-    return [name for name in LANGUAGES if name not in _missing]
 
 
 def openssl(*arguments):
@@ -116,4 +104,4 @@ def start(tls):
 
 def pytest_sessionfinish():
     if _runs:
-        report.write(RESULTS, _runs, _missing)
+        report.write(RESULTS, _runs, MISSING)

@@ -14,6 +14,7 @@ from programs import EVENT_TYPE, Program, wait_until
 from relay import Relay
 
 EVENTS = 200
+KEPT = 5  # events of a topic, by the gateway that loses events
 PORTIONS = ((0, 70), (70, 140), (140, EVENTS))
 OPTIONS = {"retry_ms": 100, "resume_window_ms": 60000, "log_level": "info"}
 

@@ -12,10 +12,12 @@ import signal
 import subprocess
 import threading
 
-import sse
-import tideway
+import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from lib.sse import Parser
+from lib import waiting
+from lib.paths import ROOT
+
 BUILT = ROOT / "build-e2e"
 EXAMPLES = ROOT / "examples"
 DRIVER = pathlib.Path(__file__).with_name("browser.mjs")
@@ -24,7 +26,7 @@ EVENT_TYPE = "note"  # the type of the events that have one; the browser's page 
 
 
 def wait_until(condition, what):
-    return tideway.wait_until(condition, what, DEADLINE_S)
+    return waiting.wait_until(condition, what, DEADLINE_S)
 
 
 class JsonLines:
@@ -43,7 +45,7 @@ class Wire:
     """What curl prints of a stream: events as they were sent."""
 
     def __init__(self):
-        self._parser = sse.Parser()
+        self._parser = Parser()
 
     def feed(self, data):
         self._parser.feed(data)
@@ -78,6 +80,20 @@ LANGUAGES = {language.name: language for language in (
     Language("browser", ["node", str(DRIVER), "{verb}"]),
     Language("curl", [f"{EXAMPLES}/curl.sh", "{verb}"], Wire),
 )}
+
+
+MISSING = {name: why for name, each in LANGUAGES.items() if (why := each.missing())}
+
+
+def available():
+    return [name for name in LANGUAGES if name not in MISSING]
+
+
+def language(name):
+    """The language, or a skip that says why it cannot run here."""
+    if name in MISSING:
+        pytest.skip(f"{name}: {MISSING[name]}")
+    return LANGUAGES[name]
 
 
 class Program:

@@ -7,7 +7,8 @@ import ssl
 import threading
 import time
 
-from clients import client_tls
+from lib.clients import client_tls
+
 
 
 class Relay:

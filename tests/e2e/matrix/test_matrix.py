@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import KEPT, available, language
-from programs import LANGUAGES, wait_until
+from matrix import KEPT
+from programs import LANGUAGES, available, language, wait_until
 from relay import Relay
 
 EVERY_LANGUAGE = pytest.mark.parametrize("name", LANGUAGES)

@@ -1,30 +1,12 @@
 """What the READMEs of the examples say works as it is shown, in copies of their folders."""
 
 import shutil
-import sys
 
 import pytest
 
-from conftest import language
-from programs import BUILT, EXAMPLES, ROOT
+from programs import BUILT, EXAMPLES, language
 
-sys.path.insert(0, str(ROOT / "tests" / "docs"))
-
-from blocks import read_blocks  # noqa: E402
-from test_docs import Session, run_block  # noqa: E402
-
-
-def run_page(page, directory, **environment):
-    """`{address}` in a value becomes the gateway's own, where the page starts one."""
-    blocks = read_blocks(page)
-    session = Session(directory, blocks)
-    address = session.addresses["127.0.0.1:8443"]
-    session.environment |= {name: value.format(address=address) for name, value in environment.items()}
-    try:
-        for block in blocks:
-            run_block(session, block)
-    finally:
-        session.end()
+from lib.pages import run_page
 
 
 @pytest.mark.parametrize("name", ["typescript", "python", "go", "rust"])

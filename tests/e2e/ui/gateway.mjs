@@ -152,8 +152,9 @@ export async function startGateway({ keys = "test-key", options = {}, ready = tr
 export function startPeer(gateway) {
   const child = spawn(
     PYTHON,
-    [join(ROOT, "tests/e2e/ui/peer.py"), String(gateway.port), gateway.key],
+    ["-m", "e2e.ui.peer", String(gateway.port), gateway.key],
     {
+      cwd: join(ROOT, "tests"),
       stdio: ["pipe", "pipe", "inherit"],
     },
   );

@@ -1,4 +1,4 @@
-"""peer.py PORT KEY: the other side of the UI's tests, in a process of its own.
+"""python3 -m e2e.ui.peer PORT KEY, in tests/: the other side of the UI's tests, in a process of its own.
 
 Reads one JSON command a line and answers each with one JSON line; ends, and its streams with it, at
 the end of its input. Commands: open {count, topics, clientId}, publish {topic, id, payload, event},
@@ -6,14 +6,11 @@ burst {topic, count}, ended {}.
 """
 
 import json
-import pathlib
 import select
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "integration"))
-
-import clients  # noqa: E402
-import swarm  # noqa: E402
+from lib.h2_client import H2Client
+from lib.swarm import Swarm
 
 OPEN_BATCH = 1000
 
@@ -29,7 +26,7 @@ class Peer:
         opened = 0
         while opened < count:
             if not self.swarms or self.room(self.swarms[-1]) == 0:
-                self.swarms.append(swarm.Swarm(self.address))
+                self.swarms.append(Swarm(self.address))
             batch = min(OPEN_BATCH, count - opened, self.room(self.swarms[-1]))
             first = opened
             self.swarms[-1].open(batch, lambda number: topics[(first + number) % len(topics)], headers)
@@ -43,7 +40,7 @@ class Peer:
     def publish(self, topic, id, payload, event):
         # What waits to be read on an idle connection may be its end.
         if self.publisher is None or select.select([self.publisher.sock], [], [], 0)[0]:
-            self.publisher = clients.H2Client(self.address)
+            self.publisher = H2Client(self.address)
         headers = [("authorization", f"Bearer {self.key}"), ("x-sse-topic", topic), ("x-sse-id", id)]
         if event:
             headers.append(("x-sse-event", event))
@@ -51,7 +48,7 @@ class Peer:
 
     def burst(self, topic, count):
         """As fast as it goes: no publish waits for another's answer."""
-        with clients.H2Client(self.address) as client:
+        with H2Client(self.address) as client:
             answers = [client.start("POST", "/v1/publish", [("authorization", f"Bearer {self.key}"),
                                                             ("x-sse-topic", topic),
                                                             ("x-sse-id", f"burst-{number}")], "x")

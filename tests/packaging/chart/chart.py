@@ -1,14 +1,14 @@
 """Renders the chart."""
 
 import json
-import pathlib
 import re
 import subprocess
 import tempfile
 
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from lib.paths import ROOT
+
 CHART = ROOT / "helm" / "tideway"
 HELM = ROOT / "build-helm" / "bin" / "helm"
 FILES = sorted((CHART / "ci").glob("*-values.yaml"))

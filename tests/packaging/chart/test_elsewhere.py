@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import chart
-import tideway
+
+from lib.paths import BINARY
 
 COMPOSE = chart.ROOT / "docs/compose/compose.yaml"
 UNIT = chart.ROOT / "packaging/tideway.service"
@@ -26,7 +27,7 @@ def test_compose_has_three_gateways_that_the_gateway_itself_would_start(tmp_path
     for gateway in gateways.values():
         assert gateway["image"] == f"tideway:${{TIDEWAY_VERSION:-{project_version()}}}"
         assert gateway["read_only"] is True and gateway["cap_drop"] == ["ALL"]
-        known = subprocess.run([tideway.BINARY, "--help"], capture_output=True, text=True, check=True).stdout
+        known = subprocess.run([BINARY, "--help"], capture_output=True, text=True, check=True).stdout
         assert all(re.search(rf"\b{name}\b", known) for name in gateway["environment"])
         mounts = [mount.split(":")[1] for mount in gateway["volumes"]]
         assert [gateway["environment"]["TIDEWAY_TLS_CERT"].startswith(mount) for mount in mounts] == [True]
@@ -36,7 +37,7 @@ def test_unit_is_one_that_systemd_takes_and_sandboxes(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("there is no systemd-analyze here")
     unit = tmp_path / "tideway.service"
-    unit.write_text(UNIT.read_text().replace("/usr/bin/tideway", str(tideway.BINARY)))
+    unit.write_text(UNIT.read_text().replace("/usr/bin/tideway", str(BINARY)))
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=25", str(unit)],

@@ -9,8 +9,10 @@ import yaml
 
 import chart
 import schemas
-import tideway
 from cluster import Cluster
+
+from lib.paths import BINARY
+from lib.waiting import wait_until
 
 OLDEST = "1.27"
 
@@ -72,14 +74,14 @@ def test_versions_are_the_projects():
     version = re.search(r"project\(tideway VERSION ([0-9.]+)", text)[1]
     about = yaml.safe_load((chart.CHART / "Chart.yaml").read_text())
     assert (about["version"], about["appVersion"]) == (version, version)
-    shown = subprocess.run([tideway.BINARY, "--version"], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout
     assert shown.split() == ["tideway", version]
     assert chart.container(chart.render())["image"] == f"tideway:{version}"
 
 
 def test_chart_knows_every_option_of_the_gateway():
     """values.yaml, values.schema.json and README.md are what helm/generate makes of the option table."""
-    done = subprocess.run([chart.ROOT / "helm/generate", "--check", tideway.BINARY], capture_output=True, text=True)
+    done = subprocess.run([chart.ROOT / "helm/generate", "--check", BINARY], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -234,7 +236,7 @@ def metrics_of(gateway):
 def test_dashboard_and_alerts_use_metrics_that_exist(start_gateway):
     # Without Redis in reach the gateway is not ready, but shows the metrics that it would have.
     on_redis = start_gateway(ready=False, runtime="redis", redis_url="redis://127.0.0.1:1")
-    tideway.wait_until(lambda: "tideway_redis_up" in metrics_of(on_redis), "metrics")
+    wait_until(lambda: "tideway_redis_up" in metrics_of(on_redis), "metrics")
     exposed = set(re.findall(r"(?m)^# TYPE (\w+)", metrics_of(on_redis)))
     objects = chart.render(chart.CHART / "ci/scaling-values.yaml")
     dashboard = json.loads(objects["ConfigMap", "events-tideway-dashboard"]["data"]["tideway.json"])

@@ -10,11 +10,12 @@ import time
 import pytest
 
 import chart
-import clients
-import swarm
-import tideway
-from redis_server import Redis
 from test_running import Pod
+
+from lib.h2_client import H2Client
+from lib.redis_server import Redis
+from lib.swarm import Swarm
+from lib.waiting import DEADLINE_S
 
 CLIENTS = 1000
 PER_CONNECTION = 250
@@ -47,7 +48,7 @@ class Publisher(threading.Thread):
         for gone in [other for other in self.clients if other not in self.endpoints.ready]:
             self.clients.pop(gone).close()
         if gateway not in self.clients:
-            self.clients[gateway] = clients.H2Client(gateway.address)
+            self.clients[gateway] = H2Client(gateway.address)
         return self.clients[gateway]
 
     def publish_round(self):
@@ -75,7 +76,7 @@ class Publisher(threading.Thread):
     def finish(self):
         """How many events each topic has got."""
         self.over.set()
-        self.join(clients.DEADLINE_S)
+        self.join(DEADLINE_S)
         for client in self.clients.values():
             client.close()
         assert self.failure is None, self.failure
@@ -98,7 +99,7 @@ class Crowd:
         self.wait_open()
 
     def connect(self, numbers):
-        connection = swarm.Swarm(self.endpoints.any().address)
+        connection = Swarm(self.endpoints.any().address)
         self.connections.append(connection)
         for number in numbers:
             last_id = self.last_ids[number]
@@ -179,7 +180,7 @@ def test_rolling_update_loses_nothing(redis):
         pods.append(pod)
         return pod.wait_ready()
 
-    def pump_until(condition, what, timeout=tideway.DEADLINE_S * 2):
+    def pump_until(condition, what, timeout=DEADLINE_S * 2):
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
@@ -215,4 +216,4 @@ def test_rolling_update_loses_nothing(redis):
             crowd.close()
         for pod in pods:
             if not pod.stopped:
-                pod.stop(timeout=tideway.DEADLINE_S * 2)
+                pod.stop(timeout=DEADLINE_S * 2)

@@ -7,8 +7,12 @@ import threading
 import pytest
 
 import chart
-import clients
-import tideway
+
+from lib.certificates import make_certificate
+from lib.gateway import Gateway
+from lib.paths import BINARY
+from lib.ports import free_port
+from lib.waiting import DEADLINE_S, wait_until
 
 KEY = "a-key-of-24-characters--"
 SECRETS = {("events-tideway-api-keys", "keys"): KEY, ("publisher-keys", "publishers"): KEY,
@@ -17,14 +21,14 @@ SECRETS = {("events-tideway-api-keys", "keys"): KEY, ("publisher-keys", "publish
            ("redis-credentials", "url"): "redis://127.0.0.1:6379/0"}
 
 
-class Pod(tideway.Gateway):
+class Pod(Gateway):
     """A gateway in exactly the environment that the chart renders, but for what only a cluster has: the addresses to
     listen on, the paths of mounted files and the address of Redis (`changes`)."""
 
     def __init__(self, objects, **changes):
         environment = chart.environment(objects, SECRETS)
         self.host, self.tls = "127.0.0.1", environment["TIDEWAY_TLS"] == "on"
-        self.port, self.ops_port = tideway.free_port(), tideway.free_port()
+        self.port, self.ops_port = free_port(), free_port()
         self.key = environment["SSE_PUBLISHER_API_KEYS"].split(",")[0]
         self.logs, self.output, self._publisher = [], [], None
         self.stopped = self._ending = False
@@ -35,7 +39,7 @@ class Pod(tideway.Gateway):
         assert not unknown, f"the chart does not set {unknown}"
         self.environment = {**environment, "TIDEWAY_LISTEN": f"127.0.0.1:{self.port}",
                             "TIDEWAY_OPS_LISTEN": f"127.0.0.1:{self.ops_port}", **changes}
-        self.process = subprocess.Popen([tideway.BINARY], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([BINARY], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, env=self.environment)
         self._reader = threading.Thread(target=self._read_logs, daemon=True)
         self._reader.start()
@@ -54,7 +58,7 @@ def start_pod():
     yield start
     for pod in started:
         if not pod.stopped:
-            pod.stop(timeout=tideway.DEADLINE_S * 3)
+            pod.stop(timeout=DEADLINE_S * 3)
 
 
 def changes_for(objects, certificate):
@@ -79,11 +83,11 @@ def probe(pod, objects, kind):
 @pytest.mark.parametrize("file", chart.FILES, ids=lambda path: path.stem)
 def test_gateway_starts_with_what_the_chart_renders(file, start_pod, tmp_path):
     objects = chart.render(file)
-    pod = start_pod(objects, **changes_for(objects, tideway.make_certificate(tmp_path)))
+    pod = start_pod(objects, **changes_for(objects, make_certificate(tmp_path)))
     started = pod.wait_log(message="started")
     assert started["runtime"] == pod.environment["TIDEWAY_RUNTIME"]
     assert started["workers"] == int(pod.environment["TIDEWAY_WORKERS"])
-    tideway.wait_until(lambda: probe(pod, objects, "livenessProbe") == 200, "liveness")
+    wait_until(lambda: probe(pod, objects, "livenessProbe") == 200, "liveness")
     if started["runtime"] == "memory":
         assert probe(pod, objects, "readinessProbe") == 200
     else:
@@ -105,7 +109,7 @@ def test_helm_test_script_sends_an_event_through(tls, start_pod):
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert environment["URL"] == f"{'https' if tls else 'http'}://events-tideway:443"
     run = [*container["command"], *container["args"]]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=clients.DEADLINE_S * 2,
+    done = subprocess.run(run, capture_output=True, text=True, timeout=DEADLINE_S * 2,
                           env={"PATH": "/usr/bin:/bin", "URL": pod.url, "KEYS": f"{pod.key},another"})
     assert done.returncode == 0, done.stderr
     assert '"status":"accepted"' in done.stdout
@@ -116,7 +120,7 @@ def test_helm_test_script_fails_when_keys_do_not_fit(start_pod):
     pod = start_pod(objects).wait_ready()
     container = objects["Pod", "events-tideway-test"]["spec"]["containers"][0]
     script = container["args"][0].replace("seq 60", "seq 2")
-    done = subprocess.run([*container["command"], script], capture_output=True, text=True, timeout=clients.DEADLINE_S * 2,
+    done = subprocess.run([*container["command"], script], capture_output=True, text=True, timeout=DEADLINE_S * 2,
                           env={"PATH": "/usr/bin:/bin", "URL": pod.url, "KEYS": "wrong"})
     assert done.returncode == 1
     assert "unauthorized" in done.stderr

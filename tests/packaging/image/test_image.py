@@ -10,8 +10,11 @@ import subprocess
 
 import pytest
 
-import clients
-import tideway
+from lib.gateway import KEY
+from lib.h2_client import H2Client
+from lib.ports import free_port
+from lib.waiting import DEADLINE_S, wait_until
+
 
 IMAGE = pathlib.Path(os.environ["TIDEWAY_IMAGE"])
 ROOT = IMAGE / "root"
@@ -27,9 +30,9 @@ exec chroot --userspec="$1" "$0" "$2" $3"""
 
 class Container:
     def __init__(self, *arguments, **environment):
-        self.port, self.ops_port = tideway.free_port(), tideway.free_port()
+        self.port, self.ops_port = free_port(), free_port()
         self.environment = {**dict(entry.split("=", 1) for entry in CONFIG["Env"]),
-                            "SSE_PUBLISHER_API_KEYS": tideway.KEY,
+                            "SSE_PUBLISHER_API_KEYS": KEY,
                             "TIDEWAY_LISTEN": f"0.0.0.0:{self.port}",
                             "TIDEWAY_OPS_LISTEN": f"0.0.0.0:{self.ops_port}",
                             "TIDEWAY_DRAIN_MS": "500", **environment}
@@ -49,14 +52,14 @@ class Container:
 
     def healthy(self):
         check = self.run("healthcheck")
-        check.communicate(timeout=tideway.DEADLINE_S)
+        check.communicate(timeout=DEADLINE_S)
         return check.returncode == 0
 
 
 @pytest.fixture
 def container():
     container = Container()
-    tideway.wait_until(container.healthy, "a healthy gateway")
+    wait_until(container.healthy, "a healthy gateway")
     yield container
     if container.process.poll() is None:
         container.process.kill()
@@ -75,7 +78,7 @@ def test_config_says_who_runs_what():
     assert set(CONFIG["ExposedPorts"]) == {"8443/tcp", "9090/tcp"}
     labels = CONFIG["Labels"]
     assert labels["org.opencontainers.image.title"] == "tideway"
-    shown, _ = Container("--version").process.communicate(timeout=tideway.DEADLINE_S)
+    shown, _ = Container("--version").process.communicate(timeout=DEADLINE_S)
     assert shown.split() == ["tideway", labels["org.opencontainers.image.version"]]
 
 
@@ -99,11 +102,11 @@ def test_serves_tls_as_an_ordinary_user_and_carries_an_event(container):
     assert fields["Uid"].split() == [user] * 4 and fields["Gid"].split() == [group] * 4
     assert int(fields["CapEff"], 16) == 0
     assert fields["NSpid"].split()[-1] == "1"
-    with clients.H2Client(("127.0.0.1", container.port)) as client:
+    with H2Client(("127.0.0.1", container.port)) as client:
         stream = client.subscribe("greetings")
         assert stream.status == 200
         answer = client.request("POST", "/v1/publish", [
-            ("authorization", f"Bearer {tideway.KEY}"), ("x-sse-topic", "greetings"), ("x-sse-id", "1")], "Hello!")
+            ("authorization", f"Bearer {KEY}"), ("x-sse-topic", "greetings"), ("x-sse-id", "1")], "Hello!")
         assert answer.json() == {"status": "accepted", "id": "1", "delivered": 1, "droppedTopics": []}
         stream.wait_events(1)
         assert stream.data() == ["Hello!"]
@@ -113,15 +116,15 @@ def test_serves_tls_as_an_ordinary_user_and_carries_an_event(container):
 
 
 def test_ends_in_order_on_sigterm_though_it_is_process_1(container):
-    with clients.H2Client(("127.0.0.1", container.port)) as client:
+    with H2Client(("127.0.0.1", container.port)) as client:
         client.subscribe("greetings")
         os.kill(container.inner_pid(), signal.SIGTERM)
-        assert container.process.wait(tideway.DEADLINE_S) == 0
+        assert container.process.wait(DEADLINE_S) == 0
     assert '"message":"stopped"' in container.process.stderr.read()
 
 
 def test_unhealthy_when_nothing_runs():
     container = Container("healthcheck")
-    _, error = container.process.communicate(timeout=tideway.DEADLINE_S)
+    _, error = container.process.communicate(timeout=DEADLINE_S)
     assert container.process.returncode == 1
     assert "Connection refused" in error

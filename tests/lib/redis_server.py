@@ -5,7 +5,8 @@ import signal
 import subprocess
 import tempfile
 
-from tideway import free_port, wait_until
+from lib.ports import free_port
+from lib.waiting import wait_until
 
 
 class Redis:

@@ -19,11 +19,11 @@ blocks.py prints the blocks that are not run.
 """
 
 import dataclasses
-import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from lib.paths import ROOT
+
 LANGUAGES = {"sh", "console", "json", "js", "mermaid", "text"}
 _DIAGRAM = re.compile(r"(flowchart (LR|RL|TB|TD|BT)|stateDiagram-v2|sequenceDiagram)\n")
 _OPENED, _CLOSED = re.compile(r"^ *(subgraph|loop|alt|opt|par|critical)\b", re.M), re.compile(r"^ *end$", re.M)

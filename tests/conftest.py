@@ -1,8 +1,9 @@
-"""Fixtures: running gateways. See tideway.py for what they can do."""
+"""Fixtures of all areas: running gateways (lib/gateway.py says what they can do) and certificates."""
 
 import pytest
 
-import tideway
+from lib.certificates import make_certificate
+from lib.gateway import Gateway
 
 
 @pytest.fixture
@@ -11,7 +12,7 @@ def start_gateway():
     started = []
 
     def start(ready=True, **options):
-        gateway = tideway.Gateway(**options)
+        gateway = Gateway(**options)
         started.append(gateway)
         return gateway.wait_ready() if ready else gateway
 
@@ -36,4 +37,4 @@ def gateway(start_gateway):
 @pytest.fixture
 def certificate(tmp_path):
     """A pair for localhost: (certificate path, key path)."""
-    return tideway.make_certificate(tmp_path)
+    return make_certificate(tmp_path)

@@ -1,94 +1,27 @@
 """The gateway as a process: starts the real binary, knows its addresses, reads its logs, stops it.
 
-The binary is $TIDEWAY_BIN, or build/tideway. A gateway that does not end with exit code 0, or that a
-sanitizer complained about, fails the test that started it.
+A gateway that does not end with exit code 0, or about which a sanitizer reports an error, fails the test that started it.
 """
 
 import contextlib
-import itertools
 import json
-import os
-import pathlib
 import re
 import signal
-import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 
-from clients import DEADLINE_S, H1Client, H2Client
+from lib.h1_client import H1Client
+from lib.h2_client import H2Client
+from lib.paths import BINARY, clean_environment
+from lib.ports import free_port
+from lib.waiting import DEADLINE_S, wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("TIDEWAY_BIN", str(ROOT / "build" / "tideway"))
-VALGRIND = "valgrind" in BINARY
-SANITIZED = VALGRIND or "asan" in BINARY or "tsan" in BINARY
 KEY = "test-key"
 
 _REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
                      r"[Aa]ssertion .* failed).*$", re.MULTILINE)
-
-# Below the range that the kernel takes ephemeral ports from, and apart for each pytest-xdist worker.
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-_ports = itertools.cycle(range(20000 + _worker % 6 * 2000, 22000 + _worker % 6 * 2000))
-
-
-def free_port():
-    for port in _ports:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
-def wait_until(condition, what="it", timeout=DEADLINE_S):
-    """Polls until the condition holds and returns what it returned; fails after the timeout (s)."""
-    deadline = time.monotonic() + timeout
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        time.sleep(0.01)
-
-
-def make_certificate(directory, name="server"):
-    """A self-signed pair for localhost, valid for two days: (certificate path, key path)."""
-    certificate, key = str(directory / f"{name}.crt"), str(directory / f"{name}.key")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                    f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return certificate, key
-
-
-def make_expired_certificate(directory):
-    """A pair whose validity ended years ago: (certificate path, key path)."""
-    certificate, key = make_certificate(directory, "expired")
-    (directory / "index").touch()
-    (directory / "ca.cnf").write_text(f"""
-[ca]
-default_ca = it
-[it]
-database = {directory}/index
-new_certs_dir = {directory}
-rand_serial = yes
-default_md = sha256
-policy = any
-[any]
-commonName = supplied
-""")
-    request = str(directory / "expired.csr")
-    subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=expired", "-out", request],
-                   check=True, capture_output=True)
-    subprocess.run(["openssl", "ca", "-batch", "-selfsign", "-notext", "-config",
-                    str(directory / "ca.cnf"), "-startdate", "20200101000000Z", "-enddate",
-                    "20200201000000Z", "-keyfile", key, "-in", request, "-out", certificate],
-                   check=True, capture_output=True)
-    return certificate, key
 
 
 class Gateway:
@@ -112,12 +45,10 @@ class Gateway:
         options = {"listen": f"{shown}:{self.port}", "ops_listen": f"127.0.0.1:{self.ops_port}",
                    "workers": 2, "drain_ms": 200, "log_level": "debug",
                    **({} if tls else {"tls": "off"}), **options}
-        inherited = {name: value for name, value in os.environ.items()
-                     if not name.startswith(("TIDEWAY_", "SSE_"))}
         self.process = subprocess.Popen(
             [*prefix, BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**inherited, "SSE_PUBLISHER_API_KEYS": keys,
+            env={**clean_environment(), "SSE_PUBLISHER_API_KEYS": keys,
                  **{f"TIDEWAY_{name.upper()}": str(value) for name, value in options.items()},
                  **(environment or {})})
         self._reader = threading.Thread(target=self._read_logs, daemon=True)

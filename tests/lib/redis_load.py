@@ -4,8 +4,8 @@ import re
 import threading
 import time
 
-from clients import H2Client
-from swarm import Swarm
+from lib.h2_client import H2Client
+from lib.swarm import Swarm
 
 _EVENT = re.compile(rb"(?:^|\n)id: ([^~\n][^\n]*)\n(?:event: [^\n]*\n)?data: ")
 _GAP = re.compile(rb"event: tideway\.gap\n")

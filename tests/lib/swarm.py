@@ -10,7 +10,8 @@ import time
 
 import hpack
 
-import clients
+from lib.clients import client_tls, connect
+from lib.waiting import DEADLINE_S
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
@@ -31,8 +32,8 @@ def literal(name, value):
 
 class Swarm:
     def __init__(self, address, context=None, tls=True):
-        context = context or (clients.client_tls() if tls else None)
-        self.sock = clients.connect(address, context)
+        context = context or (client_tls() if tls else None)
+        self.sock = connect(address, context)
         self.received = {}  # stream id → bytearray of its body
         self.statuses = {}  # stream id → status
         self.ended = set()
@@ -85,7 +86,7 @@ class Swarm:
     def cancel(self, ids):
         self.sock.sendall(b"".join(frame(RST_STREAM, 0, i, struct.pack(">I", 8)) for i in ids))
 
-    def wait(self, condition, what="it", timeout=clients.DEADLINE_S * 3, state=lambda: ""):
+    def wait(self, condition, what="it", timeout=DEADLINE_S * 3, state=lambda: ""):
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, f"waited {timeout} s for {what}; {state()}"
@@ -98,7 +99,7 @@ class Swarm:
         except (TimeoutError, ssl.SSLWantReadError, BlockingIOError):
             return
         finally:
-            self.sock.settimeout(clients.DEADLINE_S)
+            self.sock.settimeout(DEADLINE_S)
         assert data, "the gateway closed the connection"
         self._buffer += data
         self._frames()
