@@ -1,4 +1,4 @@
-/* /v1/admin: what operators see and do. Every route needs a key. */
+/* /v1/admin: what operators see and do. The router has checked the key. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static json_t *json_time(int64_t ms)
     return json_integer((json_int_t)ms);
 }
 
-/* False: answered. The strings are the request's. */
+/* False: the request has been answered. The texts belong to the request. */
 static bool read_page(h2o_req_t *req, tw_page_query_t *query)
 {
     size_t at = 0;
@@ -40,7 +40,7 @@ static bool read_page(h2o_req_t *req, tw_page_query_t *query)
     return true;
 }
 
-/* Answers with a page of rows, or with what the status means; takes `data` over. */
+/* Answers with a page of rows, or with the error of the status. Takes the reference to `data`. */
 static void answer_page(tw_pending_t *pending, tw_status_t status, uint64_t total, json_t *data)
 {
     h2o_req_t *req = tw_pending_take(pending);
@@ -56,7 +56,7 @@ static void answer_page(tw_pending_t *pending, tw_status_t status, uint64_t tota
     tw_pending_unref(pending);
 }
 
-/* The request while it waits for a page. */
+/* Makes the request wait for a page. */
 static tw_pending_t *await_page(h2o_req_t *req, const tw_page_query_t *query)
 {
     tw_pending_t *pending = tw_pending_create(req);
@@ -137,7 +137,7 @@ void tw_handle_admin_connections(h2o_req_t *req)
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topic.base, topic.len);
         return;
     }
-    /* Ids and topics have an order each; both together could only be found by a scan. */
+    /* There is an order by id and one by topic; both together would need a scan of everything. */
     if (topic.len > 0 && query.prefix_len > 0) {
         tw_reply_error(req, TW_ERROR_CONFLICTING_FILTERS);
         return;

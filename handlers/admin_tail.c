@@ -1,8 +1,8 @@
 /*
- * The kept events of a topic, as a page and as a stream. A watcher is no subscriber: it keeps no
- * topic alive and changes no publish's answer. So the stream asks for the tail's news now and then,
- * which works for every adapter and node alike. What comes faster than it asks and the tail keeps
- * is skipped, and the stream says so.
+ * The kept events of a topic, as a page and as a stream. A watcher is not a subscriber: it keeps no
+ * topic alive and does not change the answer to a publish. So the stream polls the tail for new
+ * events, which works with every adapter and for every node. When more events come between two
+ * polls than the tail keeps, some are missing, and the stream tells of a gap.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +18,11 @@
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 500
-#define NEWS_MAX (LIMIT_MAX + 1) /* the newest that was sent, and what came after it */
+#define NEWS_MAX (LIMIT_MAX + 1) /* the newest event that was sent, and those after it */
 #define POLL_MS 250
 #define HEARTBEAT_POLLS 40
 
-/* NULL: no memory. */
+/* Returns NULL when there is no memory. */
 static json_t *event_json(const tw_event_t *event)
 {
     char *payload = tw_try_alloc(event->frame_len), position[TW_POSITION_ID_SIZE];
@@ -41,7 +41,7 @@ static json_t *event_json(const tw_event_t *event)
     return json;
 }
 
-/* The path's topic; false: answered. */
+/* Reads the topic in the path. False: the request has been answered. */
 static bool read_topic(h2o_req_t *req, tw_topic_name_t *topic)
 {
     h2o_iovec_t sent = tw_routed(req)->parameter;
@@ -63,7 +63,7 @@ typedef struct tw_tail_page {
     char topic[TW_TOPIC_NAME_MAX];
 } tw_tail_page_t;
 
-/* NULL: no memory. */
+/* Returns NULL when there is no memory. */
 static json_t *list_json(tw_event_t *const *events, size_t count)
 {
     json_t *list = json_array();
@@ -115,15 +115,15 @@ void tw_handle_admin_tail(h2o_req_t *req)
 
 /* --- a stream --- */
 
-/** One watcher. The request's pool, the timer and a question under way hold it. */
+/** One watcher. Referenced by the request's pool, the timer and a poll in progress. */
 typedef struct tw_tail_stream {
     h2o_generator_t generator;
-    h2o_req_t *req; /* NULL: the client is gone */
+    h2o_req_t *req; /* NULL: the client has gone */
     tw_worker_context_t *worker;
     uv_timer_t timer;
     unsigned refs;
     bool sending, asking;
-    bool begun;    /* the first look at the tail is done: from here on nothing may be missed */
+    bool begun;    /* the first poll is done: events that are missing from now on are a gap */
     bool seen_any; /* `seen` is set */
     unsigned silent_polls;
     tw_position_t seen; /* of the newest event that was sent */
@@ -175,7 +175,7 @@ static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
     self_of(generator)->sending = false;
 }
 
-/* Takes the text over. */
+/* Takes over the text, which free() frees. */
 static void send_text(tw_tail_stream_t *self, char *text)
 {
     free(self->text);
@@ -197,7 +197,7 @@ static void write_gap(FILE *out, const tw_tail_stream_t *self, bool other_epoch)
     json_decref(json);
 }
 
-/* False: no memory. */
+/* False: there is no memory. */
 static bool write_event(FILE *out, const tw_event_t *event)
 {
     char id[TW_POSITION_ID_SIZE];
@@ -214,9 +214,9 @@ static bool write_event(FILE *out, const tw_event_t *event)
 }
 
 /*
- * Whether events came that were not sent and are not here. The newest that was sent is asked for
- * again: when it stands before the news, nothing is missing between them. Without such a one, news
- * that fill the tail may be its end only.
+ * Whether events are missing between those that were sent and these. Each poll asks for the newest
+ * event that was sent as well: when it comes before the new ones, none is missing between them.
+ * When nothing was sent yet, new events that fill the tail may have pushed others out.
  */
 static bool has_gap(const tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
 {
@@ -241,7 +241,7 @@ static void send_news(tw_tail_stream_t *self, tw_event_t *const *events, size_t 
         write_gap(out, self, self->seen_any && events[0]->position.epoch != self->seen.epoch);
     for (size_t i = first; i < count && complete; ++i)
         complete = write_event(out, events[i]);
-    if (fclose(out) != 0 || !complete) { /* no memory: the next poll asks for them again */
+    if (fclose(out) != 0 || !complete) { /* there is no memory: the next poll asks for them again */
         free(text);
         return;
     }

@@ -5,10 +5,11 @@
 #include "base/clock.h"
 #include "handlers/gateway.h"
 
-/* h2o takes the time of a turn's begin, and clocks are set by a little all the time. */
+/* h2o knows the time at which the turn began, and clocks are corrected by a little all the time. */
 #define CLOCK_SLACK_MS 1000
 
-/* The limit for this connection: the same each time it is asked, spread evenly over a fifth. */
+/* The maximum age of this connection: always the same for a connection, and spread evenly over a
+ * fifth so that connections of one age do not end together. */
 static int64_t limit_ms(int64_t age_max_ms, uint64_t connection_id)
 {
     uint32_t jitter = (uint32_t)connection_id * UINT32_C(0x9e3779b9);
@@ -24,7 +25,8 @@ void tw_age_check(h2o_req_t *req)
         return;
     int64_t since_ms = (int64_t)since->tv_sec * 1000 + since->tv_usec / 1000;
     int64_t age_ms = tw_clock_wall_ms() - since_ms;
-    /* A clock that has jumped back would let the connection live for ever. */
+    /* After the clock has jumped back, the connection counts as old; else it would live for ever.
+     */
     if (age_ms >= -CLOCK_SLACK_MS && age_ms < limit_ms(age_max_ms, req->conn->id))
         return;
     h2o_http2_conn_t *conn = h2o_http2_conn_of(req);

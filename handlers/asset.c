@@ -11,7 +11,8 @@ static void add_header(h2o_req_t *req, const char *name, const char *value, size
     h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, len);
 }
 
-/* The smallest form that the client takes; its name is empty for the plain one. */
+/* Returns the smallest encoding that the client accepts. The name is empty when it is not encoded.
+ */
 static tw_ui_body_t choose_body(const h2o_req_t *req, const tw_ui_asset_t *asset,
                                 const char **encoding)
 {
@@ -29,7 +30,7 @@ static tw_ui_body_t choose_body(const h2o_req_t *req, const tw_ui_asset_t *asset
     return asset->plain;
 }
 
-/* Each encoding is a representation of its own, so it has a strong tag of its own (RFC 9110 8.8.3).
+/* Each encoding is another representation, so it has another strong tag (RFC 9110 section 8.8.3).
  */
 static h2o_iovec_t etag_of(h2o_req_t *req, const tw_ui_asset_t *asset, const char *encoding)
 {
@@ -38,7 +39,7 @@ static h2o_iovec_t etag_of(h2o_req_t *req, const tw_ui_asset_t *asset, const cha
                       h2o_iovec_init(encoding, strlen(encoding)), h2o_iovec_init(H2O_STRLIT("\"")));
 }
 
-/* If-None-Match, RFC 9110 13.1.2: a list of tags, compared weakly, or `*`. */
+/* If-None-Match is a list of tags, which are compared weakly, or `*` (RFC 9110 section 13.1.2). */
 static bool client_has(const h2o_req_t *req, h2o_iovec_t etag)
 {
     h2o_iovec_t list = tw_request_header(req, "if-none-match");
@@ -77,7 +78,7 @@ void tw_reply_asset(h2o_req_t *req, const tw_ui_asset_t *asset)
             add_header(req, "content-encoding", encoding, strlen(encoding));
         req->res.content_length = body.len;
     }
-    /* The bytes are constant: sent from where they are, never copied. */
+    /* The bytes are constant, so they are not copied. */
     h2o_start_response(req, &nothing_follows);
     h2o_send(req, &bytes, unchanged || head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }

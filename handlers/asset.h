@@ -1,4 +1,5 @@
-/** Answers out of constant data of the binary: the admin UI's files, the API's description. */
+/** Answers from constant data in the binary: the files of the admin UI, the description of the API.
+ * On the thread of the request's worker. */
 #ifndef TW_HANDLERS_ASSET_H
 #define TW_HANDLERS_ASSET_H
 
@@ -7,9 +8,9 @@
 #include "admin-ui/assets.h"
 
 /**
- * Answers a GET or HEAD with 200 and the smallest form of the asset that the client takes, or with
- * 304 if it has that one. Adds to the headers that are already set. The asset's bytes outlive the
- * request; the struct need not outlive the call.
+ * Answers a GET or HEAD with 200 and the smallest encoding of the asset that the client accepts, or
+ * with 304 if the client has that one. Keeps the headers that are set already. The bytes of the
+ * asset outlive the request; the struct need not outlive the call.
  */
 void tw_reply_asset(h2o_req_t *req, const tw_ui_asset_t *asset);
 

@@ -14,7 +14,7 @@ static bool digest(const tw_auth_t *auth, tw_text_t key, unsigned char out[TW_KE
     return EVP_Digest(key.base, key.len, out, NULL, auth->sha256, NULL) == 1;
 }
 
-/* Whether the digest behind the last one is there already: a key given twice is one key. */
+/* Whether the digest behind the last one is known already: a key that is given twice is one key. */
 static bool is_repeated(const tw_auth_t *auth)
 {
     for (size_t i = 0; i < auth->count; ++i)
@@ -47,7 +47,7 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
 {
     static const char scheme[] = "bearer";
     unsigned char sent[TW_KEY_DIGEST_SIZE];
-    size_t found = 0; /* one above the key's index */
+    size_t found = 0; /* the index of the key, plus one */
 
     if (header == NULL)
         return false;
@@ -61,8 +61,8 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
         return false;
     for (size_t i = 0; i < auth->count; ++i) {
         size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0);
-        found |= (differs - 1) &
-                 (i + 1); /* all keys every time, and no branch on the outcome; one at most */
+        found |=
+            (differs - 1) & (i + 1); /* no branch depends on the result; at most one key matches */
     }
     if (found != 0 && key != NULL)
         *key = found - 1;

@@ -1,10 +1,9 @@
 /**
- * Who may publish and administer: whoever has one of the keys. RFC 6750 2.1 (Authorization:
- * Bearer).
+ * The keys that may publish and administer, sent as Authorization: Bearer (RFC 6750 section 2.1).
  *
- * Only digests of the keys are kept. Every check compares the digest of what was sent with all of
- * them, in constant time, so that an answer's time tells nothing. Set up before traffic, then read
- * by any thread.
+ * Only digests of the keys are kept. Every check compares the digest of the key that was sent with
+ * all of them, in constant time, so that the time of an answer reveals nothing. Set up before the
+ * first request; after that any thread may check.
  */
 #ifndef TW_HANDLERS_AUTH_H
 #define TW_HANDLERS_AUTH_H
@@ -17,20 +16,22 @@
 #define TW_KEY_DIGEST_SIZE 32 /* SHA-256 */
 
 typedef struct tw_auth {
-    EVP_MD *sha256; /* owned; fetched once: each look-up by name costs as much as the digest */
+    EVP_MD
+    *sha256; /* owned; fetched once, because each look-up by name costs as much as a digest */
     unsigned char (*digests)[TW_KEY_DIGEST_SIZE]; /* owned */
     size_t count;
 } tw_auth_t;
 
-/** Keys from a comma-separated text; blanks around a key do not count. Returns how many there are.
- */
+/** Reads the keys of a comma-separated text, without blanks around them. Returns how many different
+ * ones there are. */
 size_t tw_auth_init(tw_auth_t *auth, const char *keys);
 
+/** Frees the digests. */
 void tw_auth_dispose(tw_auth_t *auth);
 
 /**
- * Whether this Authorization header (NULL: none) carries one of the keys; then *key (may be NULL)
- * is which, below auth->count.
+ * Whether this Authorization header (NULL: the request has none) carries one of the keys. Then *key
+ * is set to its index, which is below auth->count; key may be NULL.
  */
 bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t *key);
 

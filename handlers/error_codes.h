@@ -1,10 +1,9 @@
-/** Every error that the HTTP API answers with: one table, from which replies, docs and tests are
- * made. */
+/** Every error of the HTTP API: a table from which replies, docs and tests are made. */
 #ifndef TW_HANDLERS_ERROR_CODES_H
 #define TW_HANDLERS_ERROR_CODES_H
 
-/* name, HTTP status, code, message; the message says what to change and may be made more exact by
- * the caller */
+/* name, HTTP status, code, message. The message says what to change; callers may give a more exact
+ * one. */
 #define TW_ERROR_TABLE(X)                                                                          \
     X(BAD_REQUEST, 400, "bad_request", "the request is not valid HTTP")                            \
     X(MISSING_TOPIC, 400, "missing_topic",                                                         \
@@ -31,14 +30,14 @@
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
     X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \
     X(RATE_LIMITED, 429, "rate_limited",                                                           \
-      "this key publishes faster than it may; wait as Retry-After says")                           \
-    X(TOO_MANY_FAILURES, 429, "too_many_failures",                                                 \
-      "too many wrong keys came from this address; wait as Retry-After says")                      \
-    X(INTERNAL, 500, "internal", "the gateway failed to answer; its log says why")                 \
+      "this key publishes faster than TIDEWAY_PUBLISH_RATE allows")                                \
+    X(TOO_MANY_FAILURES, 429, "too_many_failures", "too many wrong keys came from this address")   \
+    X(INTERNAL, 500, "internal", "the gateway could not make an answer")                           \
     X(NO_MEMORY, 503, "no_memory", "the gateway is short of memory; try again")                    \
     X(OVER_CAPACITY, 503, "over_capacity", "a limit of this gateway is reached; try again later")  \
-    X(RUNTIME_UNAVAILABLE, 503, "runtime_unavailable", "the runtime cannot be reached; try again") \
-    X(DRAINING, 503, "draining", "the gateway shuts down; connect again")
+    X(RUNTIME_UNAVAILABLE, 503, "runtime_unavailable",                                             \
+      "the gateway has no connection to Redis; try again")                                         \
+    X(DRAINING, 503, "draining", "the gateway is shutting down; connect again")
 
 typedef enum tw_error {
 #define X(name, status, code, message) TW_ERROR_##name,

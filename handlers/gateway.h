@@ -1,5 +1,6 @@
 /**
- * What the handlers know of the process: set up once by server/, read by every worker.
+ * What the handlers know about the process. The main thread sets it up before the workers start;
+ * after that every worker reads it, and writes only its atomic fields.
  */
 #ifndef TW_HANDLERS_GATEWAY_H
 #define TW_HANDLERS_GATEWAY_H
@@ -17,9 +18,9 @@
 #include "runtime/shard.h"
 #include "runtime/stats.h"
 
-/** Answers to Origin (Fetch standard, CORS protocol). */
+/** Which origins may read answers (Fetch standard, CORS protocol). */
 typedef struct tw_cors {
-    bool any;
+    bool any;       /* every origin may */
     char **origins; /* owned */
     size_t count;
 } tw_cors_t;
@@ -30,36 +31,37 @@ typedef struct tw_gateway {
     tw_auth_t auth;
     tw_limits_t limits;
     tw_cors_t cors;
-    char hsts[32]; /* value of Strict-Transport-Security; empty: none */
+    char hsts[32]; /* the value of Strict-Transport-Security; empty: no such header */
     const char *version;
     int64_t started_at_ms;
     size_t topics_max;        /* per request */
     size_t payload_bytes_max; /* per event */
     uint32_t tail_events_max; /* per topic */
-    uint32_t retry_ms;        /* what streams tell their clients */
+    uint32_t retry_ms;        /* the reconnection delay that streams tell their clients */
     uint32_t drain_ms;
-    int64_t connection_age_max_ms; /* 0: connections may grow old */
+    int64_t connection_age_max_ms; /* 0: no maximum */
     _Atomic bool draining;
     _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */
-    /* borrowed: each lives as long as its loop; complete before the first request */
+    /* borrowed: each lives as long as its loop. All are added before the first request. */
     const tw_loop_watch_t *watches[TW_WORKERS_MAX + 1];
     uint32_t watch_count;
 } tw_gateway_t;
 
-/** A worker's h2o context, with what handlers reach from a request: see tw_worker_of(). */
+/** A worker's h2o context, with what handlers need to find from a request: see tw_worker_of(). */
 typedef struct tw_worker_context {
     h2o_context_t super;
     tw_gateway_t *gateway;           /* borrowed */
     tw_shard_t *shard;               /* borrowed; NULL on the ops listener */
-    tw_log_limit_t publish_refusals; /* lines about publishes that were not admitted */
+    tw_log_limit_t publish_refusals; /* of log lines about publishes that were not admitted */
 } tw_worker_context_t;
 
-/** One more loop whose turns /metrics tells about; before the workers start. */
+/** Adds a loop whose turns /metrics shows. Called before the workers start. */
 static inline void tw_gateway_watch(tw_gateway_t *gateway, const tw_loop_watch_t *watch)
 {
     gateway->watches[gateway->watch_count++] = watch;
 }
 
+/** The worker (or ops listener) that serves the request. */
 static inline tw_worker_context_t *tw_worker_of(const h2o_req_t *req)
 {
     return (tw_worker_context_t *)req->conn->ctx;

@@ -1,5 +1,5 @@
-/** The functions of the route table, each in the file of its route family. All answer the request,
- * now or later; on its worker. */
+/** The functions of the route table. Each answers its request, now or later, on the thread of its
+ * worker. */
 #ifndef TW_HANDLERS_HANDLERS_H
 #define TW_HANDLERS_HANDLERS_H
 
@@ -10,7 +10,7 @@ typedef struct tw_routed {
     const struct tw_route *route; /* NULL: no route has this method and path */
     h2o_iovec_t parameter;        /* the path's variable segment as it was sent, still
                                      percent-encoded; base NULL when the route has none */
-    void *data;                   /* the handler's own */
+    void *data;                   /* belongs to the handler */
 } tw_routed_t;
 
 /** NULL before the route has been looked up; never in a handler. */

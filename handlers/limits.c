@@ -16,9 +16,9 @@ struct tw_client {
     tw_client_key_t key;
     uint64_t connections, streams;
     uint64_t handshakes; /* of its connections */
-    double failures;     /* wrong keys that are not forgiven yet */
+    double failures;     /* wrong keys, less those that time has forgiven */
     int64_t forgiven_ms;
-    bool fails; /* in the stripe's list of failing clients: while failures > 0 */
+    bool fails; /* it is in the stripe's list of failing clients, while failures > 0 */
     TAILQ_ENTRY(tw_client) failing;
 };
 
@@ -107,7 +107,7 @@ static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_c
     return client;
 }
 
-/* Failures are forgiven evenly, the whole allowance in a minute. */
+/* Time forgives failures evenly: as many as are allowed in a minute. */
 static void forgive(const tw_limits_t *limits, tw_client_t *client)
 {
     int64_t now_ms = tw_clock_ms();
@@ -276,7 +276,7 @@ void tw_limits_end_publish(tw_limits_t *limits)
 
 /* --- handshakes --- */
 
-/* Its connection keeps the client. */
+/* The entry stays, because the connection is counted, too. */
 static bool begin_of_client(tw_limits_t *limits, tw_client_t *client)
 {
     uint64_t max = limits->config.handshakes_per_address;
@@ -302,12 +302,12 @@ static void end_of_client(tw_limits_t *limits, tw_client_t *client)
 const char *tw_limits_begin_handshake(tw_limits_t *limits, tw_client_t *client)
 {
     if (client != NULL && !begin_of_client(limits, client))
-        return "an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way";
+        return "an address has reached TIDEWAY_MAX_HANDSHAKES_PER_IP";
     if (tw_limit_take(&limits->handshakes))
         return NULL;
     if (client != NULL)
         end_of_client(limits, client);
-    return "TIDEWAY_MAX_HANDSHAKES are under way";
+    return "the node has reached TIDEWAY_MAX_HANDSHAKES";
 }
 
 void tw_limits_end_handshake(tw_limits_t *limits, tw_client_t *client)

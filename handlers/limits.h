@@ -1,10 +1,10 @@
 /**
- * What one client may take of the node: connections and streams per address, wrong keys per
- * address, publishes per key.
+ * What one client may use of the node: connections, streams and wrong keys of an address, publishes
+ * of a key.
  *
- * An address is an IPv4 address or an IPv6 /64, the least that a provider gives to one customer. An
- * address has an entry only while it holds something or its wrong keys are not forgiven yet, so the
- * table is as large as what it bounds. Any thread.
+ * An address is an IPv4 address or an IPv6 /64, the smallest network that a provider gives to a
+ * customer. It has an entry only while it uses something, or while wrong keys are counted against
+ * it, so the table is never larger than what it limits. Any thread.
  */
 #ifndef TW_HANDLERS_LIMITS_H
 #define TW_HANDLERS_LIMITS_H
@@ -34,7 +34,7 @@ typedef struct tw_limits_config {
     uint64_t streams_per_address;     /* 0: no limit */
     uint64_t failures_per_minute;     /* wrong keys per address; 0: no limit */
     uint64_t publishes_per_second;    /* per key; 0: no limit */
-    uint64_t publish_burst;           /* that a key may have saved up */
+    uint64_t publish_burst;           /* of a key, above its rate */
     uint64_t publishes_in_flight;     /* of the node */
     uint64_t handshakes;              /* of the node */
     uint64_t handshakes_per_address;  /* 0: no limit */
@@ -47,10 +47,10 @@ typedef struct tw_limits_stripe {
     pthread_mutex_t lock;
     tw_table_t clients;
     TAILQ_HEAD(tw_failing_clients, tw_client)
-    failing; /* those with wrong keys that are not forgiven */
+    failing; /* those that wrong keys are counted against */
 } tw_limits_stripe_t;
 
-/** A bucket that fills at a rate up to a burst. */
+/** A token bucket: it fills at a rate, up to the burst. */
 typedef struct tw_bucket {
     pthread_mutex_t lock;
     double tokens;
@@ -64,7 +64,7 @@ typedef struct tw_limits {
     size_t key_count;
     tw_limit_t publishes_in_flight; /* of the node */
     tw_limit_t handshakes;          /* likewise */
-    /* what was refused, by limit */
+    /* how many times each limit has refused something */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
         refused_handshakes_of_address;
 } tw_limits_t;
@@ -79,34 +79,38 @@ tw_client_key_t tw_client_key(const tw_address_t *address);
 bool tw_limits_is_proxy(const tw_limits_t *limits, const tw_address_t *address);
 
 /**
- * One connection (stream) more for the client; NULL: its limit is reached, and that is counted.
- * What is returned goes to the matching remove call; a stream without limits has none (NULL).
+ * Counts one more connection (stream) of the client. Returns NULL, and counts the refusal, when its
+ * limit is reached. The result is passed to the matching remove function. A stream of a client
+ * without limits has no result to pass: tw_limits_remove_stream() takes NULL.
  */
 tw_client_t *tw_limits_add_connection(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client);
 tw_client_t *tw_limits_add_stream(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client);
 
-/** Seconds until the client may try a key again; 0: now. Above 0 counts a refusal. */
+/** Returns the seconds until the client may try a key again; 0: now. Counts a refusal when it is
+ * not 0. */
 unsigned tw_limits_key_wait_s(tw_limits_t *limits, const tw_client_key_t *key);
 
-/** The client sent a wrong key. */
+/** Counts a wrong key of the client. */
 void tw_limits_key_failed(tw_limits_t *limits, const tw_client_key_t *key);
 
-/** Forgets clients whose wrong keys are forgiven; about once a second, from one thread. */
+/** Removes the entries of clients whose wrong keys do not count any more. Called about once a
+ * second, by one thread. */
 void tw_limits_sweep(tw_limits_t *limits);
 
-/** Takes one publish out of a key's bucket: 0, or the seconds until there is one, counted as a
- * refusal. */
+/** Takes one publish out of the key's bucket. Returns 0, or the seconds until there is one, and
+ * counts the refusal. */
 unsigned tw_limits_publish_wait_s(tw_limits_t *limits, size_t key);
 
-/** A publish begins (false: too many are under way, counted) and ends. */
+/** A publish begins, and ends. False: too many are in progress, and the refusal is counted. */
 bool tw_limits_begin_publish(tw_limits_t *limits);
 void tw_limits_end_publish(tw_limits_t *limits);
 
 /**
- * A TLS handshake begins on a connection that is counted for the client (NULL: for none), and ends,
- * however it does, before the connection does. NULL, or why it is refused, which is counted.
+ * A TLS handshake begins on a connection that is counted for the client (NULL: for no client). It
+ * ends, in whatever way, before the connection does. Returns NULL, or why the handshake is refused,
+ * and counts the refusal.
  */
 const char *tw_limits_begin_handshake(tw_limits_t *limits, tw_client_t *client);
 void tw_limits_end_handshake(tw_limits_t *limits, tw_client_t *client);

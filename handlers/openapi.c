@@ -1,13 +1,13 @@
 /*
- * GET /openapi.json: the HTTP contract as a document. Its source lies beside this file; no key is
- * needed, since it is the same for every gateway of a version.
+ * GET /openapi.json: the description of the HTTP API. Its source is beside this file. It needs no
+ * key, because it is the same for all gateways of a version.
  */
 #include "handlers/asset.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "tideway_openapi.h"
 
-/* The assembler reads the file. */
+/* The assembler includes the file. */
 __asm__(
     ".pushsection .rodata\n"
     "tw_openapi_bytes:\n.incbin \"" TIDEWAY_OPENAPI_FILE

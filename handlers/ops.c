@@ -90,7 +90,7 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
                   rows[i].value);
 }
 
-/* Rows of one metric stand together. */
+/* All rows of a metric must stand together. */
 static void write_loops(FILE *out, const tw_gateway_t *gateway)
 {
     static const char turn[] = "tideway_loop_turn_longest_seconds",
@@ -132,7 +132,7 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
                 tw_close_reason_label((tw_close_reason_t)i), (uint64_t)sum->closes[i]);
     write_latency(out, sum);
     write_refusals(out, gateway);
-    write_row(out, "tideway_tls_handshakes", "", TW_GAUGE, "TLS handshakes under way.",
+    write_row(out, "tideway_tls_handshakes", "", TW_GAUGE, "TLS handshakes in progress.",
               tw_limit_count(&gateway->limits.handshakes));
     write_row(out, "tideway_topics", "", TW_GAUGE, "Topics with subscribers on this node.",
               stats.topics);

@@ -1,8 +1,9 @@
 /**
- * A request that waits for the runtime's answer: the answer always comes, the request may be gone
- * by then.
+ * A request that waits for an answer of the runtime. The answer always comes; the request may have
+ * gone by then.
  *
- * Two hold it: the request's pool and whoever waits for the answer. On the request's worker.
+ * There are two references: of the request's pool, and of the code that waits for the answer. On
+ * the thread of the request's worker.
  */
 #ifndef TW_HANDLERS_PENDING_H
 #define TW_HANDLERS_PENDING_H
@@ -10,17 +11,18 @@
 #include <h2o.h>
 
 typedef struct tw_pending {
-    h2o_req_t *req; /* NULL: the client is gone, or the answer was taken */
+    h2o_req_t *req; /* NULL: the client has gone, or the request was taken */
     unsigned refs;
-    uint64_t page, page_size; /* what a listing was asked for */
+    uint64_t page, page_size; /* of a listing */
 } tw_pending_t;
 
-/** For this request; one reference is the caller's, for the answer. */
+/** Makes one for this request. One reference is the caller's, for the answer. */
 tw_pending_t *tw_pending_create(h2o_req_t *req);
 
-/** The request to answer, once; NULL when it is gone. */
+/** Returns the request, once, for the caller to answer; NULL when it has gone. */
 h2o_req_t *tw_pending_take(tw_pending_t *pending);
 
+/** Drops a reference; the last one frees it. */
 void tw_pending_unref(tw_pending_t *pending);
 
 #endif

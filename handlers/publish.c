@@ -1,6 +1,6 @@
 /*
- * POST /v1/publish: who, what and where to are settled from the headers alone; a body that nobody
- * waits for is never read.
+ * POST /v1/publish. The headers alone decide whether the request may publish, what and where to;
+ * the body of an event without subscribers is never read.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -23,23 +23,23 @@
 #define TYPE_MAX 256
 
 typedef enum tw_publish_stage {
-    TW_PUBLISH_ASKING,  /* the runtime is asked who follows the topics */
-    TW_PUBLISH_READING, /* it has receivers: the body may come */
+    TW_PUBLISH_ASKING,  /* the runtime is asked which topics have subscribers */
+    TW_PUBLISH_READING, /* there are subscribers: the body is read */
     TW_PUBLISH_REPLIED,
 } tw_publish_stage_t;
 
 /*
- * A publish between its headers and its answer. Of its own memory: the runtime's answer may come
- * when the request is gone.
+ * A publish between its headers and its answer. It is not part of the request's memory, because an
+ * answer of the runtime may come when the request has gone.
  */
 typedef struct tw_publish {
-    h2o_req_t *req; /* NULL: the client is gone */
-    bool asking;    /* the runtime owes an answer, which frees a publish whose client is gone */
+    h2o_req_t *req; /* NULL: the client has gone */
+    bool asking; /* an answer of the runtime is to come; it frees a publish whose client has gone */
     bool body_follows;
-    bool inside;  /* within begin(): an answer given there is acted on by its caller, which still
-                     needs this */
-    bool counted; /* among the publishes in flight */
-    tw_counters_t *counters; /* borrowed, the worker's: outlives the request */
+    bool inside; /* begin() is running: its caller acts on an answer that comes within it, and still
+                    needs this struct */
+    bool counted;            /* it is one of the publishes in flight */
+    tw_counters_t *counters; /* borrowed from the worker: outlives the request */
     int64_t begun_us;        /* when the adapter was given the event */
     tw_publish_stage_t stage;
     tw_topic_list_t topics; /* bytes in the request */
@@ -57,7 +57,7 @@ static void destroy(tw_publish_t *publish)
     free(publish);
 }
 
-/* The request's pool goes. */
+/* The request's pool is freed. */
 static void on_request_gone(void *data)
 {
     tw_publish_t *publish = *(tw_publish_t **)data;
@@ -83,7 +83,8 @@ static void log_publish(const tw_publish_t *publish, const char *message, const 
         memcpy(topics + len, name->base, name->len);
         len += name->len;
     }
-    if (publish->topics.count == 0) { /* refused before they were read: as they were sent */
+    if (publish->topics.count ==
+        0) { /* refused before they were read: log them as they were sent */
         h2o_iovec_t sent = tw_request_header(publish->req, "x-sse-topic");
         len = sent.len < sizeof(topics) ? sent.len : sizeof(topics);
         memcpy(topics, sent.base != NULL ? sent.base : "", len);
@@ -95,15 +96,16 @@ static void log_publish(const tw_publish_t *publish, const char *message, const 
     tw_log_write(TW_LOG_INFO, message, fields, code != NULL ? 3 : 2);
 }
 
-static void refuse(tw_publish_t *publish, tw_error_t error, const char *code)
+/* Answers a publisher that has a key with an error, and logs it. */
+static void refuse_event(tw_publish_t *publish, tw_error_t error, const char *code)
 {
     tw_count(&counters_of(publish->req)->published_refused, 1);
     log_publish(publish, "publish refused", code);
     tw_reply_error(publish->req, error);
 }
 
-/* Written by hand: an answer to each of 100,000 publishes a second is no place for a tree of JSON
- * values. */
+/* Writes the answer without a tree of JSON values, which would cost too much at 100,000 publishes a
+ * second. */
 static void reply_result(tw_publish_t *publish, const char *status, const uint8_t *followed,
                          const uint64_t *delivered)
 {
@@ -148,10 +150,10 @@ static void fail(tw_publish_t *publish, tw_status_t status)
 /* --- headers --- */
 
 /*
- * Who was not admitted can do it again as fast as the network allows: one line a second of each
- * worker, of the last one, with how many there were.
+ * Counts and logs a publish that was not admitted. A peer can repeat it as fast as the network
+ * allows, so each worker logs at most one line a second.
  */
-static bool refused(tw_publish_t *publish, const char *code)
+static void log_unadmitted(tw_publish_t *publish, const char *code)
 {
     h2o_iovec_t topics = tw_request_header(publish->req, "x-sse-topic");
     uint64_t count =
@@ -159,55 +161,60 @@ static bool refused(tw_publish_t *publish, const char *code)
 
     tw_count(&counters_of(publish->req)->published_refused, 1);
     if (count == 0)
-        return false;
+        return;
     tw_log(TW_LOG_INFO, "publish refused",
            tw_log_bytes("topic", topics.base != NULL ? topics.base : "",
                         topics.len < UNCHECKED_MAX ? topics.len : UNCHECKED_MAX),
            tw_log_text("code", code), tw_log_number("count", (int64_t)count));
-    return false;
 }
 
-/* Who may, and how much. False: answered. */
-static bool admit(tw_publish_t *publish)
+/* Checks the key, its rate and the number of publishes in flight. Returns NULL, or the code of the
+ * error that the request has been answered with. */
+static const char *admit(tw_publish_t *publish)
 {
     h2o_req_t *req = publish->req;
     tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
     size_t key;
 
     if (!tw_request_authorized_as(req, &key))
-        return refused(publish, "unauthorized");
+        return "unauthorized";
     unsigned wait_s = tw_limits_publish_wait_s(limits, key);
     if (wait_s > 0) {
         tw_reply_error_wait(req, TW_ERROR_RATE_LIMITED, wait_s);
-        return refused(publish, "rate_limited");
+        return "rate_limited";
     }
     publish->counted = tw_limits_begin_publish(limits);
     if (!publish->counted) {
         tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
-                            "%" PRIu64 " publishes are under way; try again",
+                            "%" PRIu64
+                            " publishes are in progress on this node, which is its limit; "
+                            "try again",
                             limits->config.publishes_in_flight);
-        return refused(publish, "over_capacity");
+        return "over_capacity";
     }
-    return true;
+    return NULL;
 }
 
-/* False: answered. */
+/* False: the request has been answered. */
 static bool read_headers(tw_publish_t *publish)
 {
     h2o_req_t *req = publish->req;
 
     publish->id = tw_request_header(req, "x-sse-id");
-    if (!admit(publish))
+    const char *code = admit(publish);
+    if (code == NULL && !tw_request_topics(req, false, &publish->topics))
+        code = "bad_topics";
+    if (code != NULL) {
+        log_unadmitted(publish, code);
         return false;
-    if (!tw_request_topics(req, false, &publish->topics))
-        return refused(publish, "bad_topics");
+    }
     publish->type = tw_request_header(req, "x-sse-event");
     if (publish->id.len == 0)
-        refuse(publish, TW_ERROR_MISSING_ID, "missing_id");
+        refuse_event(publish, TW_ERROR_MISSING_ID, "missing_id");
     else if (!tw_request_printable(publish->id, ID_MAX))
-        refuse(publish, TW_ERROR_INVALID_ID, "invalid_id");
+        refuse_event(publish, TW_ERROR_INVALID_ID, "invalid_id");
     else if (publish->type.base != NULL && !tw_request_printable(publish->type, TYPE_MAX))
-        refuse(publish, TW_ERROR_INVALID_EVENT, "invalid_event");
+        refuse_event(publish, TW_ERROR_INVALID_EVENT, "invalid_event");
     else
         return true;
     return false;
@@ -215,7 +222,7 @@ static bool read_headers(tw_publish_t *publish)
 
 static void publish_body(tw_publish_t *publish);
 
-/* The runtime's answer to who follows the topics; comes also when the client is gone. */
+/* The runtime says which topics have subscribers. This is called even when the client has gone. */
 static void on_followed(void *data, tw_status_t status, const uint8_t *followed)
 {
     tw_publish_t *publish = data;
@@ -243,7 +250,8 @@ static void on_followed(void *data, tw_status_t status, const uint8_t *followed)
         fail(publish, status);
 }
 
-/* From the headers to the question who follows. Returns how far it got. */
+/* Reads the headers and asks the runtime which topics have subscribers. Returns the stage that the
+ * publish has reached. */
 static tw_publish_stage_t begin(h2o_req_t *req, bool body_follows)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
@@ -300,7 +308,7 @@ static void on_published(void *data, tw_status_t status, const tw_dispatch_resul
     publish->stage = TW_PUBLISH_REPLIED;
     if (status != TW_OK) {
         fail(publish, status);
-    } else if (result->accepted_count == 0) { /* the last subscriber left while the body came */
+    } else if (result->accepted_count == 0) { /* the last subscriber left while the body was read */
         reply_dropped(publish, result->accepted);
     } else {
         tw_count(&counters_of(publish->req)->published_accepted, 1);
@@ -328,7 +336,7 @@ static void publish_body(tw_publish_t *publish)
         return;
     }
     if (!tw_sse_text_valid(spec.payload, spec.payload_len)) {
-        refuse(publish, TW_ERROR_INVALID_PAYLOAD, "invalid_payload");
+        refuse_event(publish, TW_ERROR_INVALID_PAYLOAD, "invalid_payload");
         return;
     }
     tw_event_t *event = tw_event_create(&spec);
@@ -348,7 +356,7 @@ void tw_handle_publish(h2o_req_t *req)
 {
     tw_publish_t *publish = tw_routed(req)->data;
 
-    if (publish == NULL) { /* no body: all is here at once */
+    if (publish == NULL) { /* there is no body, so h2o did not ask for a decision */
         begin(req, false);
     } else {
         assert(publish->stage == TW_PUBLISH_READING);

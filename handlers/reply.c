@@ -83,9 +83,9 @@ void tw_reply_add_cors(h2o_req_t *req)
 }
 
 /*
- * An answer that precedes the end of the request's body says no length on HTTP/2, whose frames show
- * where it ends: curl stops reading at the announced length, and with that stops taking the window
- * updates that the rest of its body waits for.
+ * The length to announce. An answer on HTTP/2 that precedes the end of the request's body announces
+ * none; its frames show where it ends. curl stops reading at the announced length, and then misses
+ * the window updates that the rest of its body waits for.
  */
 static size_t announced_length(const h2o_req_t *req, size_t len)
 {
@@ -146,9 +146,11 @@ void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds)
 {
     char *text = h2o_mem_alloc_pool(&req->pool, 16);
     int len = snprintf(text, 16, "%u", seconds);
+
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("retry-after"), 0, NULL, text,
                           (size_t)len);
-    tw_reply_error(req, error);
+    tw_reply_error_text(req, error, "%s; try again in %u %s", errors[error].message, seconds,
+                        seconds == 1 ? "second" : "seconds");
 }
 
 void tw_reply_error_text(h2o_req_t *req, tw_error_t error, const char *format, ...)

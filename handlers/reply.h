@@ -1,6 +1,6 @@
 /**
- * Answering requests: JSON bodies, errors in their one shape, headers that all answers share. On
- * the request's worker.
+ * Answers requests: JSON bodies, errors, which all have the same form, and headers that all answers
+ * share. On the thread of the request's worker.
  */
 #ifndef TW_HANDLERS_REPLY_H
 #define TW_HANDLERS_REPLY_H
@@ -11,40 +11,41 @@
 #include "handlers/error_codes.h"
 #include "runtime/model/status.h"
 
-/** Answers with a JSON value, whose reference is taken. NULL (out of memory, invalid UTF-8) becomes
- * a 500. */
+/** Answers with a JSON value and takes the caller's reference. NULL (no memory, or invalid UTF-8)
+ * is answered with 500. */
 void tw_reply_json(h2o_req_t *req, int status, json_t *value);
 
-/** Answers with text; copied. */
+/** Answers with text, which is copied. */
 void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
                    size_t len);
 
-/** Answers {"error":{"code","message"}} with the table's status and message. 503 carries
+/** Answers {"error":{"code","message"}} with the status and message of the table. A 503 has a
  * Retry-After. */
 void tw_reply_error(h2o_req_t *req, tw_error_t error);
 
-/** The same with a message of its own. */
+/** The same with another message. */
 void tw_reply_error_text(h2o_req_t *req, tw_error_t error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** The same, the table's message with the offending text before it (cut and escaped as needed). */
+/** The same with the wrong text before the table's message; it is shortened and escaped as needed.
+ */
 void tw_reply_error_about(h2o_req_t *req, tw_error_t error, const char *text, size_t len);
 
-/** The same with Retry-After, in seconds. */
+/** The same with Retry-After; the message says after how many seconds to try again. */
 void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds);
 
-/** The error that a runtime status other than TW_OK means. */
+/** Answers with the error of a runtime status other than TW_OK. */
 void tw_reply_status(h2o_req_t *req, tw_status_t status);
 
-/** Adds the CORS answer to the request's Origin, if it has one that is allowed. Replies do it by
+/** Adds the CORS headers when the request has an Origin that is allowed. The functions above do it
  * themselves. */
 void tw_reply_add_cors(h2o_req_t *req);
 
-/** h2o_globalconf_t.on_error: what h2o refuses by itself is answered in our shape. */
+/** h2o_globalconf_t.on_error: answers what h2o refuses itself in the form of all errors. */
 void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const char *body,
                         int flags);
 
-/** A JSON string of bytes that may be no UTF-8: those that are not are replaced by U+FFFD. */
+/** Makes a JSON string of bytes that may not be UTF-8: then bytes above 0x7f become U+FFFD. */
 json_t *tw_json_text(const char *bytes, size_t len);
 
 #endif

@@ -67,7 +67,7 @@ h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at)
     return h2o_iovec_init(NULL, 0);
 }
 
-/* False: answered. */
+/* False: the request has been answered. */
 static bool add_topics(h2o_req_t *req, tw_topic_list_t *topics, h2o_iovec_t text)
 {
     switch (tw_topic_list_add(topics, text.base, text.len)) {
@@ -77,7 +77,8 @@ static bool add_topics(h2o_req_t *req, tw_topic_list_t *topics, h2o_iovec_t text
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topics->bad.base, topics->bad.len);
         return false;
     case TW_TOPIC_LIST_TOO_MANY:
-        tw_reply_error_text(req, TW_ERROR_TOO_MANY_TOPICS, "name at most %zu topics", topics->max);
+        tw_reply_error_text(req, TW_ERROR_TOO_MANY_TOPICS, "name at most %zu topics in one request",
+                            topics->max);
         return false;
     }
     return false;
@@ -125,7 +126,7 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
         return true;
     for (size_t i = 0; i < text.len && valid; ++i) {
         valid = text.base[i] >= '0' && text.base[i] <= '9';
-        /* Anything above the cap is the cap, however many digits it has. */
+        /* A number that is too large stays so, however many digits follow. */
         if (number <= UINT64_MAX / 10 - 1)
             number = number * 10 + (uint64_t)(text.base[i] - '0');
     }
@@ -149,7 +150,7 @@ typedef struct tw_forwarded_client {
     tw_address_t address;
 } tw_forwarded_client_t;
 
-/* Without blanks around it, brackets and a port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. */
+/* Removes blanks, brackets and a port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. */
 static tw_text_t bare_address(tw_text_t text)
 {
     text = tw_text_trim(text);
@@ -166,7 +167,7 @@ static tw_text_t bare_address(tw_text_t text)
     return tw_text(from, (size_t)(to - from));
 }
 
-/* The last foreign address of a list goes to *found, as it was written and as a number. */
+/* Sets *found to the last address of the list that is not a trusted proxy's. */
 static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list,
                                    tw_forwarded_client_t *found)
 {
@@ -186,8 +187,8 @@ static tw_forwarded_t last_foreign(const tw_limits_t *limits, h2o_iovec_t list,
     return TW_FORWARDED_TRUSTED;
 }
 
-/* Several headers are one list in their order (RFC 9110 section 5.3): the last one was written by
- * the proxy that is next to us. */
+/* Several headers form one list in their order (RFC 9110 section 5.3): the last item was written by
+ * the proxy that is next to the gateway. */
 static tw_forwarded_t read_forwarded(const h2o_req_t *req, tw_forwarded_client_t *client)
 {
     const tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;

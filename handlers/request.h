@@ -1,7 +1,7 @@
 /**
- * Reading requests: headers, query parameters (application/x-www-form-urlencoded, WHATWG URL 5.1),
- * and what several routes share. On the request's worker. Strings are borrowed from the request or
- * its pool.
+ * Reads requests: headers, query parameters (application/x-www-form-urlencoded, WHATWG URL 5.1),
+ * and what several routes need. On the thread of the request's worker. Texts are borrowed from the
+ * request or its pool.
  */
 #ifndef TW_HANDLERS_REQUEST_H
 #define TW_HANDLERS_REQUEST_H
@@ -19,22 +19,22 @@
 /** The path without the query, as sent. */
 h2o_iovec_t tw_request_path(const h2o_req_t *req);
 
-/** The first header of this (lowercase) name; base NULL when there is none. */
+/** The first header of this lowercase name; base is NULL when the request has no such header. */
 h2o_iovec_t tw_request_header(const h2o_req_t *req, const char *name);
 
 /**
- * The next query parameter of this name, decoded into the request's pool; base NULL when there is
- * none left. *at is 0 for the first call.
+ * The next query parameter of this name, decoded into the request's pool; base is NULL after the
+ * last one. *at is the position, 0 for the first call.
  */
 h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at);
 
-/** `%41` → `A`, and `+` → space if plus; into the request's pool. A `%` without two hex digits
- * stays as it is. */
+/** Decodes `%41` to `A`, and `+` to a space if plus, into the request's pool. A `%` without two hex
+ * digits behind it stays as it is. */
 h2o_iovec_t tw_request_decode(h2o_req_t *req, const char *base, size_t len, bool plus);
 
 /**
  * Adds the topics of all x-sse-topic headers and, if query is true, of all topic parameters. False:
- * the error is answered already.
+ * the request has been answered with an error.
  */
 bool tw_request_topics(h2o_req_t *req, bool query, tw_topic_list_t *topics);
 
@@ -42,27 +42,29 @@ bool tw_request_topics(h2o_req_t *req, bool query, tw_topic_list_t *topics);
 bool tw_request_printable(h2o_iovec_t text, size_t max);
 
 /**
- * A positive integer parameter: *value keeps its default when it is not given, and is lowered to
- * max when it is larger. False: it is no positive integer, and the error is answered already.
+ * Reads a parameter that is a positive integer. *value keeps its default when the parameter is not
+ * given, and is at most max. False: it is not a positive integer, and the request has been answered
+ * with the error.
  */
 bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint64_t max,
                        uint64_t *value);
 
 /**
- * The client behind the request: its peer, or, when that is a trusted proxy, the last address of
- * X-Forwarded-For that is none, or the proxy where the list makes no sense. False: a trusted proxy
- * asks for itself, which has no limits.
+ * The client behind the request, for limits: its peer, unless that is a trusted proxy. Then it is
+ * the last address of X-Forwarded-For that is not a trusted proxy's, or the proxy when an item of
+ * the list is not an address. False: a trusted proxy asks for itself, and has no limits.
  */
 bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
 
 /** Whether the peer of the request is a trusted proxy; then *text is the client's address as the
- * proxy wrote it (base NULL: not at all). */
+ * proxy wrote it (base is NULL when it wrote none). */
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text);
 
-/** Whether the request carries a valid key; if not, 401 or 429 is answered and counted already. */
+/** Whether the request carries a valid key. If not, it has been answered with 401 or 429, and that
+ * is counted. */
 bool tw_request_authorized(h2o_req_t *req);
 
-/** The same; *key is the key's index. */
+/** The same; *key is set to the index of the key. */
 bool tw_request_authorized_as(h2o_req_t *req, size_t *key);
 
 #endif

@@ -10,7 +10,7 @@
 
 /** Who checks that a request may be made. */
 typedef enum tw_route_access {
-    TW_ACCESS_PUBLIC,  /* nobody: anyone may */
+    TW_ACCESS_PUBLIC,  /* nobody: anyone may make it */
     TW_ACCESS_KEY,     /* the router: a valid key is required before the handler is called */
     TW_ACCESS_HANDLER, /* the handler, which counts per key */
 } tw_route_access_t;
@@ -98,8 +98,8 @@ static bool path_matches(const char *pattern, h2o_iovec_t path, h2o_iovec_t *par
     return p == end;
 }
 
-/* HEAD is GET without the body, which h2o leaves out; a stream has no end that a HEAD could wait
- * for. */
+/* HEAD is GET without the body, which h2o leaves out. Streams do not answer it, because they have
+ * no end that a HEAD could wait for. */
 static bool method_matches(const tw_route_t *route, h2o_iovec_t method)
 {
     if (h2o_memis(method.base, method.len, route->method, strlen(route->method)))
@@ -109,7 +109,7 @@ static bool method_matches(const tw_route_t *route, h2o_iovec_t method)
            strcmp(route->method, "GET") == 0;
 }
 
-/* NULL: there is no such path, or it lacks the method. */
+/* Returns NULL when there is no such path, or it does not have the method. */
 static const tw_route_t *find_route(const tw_route_t *routes, h2o_req_t *req,
                                     h2o_iovec_t *parameter)
 {
@@ -120,8 +120,8 @@ static const tw_route_t *find_route(const tw_route_t *routes, h2o_req_t *req,
     return NULL;
 }
 
-/* The methods that the path has, as an Allow header has them (RFC 9110 10.2.1); empty: there is no
- * such path. */
+/* The methods of the path in the form of an Allow header (RFC 9110 section 10.2.1); empty when
+ * there is no such path. */
 static h2o_iovec_t allowed_methods(const tw_route_t *routes, h2o_req_t *req)
 {
     h2o_iovec_t path = tw_request_path(req), methods = h2o_iovec_init(NULL, 0);
@@ -144,7 +144,7 @@ static void add_header(h2o_req_t *req, const char *name, const char *value, size
                           value_len);
 }
 
-/* OPTIONS: what the path allows, and the answer to a browser's preflight (Fetch standard 3.2.2). */
+/* Answers OPTIONS with what the path allows, and a browser's preflight (Fetch standard 3.2.2). */
 static void reply_options(h2o_req_t *req, h2o_iovec_t methods)
 {
     add_header(req, "allow", methods.base, methods.len);
@@ -173,7 +173,7 @@ static void reply_without_route(const tw_route_t *routes, h2o_req_t *req)
     }
 }
 
-/* What all answers have in common. */
+/* Does what all answers have in common. */
 static void prepare(h2o_req_t *req)
 {
     const tw_worker_context_t *worker = tw_worker_of(req);
@@ -188,7 +188,7 @@ static void prepare(h2o_req_t *req)
                        strlen(hsts), 1);
 }
 
-/* The request's route, which is looked up the first time. */
+/* Returns the request's route, which is looked up the first time. */
 static tw_routed_t *route_request(const tw_route_t *routes, h2o_req_t *req)
 {
     tw_routed_t *routed = tw_routed(req);
@@ -215,7 +215,7 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-/* A body follows. What needs none is answered now. */
+/* h2o calls this at the end of the headers when a body follows. Routes without one answer now. */
 static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
 {
     const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;

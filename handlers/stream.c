@@ -29,8 +29,8 @@ static json_t *gap_topics(const tw_opening_t *opening)
 }
 
 /*
- * The gap event comes before the id line: a client that is cut between the two still has its old
- * id, and is told again. Heap memory, the caller's.
+ * The first block of a stream. The gap event comes before the id line: a client whose connection is
+ * cut between the two still has its old id, and is told again. The caller frees it.
  */
 static char *opening_block(const tw_gateway_t *gateway, const char *stream_id,
                            const tw_opening_t *opening, size_t *len)
@@ -92,7 +92,7 @@ size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason,
 
     if (reason != TW_CLOSE_DRAIN && reason != TW_CLOSE_CONNECTION_AGE)
         return 0;
-    /* Not at once and not all together: from now to a drain's length later. */
+    /* Clients reconnect at a random time within the length of a drain. */
     if (reason == TW_CLOSE_DRAIN)
         retry_ms = 100 + (uint32_t)random() % (gateway->drain_ms > 100 ? gateway->drain_ms : 100);
     return (size_t)snprintf(out, 32, "retry: %u\n\n", retry_ms);
@@ -108,7 +108,7 @@ void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason)
     tw_reply_error(req, reason == TW_CLOSE_DRAIN ? TW_ERROR_DRAINING : TW_ERROR_OVER_CAPACITY);
 }
 
-/* The request is gone before the stream was open. */
+/* The request has gone before the stream was open. */
 static void on_opening_gone(void *data)
 {
     tw_stream_opening_t *opening = data;
@@ -180,7 +180,8 @@ static bool client_id_valid(h2o_iovec_t id)
     return id.len == 0 || tw_request_printable(id, CLIENT_ID_MAX);
 }
 
-/* The client's own hint, from header or query. False: answered. */
+/* Reads the id that the client may choose for itself, from header or query. False: the request has
+ * been answered. */
 static bool read_client_id(h2o_req_t *req, h2o_iovec_t *id)
 {
     size_t at = 0;
@@ -204,8 +205,8 @@ static tw_resume_t read_resume(h2o_req_t *req)
     return (tw_resume_t){.last_event_id = id.base, .last_event_id_len = id.len};
 }
 
-/* A proxy's streams are shown, and limited, by the address of the client behind it; *client is NULL
- * when nothing limits this one. False: answered. */
+/* Counts the stream for its client, which is the client behind a trusted proxy. *client is NULL
+ * when nothing limits it. False: the request has been answered. */
 static bool admit(h2o_req_t *req, tw_client_t **client)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
@@ -219,7 +220,7 @@ static bool admit(h2o_req_t *req, tw_client_t **client)
         return true;
     tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
     tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
-                        "this address has %" PRIu64 " open streams, as many as it may",
+                        "this address has %" PRIu64 " open streams, which is its limit",
                         gateway->limits.config.streams_per_address);
     return false;
 }
@@ -236,8 +237,8 @@ static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec
     if (!admit(req, &client))
         return;
     tw_connection_t *connection = transport->connect(req);
-    /* After the connection: the pool lets go of what came last first, and the opening needs the
-     * connection then. */
+    /* Allocated after the connection: the pool frees what was allocated last first, and the opening
+     * needs the connection then. */
     tw_stream_opening_t *opening =
         h2o_mem_alloc_shared(&req->pool, sizeof(*opening), on_opening_gone);
 

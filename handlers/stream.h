@@ -1,10 +1,10 @@
 /**
  * GET /v1/stream: from the request to an open SSE stream on one of two transports.
  *
- * While the runtime opens the stream it is still a request (tw_stream_opening_t, in its pool); then
- * the transport sends the head and the opening block, and the stream lives on in the transport's
- * own way: HTTP/2 as a lean stream of 8 bytes, all else as a response that h2o pulls from. On the
- * request's worker.
+ * While the runtime opens the stream, it is still a request (tw_stream_opening_t, in the request's
+ * pool). Then the transport sends the head of the response and the opening block, and carries the
+ * stream from there on: HTTP/2 as a lean stream of 8 bytes, HTTP/1.1 as a response from which h2o
+ * pulls. On the thread of the request's worker.
  */
 #ifndef TW_HANDLERS_STREAM_H
 #define TW_HANDLERS_STREAM_H
@@ -21,17 +21,17 @@ typedef struct tw_stream_opening {
     const struct tw_transport *transport;
 } tw_stream_opening_t;
 
-/** How streams are carried. */
+/** How a protocol carries streams. */
 typedef struct tw_transport {
-    /** The connection for a stream of this request. */
+    /** Returns the connection for a stream of this request. */
     tw_connection_t *(*connect)(h2o_req_t *req);
 
-    /** The connection is not used by this request after all. */
+    /** Tells that the request does not use the connection after all. */
     void (*disconnect)(tw_connection_t *connection);
 
     /**
-     * Sends head (req->res is filled in) and opening block, then what waits for the subscriber;
-     * takes the subscriber over. The request may be gone when it returns.
+     * Takes the subscriber over. Sends the head, which is filled in in req->res, and the opening
+     * block, then what waits for the subscriber. The request may have gone when it returns.
      */
     void (*begin)(tw_stream_opening_t *opening, const char *block, size_t len);
 } tw_transport_t;
@@ -39,17 +39,18 @@ typedef struct tw_transport {
 extern const tw_transport_t tw_transport_h2;   /* stream_h2.c */
 extern const tw_transport_t tw_transport_pull; /* stream_pull.c */
 
-/** Lets a stream's subscriber go, counts and logs the reason; both transports end with it. */
+/** Closes the stream at the runtime, counts and logs the reason. Both transports end a stream with
+ * it. */
 void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_close_reason_t reason);
 
-/** `retry: …\n\n` for a stream that the gateway ends: drained clients come back spread over the
- * drain window. Returns its length. */
+/** Writes `retry: …\n\n` for a stream that the gateway ends, so that clients reconnect spread over
+ * the drain window. Returns its length; 0: the reason needs none. */
 size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason, char out[32]);
 
-/** A stream that is closed while it is still a request: answered with an error. */
+/** Closes a stream that is still a request: answers it with an error. */
 void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason);
 
-/** Fills in the peer's address of a connection. */
+/** Sets the connection's remote address to that of the request's peer. */
 void tw_stream_set_address(tw_connection_t *connection, h2o_req_t *req);
 
 #endif

@@ -1,4 +1,5 @@
-/* SSE over HTTP/2: lean streams, whose frames go straight into their connection's output buffer. */
+/* SSE over HTTP/2: lean streams, whose frames are written straight into the output buffer of their
+ * connection. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,23 +11,23 @@
 #include "handlers/stream.h"
 #include "runtime/model/sse.h"
 
-/* A stream that catches up writes this much, then the next one's turn comes. */
+/* A stream that catches up writes this much before it is the next one's turn. */
 #define TURN_BYTES 65536
 #define PREFETCH_AHEAD 8
 
 _Static_assert(sizeof(h2o_http2_lean_stream_t) == sizeof(((tw_stream_t *)0)->transport),
-               "a lean stream lives in there");
+               "the field must have room for a lean stream");
 
 /** An HTTP/2 connection that carries streams. */
 typedef struct tw_h2_connection {
     tw_connection_t super;
-    h2o_http2_conn_t
-        *conn; /* borrowed; NULL when h2o has closed it, while openings on it are still let go */
+    h2o_http2_conn_t *
+        conn; /* borrowed; NULL when h2o has closed it while streams are still being opened on it */
     tw_gateway_t *gateway; /* borrowed */
-    /* Streams that are behind for want of room in the connection, in the order in which their turns
-     * come. */
+    /* Streams that are behind because the connection has no room, in the order in which they are
+     * served. */
     TAILQ_HEAD(tw_waiting_list, tw_subscriber) waiting;
-    tw_slice_t later; /* waits: their turns come when the loop has time */
+    tw_slice_t later; /* deferred until the loop has time to serve them */
 } tw_h2_connection_t;
 
 static tw_h2_connection_t *self_of(tw_connection_t *connection)
@@ -79,9 +80,9 @@ static size_t least(size_t a, int64_t b)
 }
 
 /*
- * Writes what waits for the subscriber, up to `budget` bytes. True: the stream has no more to
- * write, or only its own window holds it (on_window comes for that). False: it waits for the
- * connection's room or for its next turn.
+ * Writes what waits for the subscriber, up to `budget` bytes. True: the stream has nothing more to
+ * write, or only its own window stops it (on_window follows). False: it waits for room in the
+ * connection, or for its next turn.
  */
 static bool catch_up(tw_h2_connection_t *self, tw_subscriber_t *subscriber, size_t budget)
 {
@@ -171,7 +172,7 @@ static void on_room(h2o_http2_conn_t *conn)
 
 /* --- the end of streams --- */
 
-static void let_go(tw_h2_connection_t *self, tw_stream_t *stream, tw_close_reason_t reason)
+static void end_stream(tw_h2_connection_t *self, tw_stream_t *stream, tw_close_reason_t reason)
 {
     stop_waiting(self, stream->subscriber);
     tw_stream_closed(self->gateway, stream->subscriber, reason);
@@ -179,7 +180,7 @@ static void let_go(tw_h2_connection_t *self, tw_stream_t *stream, tw_close_reaso
 
 static void on_close(h2o_http2_conn_t *conn, h2o_http2_lean_stream_t *lean, int h2_error)
 {
-    let_go(h2o_http2_lean_data(conn), stream_of(lean), TW_CLOSE_CLIENT_CLOSED);
+    end_stream(h2o_http2_lean_data(conn), stream_of(lean), TW_CLOSE_CLIENT_CLOSED);
 }
 
 static void free_unused(tw_h2_connection_t *self)
@@ -212,14 +213,14 @@ static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_cl
         tw_stream_opening_t *opening = stream->subscriber->transport_data;
         if (self->conn != NULL) {
             tw_stream_refuse(opening, reason);
-        } else { /* h2o frees the request by itself */
+        } else { /* h2o frees the request itself */
             opening->subscriber = NULL;
-            let_go(self, stream, reason);
+            end_stream(self, stream, reason);
         }
         return;
     }
     if (self->conn != NULL) {
-        /* Only between events: in the middle of one it would be part of that. */
+        /* Only between events: within an event it would be part of that. */
         if (len > 0 && stream->subscriber->queue.offset == 0 &&
             h2o_http2_lean_open(self->conn, &writer, len + H2O_HTTP2_LEAN_FRAME_OVERHEAD) == 0) {
             h2o_http2_lean_put(&writer, lean_of(stream), farewell, len);
@@ -227,7 +228,7 @@ static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_cl
         }
         h2o_http2_lean_end(self->conn, lean_of(stream));
     }
-    let_go(self, stream, reason);
+    end_stream(self, stream, reason);
 }
 
 /* --- fan-out --- */
@@ -276,7 +277,7 @@ static void heartbeat(tw_connection_t *connection, tw_stream_t *const *streams, 
     tw_h2_connection_t *self = self_of(connection);
     h2o_http2_lean_writer_t writer;
 
-    /* A connection without room is not silent, and a window of less than a heartbeat is the
+    /* A connection without room is not silent, and a window that is smaller than a heartbeat is the
      * client's choice. */
     if (h2o_http2_lean_open(self->conn, &writer,
                             n * (TW_SSE_HEARTBEAT_LEN + H2O_HTTP2_LEAN_FRAME_OVERHEAD)) != 0)
@@ -334,9 +335,9 @@ static void begin(tw_stream_opening_t *opening, const char *block, size_t len)
     h2o_http2_lean_writer_t writer;
     int written = 0;
 
-    opening->subscriber = NULL; /* before the request's pool goes */
+    opening->subscriber = NULL; /* before the request's pool is freed */
     if (h2o_http2_lean_start(req, lean_of(stream)) != 0) {
-        let_go(self, stream, TW_CLOSE_CLIENT_CLOSED);
+        end_stream(self, stream, TW_CLOSE_CLIENT_CLOSED);
         tw_reply_error_text(req, TW_ERROR_BAD_REQUEST,
                             "open streams by HTTP/2 without an Upgrade, or by HTTP/1.1");
         return;

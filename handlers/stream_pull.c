@@ -1,6 +1,6 @@
 /*
- * SSE over HTTP/1.1: a response that h2o pulls, one per connection. What waits is copied into a
- * buffer of its own, sent, and followed by the next when h2o asks for it.
+ * SSE over HTTP/1.1: a response from which h2o pulls, one for each connection. What waits for the
+ * subscriber is copied into a buffer and sent; when h2o asks for more, the next part follows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,9 @@ typedef struct tw_pull_stream {
     tw_gateway_t *gateway;       /* borrowed */
     tw_subscriber_t *subscriber; /* owned while the stream is open */
     char *buffer;                /* owned; what is being sent */
-    tw_slice_t later;            /* waits: what is next is sent when the loop has time */
-    bool sending;                /* until h2o proceeds */
-    bool ended;                  /* the response ends when what is being sent is sent */
+    tw_slice_t later;            /* deferred until the loop has time to send more */
+    bool sending;                /* h2o has not asked for more yet */
+    bool ended;                  /* the response ends after what is being sent */
     size_t farewell_len;
     char farewell[32];
 } tw_pull_stream_t;
@@ -46,10 +46,10 @@ static void send_bytes(tw_pull_stream_t *self, const char *bytes, size_t len,
     if (self->subscriber != NULL)
         self->subscriber->stream->written_tick = self->super.shard->tick;
     h2o_send(self->req, &buf, len > 0,
-             state); /* the last one may free the request, and self with it */
+             state); /* the final call may free the request, and self with it */
 }
 
-/* Sends what waits, if nothing is under way. */
+/* Sends what waits, if nothing is being sent. */
 static void pump(tw_pull_stream_t *self)
 {
     const char *bytes;
@@ -72,7 +72,7 @@ static void pump(tw_pull_stream_t *self)
     }
     if (filled > 0) {
         send_bytes(self, self->buffer, filled, H2O_SEND_STATE_IN_PROGRESS);
-    } else { /* an idle stream needs none */
+    } else { /* an idle stream needs no buffer */
         free(self->buffer);
         self->buffer = NULL;
     }
@@ -88,7 +88,7 @@ static bool is_behind(const tw_pull_stream_t *self)
     return (self->subscriber->stream->flags & TW_STREAM_BEHIND) != 0;
 }
 
-/* As pump(), but what waits can wait longer: for the loop to have time. */
+/* As pump(), but a stream that is behind waits until the loop has time. */
 static void pump_in_time(tw_pull_stream_t *self)
 {
     tw_loop_t *loop = &self->super.shard->loop;
@@ -106,7 +106,7 @@ static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
     pump_in_time(self);
 }
 
-static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
+static void end_stream(tw_pull_stream_t *self, tw_close_reason_t reason)
 {
     tw_subscriber_t *subscriber = self->subscriber;
     self->subscriber = NULL;
@@ -117,14 +117,14 @@ static void let_go(tw_pull_stream_t *self, tw_close_reason_t reason)
 
 static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
 {
-    let_go(self_of_generator(generator), TW_CLOSE_CLIENT_CLOSED);
+    end_stream(self_of_generator(generator), TW_CLOSE_CLIENT_CLOSED);
 }
 
-/* The request's pool goes. */
+/* The request's pool is freed. */
 static void on_gone(void *data)
 {
     tw_pull_stream_t *self = data;
-    let_go(self, TW_CLOSE_CLIENT_CLOSED);
+    end_stream(self, TW_CLOSE_CLIENT_CLOSED);
     free(self->buffer);
     tw_connection_dispose(&self->super);
 }
@@ -142,7 +142,7 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
         ++streams[i]->delivered;
         tw_subscriber_queue(streams[i]->subscriber, event);
     }
-    /* Who waits for the loop's time to send what it missed is not served before its turn. */
+    /* A stream that waits until the loop has time is not served before its turn. */
     if (delivered > 0 && (streams[0]->flags & (TW_STREAM_HELD | TW_STREAM_DOOMED)) == 0 &&
         self->later.run == NULL)
         pump(self);
@@ -167,11 +167,11 @@ static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_cl
     if (stream->subscriber->queue.offset == 0)
         self->farewell_len = tw_stream_farewell(self->gateway, reason, self->farewell);
     self->ended = true;
-    let_go(self, reason);
+    end_stream(self, reason);
     pump(self);
 }
 
-/* HTTP/1.1 closes the connection behind the response; another protocol than that does not look. */
+/* HTTP/1.1 closes the connection after the response; other protocols ignore this. */
 static void retire(tw_connection_t *connection)
 {
     self_of(connection)->req->http1_is_persistent = 0;
@@ -195,7 +195,7 @@ static tw_connection_t *connect_request(h2o_req_t *req)
 
 static void disconnect(tw_connection_t *connection)
 {
-    /* goes with the request */
+    /* freed with the request */
 }
 
 static void begin(tw_stream_opening_t *opening, const char *block, size_t len)

@@ -1,6 +1,7 @@
 /*
- * /admin/: the admin UI, out of the binary. Paths that name no file are addresses of the UI's own
- * views, so they get its page; what is missing below assets/ is a part of another version's UI.
+ * /admin/: the admin UI, whose files are part of the binary. A path that names no file is the
+ * address of a view of the UI, so it gets the page. A file that is missing below assets/ belongs to
+ * the UI of another version, and is not found.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #define PAGE "index.html"
 #define ASSETS "assets/"
 
-/* Nothing but this gateway's own files, and no other page around it. */
+/* The page loads only files of this gateway, and no other page may embed it. */
 #define CONTENT_SECURITY_POLICY                                                                    \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "                   \
