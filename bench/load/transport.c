@@ -110,6 +110,15 @@ static int init(load_transport_t *self, load_loop_t *loop, int fd, SSL_CTX *tls,
     return self->ssl != NULL && SSL_set_fd(self->ssl, fd) == 1 ? 0 : -1;
 }
 
+/* Has the loop tell what happens to the socket; 0, or -1 with everything freed. */
+static int watch(load_transport_t *self, load_loop_t *loop, int fd)
+{
+    if (load_loop_add(loop, fd, &self->source) == 0)
+        return 0;
+    load_transport_dispose(self);
+    return -1;
+}
+
 int load_transport_connect(load_transport_t *self, load_loop_t *loop,
                            const struct sockaddr_in *address, SSL_CTX *tls,
                            const load_transport_callbacks_t *callbacks)
@@ -122,9 +131,7 @@ int load_transport_connect(load_transport_t *self, load_loop_t *loop,
     if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
         errno != EINPROGRESS)
         goto Fail;
-    if (load_loop_add(loop, fd, &self->source) != 0)
-        goto Fail;
-    return 0;
+    return watch(self, loop, fd);
 Fail:
     load_transport_dispose(self);
     return -1;
@@ -138,9 +145,7 @@ int load_transport_accept(load_transport_t *self, load_loop_t *loop, int fd, SSL
     if (self->ssl != NULL)
         SSL_set_accept_state(self->ssl);
     self->connected = true;
-    if (load_loop_add(loop, fd, &self->source) != 0)
-        goto Fail;
-    return 0;
+    return watch(self, loop, fd);
 Fail:
     load_transport_dispose(self);
     return -1;

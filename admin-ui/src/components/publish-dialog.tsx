@@ -1,5 +1,5 @@
 import { CircleAlert, CircleCheck, Send } from "lucide-react";
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { ApiError } from "@/api/client";
 import type { PublishResult } from "@/api/types";
 import { plural } from "@/lib/format";
@@ -82,50 +82,34 @@ function PublishForm() {
 
   return (
     <form onSubmit={publish} className="space-y-3.5">
-      <div className="space-y-1.5">
-        <Label htmlFor={`${field}-topics`}>Topics</Label>
-        <Input
-          id={`${field}-topics`}
-          value={topics}
-          onChange={(change) => setTopics(change.target.value)}
-          placeholder="orders.created, orders.audit"
-          pattern={HEADER_PATTERN}
-          title={HEADER_HINT}
-          autoComplete="off"
-          spellCheck={false}
+      <HeaderField
+        id={`${field}-topics`}
+        label="Topics"
+        value={topics}
+        onValue={setTopics}
+        placeholder="orders.created, orders.audit"
+        required
+      />
+      <div className="grid gap-3.5 sm:grid-cols-2">
+        <HeaderField
+          id={`${field}-id`}
+          label="Event ID"
+          value={id}
+          onValue={setId}
+          maxLength={256}
           required
         />
-      </div>
-      <div className="grid gap-3.5 sm:grid-cols-2">
-        <div className="space-y-1.5">
-          <Label htmlFor={`${field}-id`}>Event ID</Label>
-          <Input
-            id={`${field}-id`}
-            value={id}
-            onChange={(change) => setId(change.target.value)}
-            maxLength={256}
-            pattern={HEADER_PATTERN}
-            title={HEADER_HINT}
-            autoComplete="off"
-            spellCheck={false}
-            required
-          />
-        </div>
-        <div className="space-y-1.5">
-          <Label htmlFor={`${field}-event`}>
-            Event type <span className="font-normal text-muted-foreground">(optional)</span>
-          </Label>
-          <Input
-            id={`${field}-event`}
-            value={event}
-            onChange={(change) => setEvent(change.target.value)}
-            placeholder="message"
-            pattern={HEADER_PATTERN}
-            title={HEADER_HINT}
-            autoComplete="off"
-            spellCheck={false}
-          />
-        </div>
+        <HeaderField
+          id={`${field}-event`}
+          label={
+            <>
+              Event type <span className="font-normal text-muted-foreground">(optional)</span>
+            </>
+          }
+          value={event}
+          onValue={setEvent}
+          placeholder="message"
+        />
       </div>
       <div className="space-y-1.5">
         <Label htmlFor={`${field}-payload`}>Payload</Label>
@@ -150,6 +134,34 @@ function PublishForm() {
         </Button>
       </DialogFooter>
     </form>
+  );
+}
+
+interface HeaderFieldProps {
+  id: string;
+  label: ReactNode;
+  value: string;
+  onValue: (value: string) => void;
+  placeholder?: string;
+  maxLength?: number;
+  required?: boolean;
+}
+
+/** A text that goes into a header of the request. */
+function HeaderField({ id, label, onValue, ...input }: HeaderFieldProps) {
+  return (
+    <div className="space-y-1.5">
+      <Label htmlFor={id}>{label}</Label>
+      <Input
+        id={id}
+        onChange={(change) => onValue(change.target.value)}
+        pattern={HEADER_PATTERN}
+        title={HEADER_HINT}
+        autoComplete="off"
+        spellCheck={false}
+        {...input}
+      />
+    </div>
   );
 }
 

@@ -1,10 +1,9 @@
 import { Cable, CircleX, SearchX } from "lucide-react";
 import { memo, useCallback, useState } from "react";
 import type { Connection } from "@/api/types";
-import { ViewHeader } from "@/components/app-shell";
 import { ConnectionDialog } from "@/components/connection-dialog";
 import { ListCard } from "@/components/list-card";
-import { LiveToggle } from "@/components/live-toggle";
+import { ListHeader } from "@/components/list-header";
 import { RelativeTime } from "@/components/relative-time";
 import { SearchInput } from "@/components/search-input";
 import { EmptyState } from "@/components/states";
@@ -12,7 +11,7 @@ import { TopicCombobox } from "@/components/topic-combobox";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { TableCell, TableHead, TableRow } from "@/components/ui/table";
-import { formatBytes, formatCount, plural } from "@/lib/format";
+import { formatBytes, formatCount } from "@/lib/format";
 import { Link, withSearch } from "@/lib/router";
 import { useClient } from "@/lib/session";
 import { useList } from "@/lib/use-list";
@@ -29,17 +28,7 @@ export function ConnectionsPage() {
 
   return (
     <>
-      <ViewHeader
-        title="Connections"
-        detail={list.data && plural(list.data.total, "connection")}
-        aside={
-          <LiveToggle
-            onRefresh={list.refresh}
-            loading={list.loading}
-            failing={list.error !== null}
-          />
-        }
-      >
+      <ListHeader title="Connections" noun="connection" list={list}>
         <SearchInput
           label="Search connections by ID"
           placeholder="Connection ID starts with…"
@@ -54,7 +43,7 @@ export function ConnectionsPage() {
           onChoose={(next) => list.filter({ topic: next, prefix: next === "" ? prefix : "" })}
           className="sm:w-56"
         />
-      </ViewHeader>
+      </ListHeader>
       <ListCard
         label="Connections"
         list={list}

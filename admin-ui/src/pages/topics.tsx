@@ -1,8 +1,7 @@
 import { Cable, Hash, ScrollText, SearchX } from "lucide-react";
 import type { Topic } from "@/api/types";
-import { ViewHeader } from "@/components/app-shell";
 import { ListCard } from "@/components/list-card";
-import { LiveToggle } from "@/components/live-toggle";
+import { ListHeader } from "@/components/list-header";
 import { SearchInput } from "@/components/search-input";
 import { EmptyState } from "@/components/states";
 import { Badge } from "@/components/ui/badge";
@@ -21,24 +20,14 @@ export function TopicsPage() {
   const { prefix } = list.query;
   return (
     <>
-      <ViewHeader
-        title="Topics"
-        detail={list.data && plural(list.data.total, "topic")}
-        aside={
-          <LiveToggle
-            onRefresh={list.refresh}
-            loading={list.loading}
-            failing={list.error !== null}
-          />
-        }
-      >
+      <ListHeader title="Topics" noun="topic" list={list}>
         <SearchInput
           label="Search topics by prefix"
           placeholder="Topic starts with…"
           value={prefix}
           onSearch={(next) => list.filter({ prefix: next })}
         />
-      </ViewHeader>
+      </ListHeader>
       <ListCard
         label="Topics"
         list={list}

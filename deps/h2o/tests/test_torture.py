@@ -95,6 +95,14 @@ def start(start_server):
     )  # fmt: skip
 
 
+def send_some(client, dice, data, all_of_it):
+    """Sends the data, or (with the probability 1 - all_of_it) only its beginning; returns the rest."""
+    cut = len(data) if dice.random() < all_of_it else dice.randrange(len(data) + 1)
+    client.send(data[:cut], timeout=1)
+    drain(client, dice)
+    return data[cut:]
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_torture__http2(start_server, tls):
     server, dice = start(start_server), random.Random(SEED)
@@ -106,10 +114,7 @@ def test_torture__http2(start_server, tls):
         try:
             for _ in range(dice.randrange(1, 12)):
                 data += b"".join(random_frame(dice, state) for _ in range(dice.randrange(1, 12)))
-                cut = len(data) if dice.random() < 0.8 else dice.randrange(len(data) + 1)
-                client.send(data[:cut], timeout=1)
-                data = data[cut:]
-                drain(client, dice)
+                data = send_some(client, dice, data, 0.8)
         except OSError:
             pass
         leave(client, dice)
@@ -143,10 +148,7 @@ def test_torture__http1(start_server, tls):
                     at = dice.randrange(len(piece))
                     piece = piece[:at] + dice.choice([b"", b"\0", b"\r", b"\n", b"x" * 5000]) + piece[at + 1 :]
                 data += piece
-                cut = len(data) if dice.random() < 0.7 else dice.randrange(len(data) + 1)
-                client.send(data[:cut], timeout=1)
-                data = data[cut:]
-                drain(client, dice)
+                data = send_some(client, dice, data, 0.7)
         except OSError:
             pass
         leave(client, dice)

@@ -150,14 +150,10 @@ export async function startGateway({ keys = "test-key", options = {}, ready = tr
 
 /** Another process with streams and a publisher; each call is one line there and one line back. */
 export function startPeer(gateway) {
-  const child = spawn(
-    PYTHON,
-    ["-m", "e2e.ui.peer", String(gateway.port), gateway.key],
-    {
-      cwd: join(ROOT, "tests"),
-      stdio: ["pipe", "pipe", "inherit"],
-    },
-  );
+  const child = spawn(PYTHON, ["-m", "e2e.ui.peer", String(gateway.port), gateway.key], {
+    cwd: join(ROOT, "tests"),
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 
   async function ask(command) {
