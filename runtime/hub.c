@@ -173,6 +173,15 @@ static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
     return workers;
 }
 
+/* Hands the event to the workers, given as bits; under the order lock, so that all of them see one
+ * order. */
+static void post(tw_hub_t *hub, tw_dispatch_t *dispatch, uint64_t workers)
+{
+    atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
+    for (uint64_t left = workers; left != 0; left &= left - 1)
+        tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
+}
+
 void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw_position_t *at,
                      tw_dispatched_fn on_done, void *data)
 {
@@ -196,9 +205,7 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
         workers = route(hub, dispatch, now_ms);
         while (hub->backlog.kept_bytes > hub->config.tail_bytes)
             evict(hub, hub->oldest, now_ms);
-        atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
-        for (uint64_t left = workers; left != 0; left &= left - 1)
-            tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
+        post(hub, dispatch, workers);
     }
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
@@ -317,9 +324,7 @@ void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
             workers |= (uint64_t)(topic->by_worker[w] > 0) << w;
         tw_topic_index_unlock(stripe);
     }
-    atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
-    for (uint64_t left = workers; left != 0; left &= left - 1)
-        tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
+    post(hub, dispatch, workers);
     pthread_mutex_unlock(&hub->order);
     if (workers == 0)
         finish(dispatch);
