@@ -1,4 +1,4 @@
-#include "bench/load/publisher.h"
+#include "bench/load/publisher_connection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +13,6 @@ enum { EVENTS_A_TURN = 128 };
 /* The longest that the publisher sleeps while it waits for answers or deliveries. */
 #define WAIT_NS (10 * LOAD_NS_PER_MS)
 
-typedef struct pending {
-    uint64_t time_ns; /* intended */
-    uint32_t id;      /* 0: free */
-    uint32_t followers;
-    int status;
-    bool judged; /* the body has told what became of it */
-    load_answer_t answer;
-} pending_t;
-
-typedef struct load_publisher_connection {
-    load_h2_t h2;
-    load_publisher_t *publisher;
-    uint32_t index;
-    uint32_t mask;
-    bool ready;
-    pending_t *pending; /* owned; stream `id` is at (id >> 1) & mask */
-} load_publisher_connection_t;
-
 /* What to publish next. */
 typedef struct choice {
     uint32_t topic;
@@ -39,143 +21,6 @@ typedef struct choice {
     uint32_t followers;
     bool nobody;
 } choice_t;
-
-/* ---- answers ---- */
-
-static pending_t *find_pending(load_publisher_connection_t *self, uint32_t stream_id)
-{
-    pending_t *pending = &self->pending[(stream_id >> 1) & self->mask];
-    return pending->id == stream_id ? pending : NULL;
-}
-
-static void count_answer(load_publisher_t *self, const pending_t *pending)
-{
-    const load_answer_t *answer = &pending->answer;
-    if (answer->kind == LOAD_ANSWER_FAILED) {
-        self->counts.failed++;
-        self->counts.failed_status = pending->status;
-        return;
-    }
-    if (answer->kind == LOAD_ANSWER_DROPPED)
-        self->counts.dropped++;
-    else
-        self->counts.accepted++;
-    /* Streams that come and go, or are closed for slowness, leave no exact number to compare. */
-    if (self->run->options->churn || self->run->options->slow_connections > 0 ||
-        self->run->options->resume_events > 0)
-        return;
-    if (answer->delivered >= 0 && (uint64_t)answer->delivered != pending->followers)
-        self->counts.miscounted++;
-    if (answer->delivered >= 0 &&
-        (answer->kind == LOAD_ANSWER_DROPPED) != (pending->followers == 0))
-        self->counts.dropped_wrongly++;
-}
-
-static void on_answered(load_publisher_connection_t *connection, pending_t *pending)
-{
-    load_publisher_t *self = connection->publisher;
-    uint64_t now_ns = connection->h2.now_ns;
-    count_answer(self, pending);
-    if (self->phase_seen == LOAD_PHASE_MEASURE && pending->time_ns >= self->start_ns) {
-        load_histogram_record(&self->answer_latency,
-                              now_ns > pending->time_ns ? now_ns - pending->time_ns : 0);
-        self->measure_answered_ns = now_ns;
-    }
-    pending->id = 0;
-    self->in_flight--;
-    atomic_fetch_add_explicit(&self->run->published, 1, memory_order_relaxed);
-    load_h2_done(&connection->h2);
-}
-
-static void judge(load_publisher_connection_t *self, pending_t *pending, const char *body,
-                  size_t bytes)
-{
-    if (pending->judged && bytes == 0)
-        return;
-    pending->answer = self->publisher->run->dialect->answer(pending->status, body, bytes);
-    pending->judged = true;
-}
-
-static void on_headers(load_h2_t *h2, uint32_t stream_id, int status, bool end)
-{
-    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
-    pending_t *pending = find_pending(self, stream_id);
-    if (pending == NULL)
-        return;
-    pending->status = status;
-    if (end) {
-        judge(self, pending, "", 0);
-        on_answered(self, pending);
-    }
-}
-
-static void on_data(load_h2_t *h2, uint32_t stream_id, const char *data, size_t bytes, bool end)
-{
-    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
-    pending_t *pending = find_pending(self, stream_id);
-    if (pending == NULL)
-        return;
-    if (bytes > 0 || end)
-        judge(self, pending, data, bytes);
-    if (end)
-        on_answered(self, pending);
-}
-
-static void on_reset(load_h2_t *h2, uint32_t stream_id, uint32_t error)
-{
-    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
-    pending_t *pending = find_pending(self, stream_id);
-    if (pending == NULL)
-        return;
-    if (!pending->judged || error != 0)
-        pending->answer = (load_answer_t){LOAD_ANSWER_FAILED, -1};
-    on_answered(self, pending);
-}
-
-static void on_ready(load_h2_t *h2)
-{
-    load_publisher_t *self = ((load_publisher_connection_t *)h2)->publisher;
-    if (h2->peer_stream_window < self->run->options->payload_bytes) {
-        self->counts.lost_why = "the server's first window is below --payload-bytes";
-        atomic_store(&self->connected, -1);
-        return;
-    }
-    ((load_publisher_connection_t *)h2)->ready = true;
-    if (++self->ready == self->run->options->publishers)
-        atomic_store(&self->connected, 1);
-}
-
-static void on_batch(load_h2_t *h2)
-{
-    /* the thread publishes after every turn of the loop */
-}
-
-static void on_close(load_h2_t *h2, const char *why)
-{
-    load_publisher_connection_t *self = (load_publisher_connection_t *)h2;
-    load_publisher_t *publisher = self->publisher;
-    bool was_ready = self->ready;
-    self->ready = false;
-    if (was_ready)
-        publisher->ready--;
-    /* A server may close what is idle for long: the next phase connects again. */
-    if (was_ready && !publisher->publishing && h2->active == 0)
-        return;
-    for (uint32_t i = 0; i <= self->mask; i++) {
-        pending_t *pending = &self->pending[i];
-        if (pending->id == 0)
-            continue;
-        pending->answer = (load_answer_t){LOAD_ANSWER_FAILED, -1};
-        on_answered(self, pending);
-    }
-    publisher->counts.lost_why = why;
-    atomic_store(&publisher->connected, -1);
-}
-
-static const load_h2_callbacks_t callbacks = {on_ready, on_headers, on_data,
-                                              on_reset, on_batch,   on_close};
-
-/* ---- sending ---- */
 
 /* Whether the next event goes to a topic without followers: spread evenly. */
 static bool is_nobodys_turn(const load_publisher_t *self)
@@ -207,7 +52,8 @@ static bool send_event(load_publisher_t *self, const choice_t *choice, uint64_t 
     load_run_t *run = self->run;
     const load_options_t *options = run->options;
     load_publisher_connection_t *connection = &self->connections[choice->connection];
-    pending_t *pending = &connection->pending[(connection->h2.next_id >> 1) & connection->mask];
+    load_pending_t *pending =
+        &connection->pending[(connection->h2.next_id >> 1) & connection->mask];
     _Atomic uint32_t *sent =
         choice->nobody ? NULL : &run->sent[choice->topic * options->lanes + choice->lane];
     load_payload_t payload = {.time_ns = time_ns, .topic = choice->topic, .lane = choice->lane};
@@ -227,7 +73,7 @@ static bool send_event(load_publisher_t *self, const choice_t *choice, uint64_t 
     /* Before the event leaves: who joins from now on is owed the next one. */
     if (sent != NULL)
         atomic_store_explicit(sent, payload.sequence, memory_order_release);
-    *pending = (pending_t){.time_ns = time_ns, .id = id, .followers = choice->followers};
+    *pending = (load_pending_t){.time_ns = time_ns, .id = id, .followers = choice->followers};
     self->in_flight++;
     self->expected += choice->followers;
     atomic_fetch_add_explicit(&run->published, 1, memory_order_relaxed);
@@ -305,7 +151,7 @@ static int connect_one(load_publisher_t *self, load_publisher_connection_t *conn
     return load_h2_connect(&connection->h2, &self->loop,
                            &options->addresses[connection->index % options->address_count],
                            self->run->tls, options->stream_window, options->receive_window,
-                           &callbacks);
+                           &load_publisher_callbacks);
 }
 
 /* Connects again what a server has closed while nothing was published. */
