@@ -11,14 +11,14 @@ void tw_ranked_tree_init(tw_ranked_tree_t *tree, tw_ranked_compare_fn compare)
     tree->seed |= 1; /* xorshift never leaves zero */
 }
 
-static inline uint32_t size_of(const tw_ranked_node_t *node)
+static inline uint32_t size_of(const tw_ranked_entry_t *entry)
 {
-    return node != NULL ? node->size : 0;
+    return entry != NULL ? entry->size : 0;
 }
 
-static inline void resize(tw_ranked_node_t *node)
+static inline void resize(tw_ranked_entry_t *entry)
 {
-    node->size = 1 + size_of(node->left) + size_of(node->right);
+    entry->size = 1 + size_of(entry->left) + size_of(entry->right);
 }
 
 size_t tw_ranked_count(const tw_ranked_tree_t *tree)
@@ -26,8 +26,8 @@ size_t tw_ranked_count(const tw_ranked_tree_t *tree)
     return size_of(tree->root);
 }
 
-/* xorshift from a start that nobody outside knows: who could foresee the priorities could choose
- * names that make the tree a list. */
+/* Is xorshift from a secret start. A client that could predict the priorities could choose names
+ * that make the tree a list. */
 static uint32_t next_priority(tw_ranked_tree_t *tree)
 {
     tree->seed ^= tree->seed << 13;
@@ -36,25 +36,25 @@ static uint32_t next_priority(tw_ranked_tree_t *tree)
     return tree->seed;
 }
 
-/* Splits `node` into what sorts before `key` and what does not. */
-static void split(const tw_ranked_tree_t *tree, tw_ranked_node_t *node, const void *key,
-                  tw_ranked_node_t **before, tw_ranked_node_t **after)
+/* Splits the subtree into the entries that sort before `key` and the others. */
+static void split(const tw_ranked_tree_t *tree, tw_ranked_entry_t *entry, const void *key,
+                  tw_ranked_entry_t **before, tw_ranked_entry_t **after)
 {
-    if (node == NULL) {
+    if (entry == NULL) {
         *before = *after = NULL;
         return;
     }
-    if (tree->compare(key, node) > 0) {
-        split(tree, node->right, key, &node->right, after);
-        *before = node;
+    if (tree->compare(key, entry) > 0) {
+        split(tree, entry->right, key, &entry->right, after);
+        *before = entry;
     } else {
-        split(tree, node->left, key, before, &node->left);
-        *after = node;
+        split(tree, entry->left, key, before, &entry->left);
+        *after = entry;
     }
-    resize(node);
+    resize(entry);
 }
 
-static tw_ranked_node_t *merge(tw_ranked_node_t *before, tw_ranked_node_t *after)
+static tw_ranked_entry_t *merge(tw_ranked_entry_t *before, tw_ranked_entry_t *after)
 {
     if (before == NULL || after == NULL)
         return before != NULL ? before : after;
@@ -68,25 +68,25 @@ static tw_ranked_node_t *merge(tw_ranked_node_t *before, tw_ranked_node_t *after
     return after;
 }
 
-void tw_ranked_insert(tw_ranked_tree_t *tree, const void *key, tw_ranked_node_t *node)
+void tw_ranked_insert(tw_ranked_tree_t *tree, const void *key, tw_ranked_entry_t *entry)
 {
-    assert(node->size == 0);
-    node->priority = next_priority(tree);
-    tw_ranked_node_t **at = &tree->root;
-    while (*at != NULL && (*at)->priority >= node->priority) {
+    assert(entry->size == 0);
+    entry->priority = next_priority(tree);
+    tw_ranked_entry_t **at = &tree->root;
+    while (*at != NULL && (*at)->priority >= entry->priority) {
         int order = tree->compare(key, *at);
         assert(order != 0);
         ++(*at)->size;
         at = order < 0 ? &(*at)->left : &(*at)->right;
     }
-    split(tree, *at, key, &node->left, &node->right);
-    resize(node);
-    *at = node;
+    split(tree, *at, key, &entry->left, &entry->right);
+    resize(entry);
+    *at = entry;
 }
 
 void tw_ranked_remove(tw_ranked_tree_t *tree, const void *key)
 {
-    tw_ranked_node_t **at = &tree->root;
+    tw_ranked_entry_t **at = &tree->root;
     for (;;) {
         assert(*at != NULL);
         int order = tree->compare(key, *at);
@@ -95,19 +95,19 @@ void tw_ranked_remove(tw_ranked_tree_t *tree, const void *key)
         --(*at)->size;
         at = order < 0 ? &(*at)->left : &(*at)->right;
     }
-    tw_ranked_node_t *gone = *at;
+    tw_ranked_entry_t *gone = *at;
     *at = merge(gone->left, gone->right);
-    *gone = (tw_ranked_node_t){0};
+    *gone = (tw_ranked_entry_t){0};
 }
 
-tw_ranked_node_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key)
+tw_ranked_entry_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key)
 {
-    tw_ranked_node_t *node = tree->root;
-    while (node != NULL) {
-        int order = tree->compare(key, node);
+    tw_ranked_entry_t *entry = tree->root;
+    while (entry != NULL) {
+        int order = tree->compare(key, entry);
         if (order == 0)
-            return node;
-        node = order < 0 ? node->left : node->right;
+            return entry;
+        entry = order < 0 ? entry->left : entry->right;
     }
     return NULL;
 }
@@ -115,30 +115,30 @@ tw_ranked_node_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key)
 size_t tw_ranked_before(const tw_ranked_tree_t *tree, const void *key)
 {
     size_t before = 0;
-    for (tw_ranked_node_t *node = tree->root; node != NULL;) {
-        if (tree->compare(key, node) > 0) {
-            before += size_of(node->left) + 1;
-            node = node->right;
+    for (tw_ranked_entry_t *entry = tree->root; entry != NULL;) {
+        if (tree->compare(key, entry) > 0) {
+            before += size_of(entry->left) + 1;
+            entry = entry->right;
         } else {
-            node = node->left;
+            entry = entry->left;
         }
     }
     return before;
 }
 
-static void walk(tw_ranked_node_t *node, size_t from, size_t *count, tw_ranked_visit_fn visit,
+static void walk(tw_ranked_entry_t *entry, size_t from, size_t *count, tw_ranked_visit_fn visit,
                  void *data)
 {
-    while (node != NULL && *count > 0) {
-        size_t left = size_of(node->left);
+    while (entry != NULL && *count > 0) {
+        size_t left = size_of(entry->left);
         if (from < left)
-            walk(node->left, from, count, visit, data);
+            walk(entry->left, from, count, visit, data);
         if (from <= left && *count > 0) {
             --*count;
-            visit(node, data);
+            visit(entry, data);
         }
         from = from > left ? from - left - 1 : 0;
-        node = node->right;
+        entry = entry->right;
     }
 }
 

@@ -11,21 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct tw_ranked_node {
-    struct tw_ranked_node *left, *right;
+typedef struct tw_ranked_entry {
+    struct tw_ranked_entry *left, *right;
     uint32_t priority;
-    uint32_t size; /* nodes in this subtree; 0 while in no tree */
-} tw_ranked_node_t;
+    uint32_t size; /* entries in this subtree; 0 while in no tree */
+} tw_ranked_entry_t;
 
-/** <0, 0, >0 as `key` sorts before, at, after `node`. `key` is what the caller passes to the calls
+/** <0, 0, >0 as `key` sorts before, at, after `entry`. `key` is what the caller passes to the calls
  * below. */
-typedef int (*tw_ranked_compare_fn)(const void *key, const tw_ranked_node_t *node);
+typedef int (*tw_ranked_compare_fn)(const void *key, const tw_ranked_entry_t *entry);
 
-/** What a walk gives each node to, in order. */
-typedef void (*tw_ranked_visit_fn)(tw_ranked_node_t *node, void *data);
+/** Called with each entry of a walk, in order. */
+typedef void (*tw_ranked_visit_fn)(tw_ranked_entry_t *entry, void *data);
 
 typedef struct tw_ranked_tree {
-    tw_ranked_node_t *root;
+    tw_ranked_entry_t *root;
     tw_ranked_compare_fn compare;
     uint32_t seed;
 } tw_ranked_tree_t;
@@ -34,20 +34,20 @@ void tw_ranked_tree_init(tw_ranked_tree_t *tree, tw_ranked_compare_fn compare);
 
 size_t tw_ranked_count(const tw_ranked_tree_t *tree);
 
-/** Adds a node that is in no tree; `key` is its own, and no other node's. */
-void tw_ranked_insert(tw_ranked_tree_t *tree, const void *key, tw_ranked_node_t *node);
+/** Adds an entry that is in no tree; `key` is its own, and no other entry's. */
+void tw_ranked_insert(tw_ranked_tree_t *tree, const void *key, tw_ranked_entry_t *entry);
 
-/** Takes out the node that sorts at `key`, which is there. */
+/** Removes the entry that sorts at `key`, which must be in the tree. */
 void tw_ranked_remove(tw_ranked_tree_t *tree, const void *key);
 
-/** The node that sorts at `key`, or NULL. */
-tw_ranked_node_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key);
+/** Returns the entry that sorts at `key`, or NULL. */
+tw_ranked_entry_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key);
 
-/** How many nodes sort before `key`. */
+/** Returns how many entries sort before `key`. */
 size_t tw_ranked_before(const tw_ranked_tree_t *tree, const void *key);
 
-/** Visits up to `count` nodes in order, beginning with the one of rank `from` (0 is the first). The
- * visitor changes no tree. */
+/** Visits up to `count` entries in order, beginning with the one of rank `from` (0 is the first).
+ * The visitor changes no tree. */
 void tw_ranked_walk(const tw_ranked_tree_t *tree, size_t from, size_t count,
                     tw_ranked_visit_fn visit, void *data);
 

@@ -12,42 +12,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct tw_table_node {
-    struct tw_table_node *next;
+typedef struct tw_table_entry {
+    struct tw_table_entry *next;
     uint64_t hash;
-} tw_table_node_t;
+} tw_table_entry_t;
 
 typedef struct tw_table_buckets {
-    tw_table_node_t **heads; /* owned; NULL when size is 0 */
-    size_t size;             /* a power of two, or 0 */
+    tw_table_entry_t **heads; /* owned; NULL when size is 0 */
+    size_t size;              /* a power of two, or 0 */
 } tw_table_buckets_t;
 
 typedef struct tw_table {
-    tw_table_buckets_t now;  /* where new nodes go */
+    tw_table_buckets_t now;  /* where new entries go */
     tw_table_buckets_t past; /* being emptied into `now`, from bucket `moved` on */
     size_t moved;
     size_t count;
 } tw_table_t;
 
-/** Whether the node is the one that is looked for. */
-typedef bool (*tw_table_match_fn)(const tw_table_node_t *node, const void *key);
+/** Whether the entry is the one that the caller looks for. */
+typedef bool (*tw_table_match_fn)(const tw_table_entry_t *entry, const void *key);
 
 void tw_table_init(tw_table_t *table);
 
-/** Frees the buckets; nodes that are still in it are the caller's as ever. */
+/** Frees the buckets; entries that are still in it are the caller's as ever. */
 void tw_table_dispose(tw_table_t *table);
 
-/** The node with this hash that matches, or NULL. */
-tw_table_node_t *tw_table_find(const tw_table_t *table, uint64_t hash, tw_table_match_fn match,
-                               const void *key);
+/** Returns the entry with this hash that matches, or NULL. */
+tw_table_entry_t *tw_table_find(const tw_table_t *table, uint64_t hash, tw_table_match_fn match,
+                                const void *key);
 
-/** Adds a node that is in no table, under node->hash, which the caller has set. */
-void tw_table_insert(tw_table_t *table, tw_table_node_t *node);
+/** Adds an entry that is in no table, under entry->hash, which the caller has set. */
+void tw_table_insert(tw_table_t *table, tw_table_entry_t *entry);
 
-/** Takes out a node that is in the table. */
-void tw_table_remove(tw_table_t *table, tw_table_node_t *node);
+/** Removes an entry that is in the table. */
+void tw_table_remove(tw_table_t *table, tw_table_entry_t *entry);
 
-/** Any node, or NULL when the table is empty: for taking all out one by one at the end. */
-tw_table_node_t *tw_table_any(const tw_table_t *table);
+/** Returns any entry, or NULL when the table is empty: to remove all of them, one by one, at the
+ * end. */
+tw_table_entry_t *tw_table_any(const tw_table_t *table);
 
 #endif

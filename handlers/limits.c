@@ -12,7 +12,7 @@
 #define MINUTE_MS 60000
 
 struct tw_client {
-    tw_table_node_t node;
+    tw_table_entry_t entry;
     tw_client_key_t key;
     uint64_t connections, streams;
     uint64_t handshakes; /* of its connections */
@@ -22,9 +22,9 @@ struct tw_client {
     TAILQ_ENTRY(tw_client) failing;
 };
 
-static bool has_key(const tw_table_node_t *node, const void *key)
+static bool has_key(const tw_table_entry_t *entry, const void *key)
 {
-    const tw_client_t *client = TW_CONTAINER_OF(node, tw_client_t, node);
+    const tw_client_t *client = TW_CONTAINER_OF(entry, tw_client_t, entry);
     return memcmp(&client->key, key, sizeof(client->key)) == 0;
 }
 
@@ -51,10 +51,10 @@ void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_
 void tw_limits_dispose(tw_limits_t *limits)
 {
     for (size_t i = 0; i < TW_LIMITS_STRIPES; ++i) {
-        tw_table_node_t *node;
-        while ((node = tw_table_any(&limits->stripes[i].clients)) != NULL) {
-            tw_table_remove(&limits->stripes[i].clients, node);
-            free(TW_CONTAINER_OF(node, tw_client_t, node));
+        tw_table_entry_t *entry;
+        while ((entry = tw_table_any(&limits->stripes[i].clients)) != NULL) {
+            tw_table_remove(&limits->stripes[i].clients, entry);
+            free(TW_CONTAINER_OF(entry, tw_client_t, entry));
         }
         tw_table_dispose(&limits->stripes[i].clients);
         pthread_mutex_destroy(&limits->stripes[i].lock);
@@ -91,8 +91,8 @@ static tw_limits_stripe_t *lock_stripe(tw_limits_t *limits, uint64_t hash)
 
 static tw_client_t *find(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
 {
-    tw_table_node_t *node = tw_table_find(&stripe->clients, hash, has_key, key);
-    return node != NULL ? TW_CONTAINER_OF(node, tw_client_t, node) : NULL;
+    tw_table_entry_t *entry = tw_table_find(&stripe->clients, hash, has_key, key);
+    return entry != NULL ? TW_CONTAINER_OF(entry, tw_client_t, entry) : NULL;
 }
 
 static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
@@ -101,9 +101,9 @@ static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_c
     if (client != NULL)
         return client;
     client = tw_alloc(sizeof(*client));
-    client->node.hash = hash;
+    client->entry.hash = hash;
     client->key = *key;
-    tw_table_insert(&stripe->clients, &client->node);
+    tw_table_insert(&stripe->clients, &client->entry);
     return client;
 }
 
@@ -127,7 +127,7 @@ static void collect(const tw_limits_t *limits, tw_limits_stripe_t *stripe, tw_cl
     client->fails = false;
     if (client->connections > 0 || client->streams > 0)
         return;
-    tw_table_remove(&stripe->clients, &client->node);
+    tw_table_remove(&stripe->clients, &client->entry);
     free(client);
 }
 
@@ -151,7 +151,7 @@ static tw_client_t *add(tw_limits_t *limits, const tw_client_key_t *key, size_t 
 
 static void take_away(tw_limits_t *limits, tw_client_t *client, size_t field)
 {
-    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->entry.hash);
     uint64_t *count = (uint64_t *)(void *)((char *)client + field);
 
     assert(*count > 0);
@@ -280,7 +280,7 @@ void tw_limits_end_publish(tw_limits_t *limits)
 static bool begin_of_client(tw_limits_t *limits, tw_client_t *client)
 {
     uint64_t max = limits->config.handshakes_per_address;
-    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->entry.hash);
     bool begins = max == 0 || client->handshakes < max;
 
     client->handshakes += begins;
@@ -292,7 +292,7 @@ static bool begin_of_client(tw_limits_t *limits, tw_client_t *client)
 
 static void end_of_client(tw_limits_t *limits, tw_client_t *client)
 {
-    tw_limits_stripe_t *stripe = lock_stripe(limits, client->node.hash);
+    tw_limits_stripe_t *stripe = lock_stripe(limits, client->entry.hash);
 
     assert(client->handshakes > 0);
     --client->handshakes;

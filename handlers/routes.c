@@ -60,14 +60,14 @@ static const tw_route_t main_routes[] = {
     ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED, ANSWER)
     ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED, ANSWER)
     ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED, ANSWER)
-    {NULL}
+    {.method = NULL}
 };
 
 static const tw_route_t ops_routes[] = {
     ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED, ANSWER)
     ROUTE("GET",    "/readyz",                        tw_handle_ready,             PUBLIC,  DISCARDED, ANSWER)
     ROUTE("GET",    "/metrics",                       tw_handle_metrics,           PUBLIC,  DISCARDED, ANSWER)
-    {NULL}
+    {.method = NULL}
 };
 /* clang-format on */
 

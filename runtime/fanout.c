@@ -11,20 +11,20 @@
 #define GROUP_OF(pointer) TW_CONTAINER_OF(pointer, tw_group_t, entry)
 #define SUBSCRIBER_OF(pointer) TW_CONTAINER_OF(pointer, tw_subscriber_t, ranked)
 
-static bool topic_has_name(const tw_table_node_t *node, const void *key)
+static bool topic_has_name(const tw_table_entry_t *node, const void *key)
 {
     const tw_local_topic_t *topic = TOPIC_OF(node);
     const tw_topic_name_t *name = key;
     return topic->name_len == name->len && memcmp(topic->name, name->base, name->len) == 0;
 }
 
-static bool group_is_of(const tw_table_node_t *node, const void *key)
+static bool group_is_of(const tw_table_entry_t *node, const void *key)
 {
     const tw_group_t *group = GROUP_OF(node), *wanted = key;
     return group->topic == wanted->topic && group->connection == wanted->connection;
 }
 
-static int compare_number(const void *key, const tw_ranked_node_t *node)
+static int compare_number(const void *key, const tw_ranked_entry_t *node)
 {
     uint64_t number = *(const uint64_t *)key, other = SUBSCRIBER_OF(node)->number;
     return number < other ? -1 : number > other;
@@ -60,7 +60,7 @@ void tw_fanout_dispose(tw_fanout_t *fanout)
 
 static tw_local_topic_t *find_topic(const tw_fanout_t *fanout, const tw_topic_name_t *name)
 {
-    tw_table_node_t *node = tw_table_find(&fanout->topics, name->hash, topic_has_name, name);
+    tw_table_entry_t *node = tw_table_find(&fanout->topics, name->hash, topic_has_name, name);
     return node != NULL ? TOPIC_OF(node) : NULL;
 }
 
@@ -127,7 +127,7 @@ static tw_group_t *obtain_group(tw_fanout_t *fanout, tw_local_topic_t *topic,
 {
     const tw_group_t wanted = {.topic = topic, .connection = connection};
     uint64_t hash = group_hash(topic, connection);
-    tw_table_node_t *node = tw_table_find(&fanout->groups, hash, group_is_of, &wanted);
+    tw_table_entry_t *node = tw_table_find(&fanout->groups, hash, group_is_of, &wanted);
     if (node != NULL)
         return GROUP_OF(node);
 
@@ -210,7 +210,7 @@ void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
 
 tw_subscriber_t *tw_fanout_find(tw_fanout_t *fanout, uint64_t number)
 {
-    tw_ranked_node_t *node = tw_ranked_find(&fanout->listing, &number);
+    tw_ranked_entry_t *node = tw_ranked_find(&fanout->listing, &number);
     return node != NULL ? SUBSCRIBER_OF(node) : NULL;
 }
 
@@ -239,7 +239,7 @@ typedef struct tw_subscriber_visit {
     void *data;
 } tw_subscriber_visit_t;
 
-static void visit_subscriber(tw_ranked_node_t *node, void *data)
+static void visit_subscriber(tw_ranked_entry_t *node, void *data)
 {
     const tw_subscriber_visit_t *list = data;
     list->visit(SUBSCRIBER_OF(node), list->data);

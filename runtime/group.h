@@ -18,8 +18,8 @@ typedef struct tw_group tw_group_t;
 
 /** A topic with followers on this worker. */
 typedef struct tw_local_topic {
-    tw_table_node_t entry; /* by name */
-    tw_group_t **groups;   /* &single, or owned */
+    tw_table_entry_t entry; /* by name */
+    tw_group_t **groups;    /* &single, or owned */
     tw_group_t *single;
     uint32_t count, capacity;
     uint32_t stream_count;
@@ -29,7 +29,7 @@ typedef struct tw_local_topic {
 
 /** The streams of one connection that follow one topic. */
 struct tw_group {
-    tw_table_node_t entry; /* by (topic, connection) */
+    tw_table_entry_t entry; /* by (topic, connection) */
     tw_local_topic_t *topic;
     tw_connection_t *connection;
     tw_stream_t **streams; /* &single, or owned */

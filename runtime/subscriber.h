@@ -46,7 +46,7 @@ typedef struct tw_queue {
 } tw_queue_t;
 
 struct tw_subscriber {
-    tw_ranked_node_t ranked;     /* in the worker's listing while LIVE */
+    tw_ranked_entry_t ranked;    /* in the worker's listing while LIVE */
     uint64_t number;             /* unique on its worker, from 1; orders the listing */
     tw_connection_t *connection; /* borrowed: outlives the stream */
     tw_stream_t *stream;         /* owned slot of the connection */

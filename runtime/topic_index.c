@@ -9,14 +9,14 @@
 
 #define TOPIC_OF(member, pointer) TW_CONTAINER_OF(pointer, tw_topic_t, member)
 
-static bool has_name(const tw_table_node_t *node, const void *key)
+static bool has_name(const tw_table_entry_t *node, const void *key)
 {
     const tw_topic_t *topic = TOPIC_OF(entry, node);
     const tw_topic_name_t *name = key;
     return topic->name_len == name->len && memcmp(topic->name, name->base, name->len) == 0;
 }
 
-static int compare_name(const void *key, const tw_ranked_node_t *node)
+static int compare_name(const void *key, const tw_ranked_entry_t *node)
 {
     const tw_topic_t *topic = TOPIC_OF(listed, node);
     const tw_topic_name_t *name = key;
@@ -55,7 +55,7 @@ void tw_topic_index_dispose(tw_topic_index_t *index)
 {
     for (size_t i = 0; i < TW_INDEX_STRIPES; ++i) {
         tw_index_stripe_t *stripe = &index->stripes[i];
-        tw_table_node_t *node;
+        tw_table_entry_t *node;
         while ((node = tw_table_any(&stripe->topics)) != NULL) {
             tw_table_remove(&stripe->topics, node);
             destroy_topic(stripe, TOPIC_OF(entry, node));
@@ -86,7 +86,7 @@ void tw_topic_index_unlock(tw_index_stripe_t *stripe)
 
 tw_topic_t *tw_topic_index_find(tw_index_stripe_t *stripe, const tw_topic_name_t *name)
 {
-    tw_table_node_t *node = tw_table_find(&stripe->topics, name->hash, has_name, name);
+    tw_table_entry_t *node = tw_table_find(&stripe->topics, name->hash, has_name, name);
     return node != NULL ? TOPIC_OF(entry, node) : NULL;
 }
 
@@ -241,7 +241,7 @@ typedef struct tw_list_visit {
     void *data;
 } tw_list_visit_t;
 
-static void visit_topic(tw_ranked_node_t *node, void *data)
+static void visit_topic(tw_ranked_entry_t *node, void *data)
 {
     const tw_topic_t *topic = TOPIC_OF(listed, node);
     tw_list_visit_t *list = data;

@@ -37,8 +37,8 @@
 #define TW_INDEX_LINGERING_MAX (2 * 1000000 / TW_INDEX_STRIPES)
 
 typedef struct tw_topic {
-    tw_table_node_t entry;
-    tw_ranked_node_t listed;    /* in the listing while followers > 0; under the listing's lock */
+    tw_table_entry_t entry;
+    tw_ranked_entry_t listed;   /* in the listing while followers > 0; under the listing's lock */
     _Atomic uint32_t followers; /* streams on this node; written under the stripe's lock */
     tw_tail_t tail;     /* to write it takes the order lock and the stripe's, to read either */
     int64_t left_at_ms; /* tw_clock_ms(); 0: it never had a follower */

@@ -76,7 +76,7 @@ typedef TAILQ_HEAD(tw_redis_publishes, tw_redis_publish) tw_redis_publishes_t;
 
 /** A topic that this node gets from Redis, or is about to, or has just registered. */
 typedef struct tw_redis_route {
-    tw_table_node_t node;
+    tw_table_entry_t node;
     LIST_ENTRY(tw_redis_route) all;
     TAILQ_ENTRY(tw_redis_route) changed; /* while is_changed */
     uint64_t since;                      /* held: every later event is dispatched here */
@@ -131,7 +131,7 @@ typedef struct tw_redis_mark {
 /** An event that was published here and waits for its answer. */
 struct tw_redis_publish {
     tw_redis_node_t *node;
-    tw_table_node_t by_token;           /* while returns */
+    tw_table_entry_t by_token;          /* while returns */
     TAILQ_ENTRY(tw_redis_publish) link; /* parked; to_publish; unreturned, while it is replied */
     tw_loop_t *worker;
     tw_event_t *event; /* owned reference */

@@ -20,7 +20,7 @@
 /* --- what other nodes have registered of a topic --- */
 
 typedef struct tw_redis_count {
-    tw_table_node_t node;
+    tw_table_entry_t node;
     uint64_t at_ms;   /* when it was asked for */
     uint64_t streams; /* on all other nodes */
     uint64_t asked;   /* sum of the answers so far */
@@ -31,7 +31,7 @@ typedef struct tw_redis_count {
 
 #define COUNT_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_count_t, node)
 
-static bool count_has_name(const tw_table_node_t *node, const void *key)
+static bool count_has_name(const tw_table_entry_t *node, const void *key)
 {
     const tw_topic_name_t *name = key;
     const tw_redis_count_t *count = COUNT_OF(node);
@@ -40,7 +40,7 @@ static bool count_has_name(const tw_table_node_t *node, const void *key)
 
 static tw_redis_count_t *find_count(tw_redis_node_t *node, const tw_topic_name_t *topic)
 {
-    tw_table_node_t *found = tw_table_find(&node->counts, topic->hash, count_has_name, topic);
+    tw_table_entry_t *found = tw_table_find(&node->counts, topic->hash, count_has_name, topic);
     return found != NULL ? COUNT_OF(found) : NULL;
 }
 
@@ -98,7 +98,7 @@ static void refresh_count(tw_redis_node_t *node, const tw_topic_name_t *topic, u
 
 /* --- publishing --- */
 
-static bool has_token(const tw_table_node_t *node, const void *key)
+static bool has_token(const tw_table_entry_t *node, const void *key)
 {
     return PUBLISH_OF(node)->token == *(const uint64_t *)key;
 }
@@ -373,7 +373,7 @@ static tw_redis_publish_t *find_publish(tw_redis_node_t *node, const tw_redis_bo
 {
     if (body->origin != node->origin)
         return NULL;
-    tw_table_node_t *found = tw_table_find(
+    tw_table_entry_t *found = tw_table_find(
         &node->publishes, body->token * UINT64_C(0x9e3779b97f4a7c15), has_token, &body->token);
     return found != NULL ? PUBLISH_OF(found) : NULL;
 }
@@ -438,7 +438,7 @@ void tw_redis_publishing_turn(tw_redis_node_t *node)
 
 void tw_redis_publishing_dispose(tw_redis_node_t *node)
 {
-    tw_table_node_t *entry;
+    tw_table_entry_t *entry;
     assert(node->publishes.count == 0 && TAILQ_EMPTY(&node->to_publish) && node->asks == NULL);
     while ((entry = tw_table_any(&node->counts)) != NULL) {
         tw_table_remove(&node->counts, entry);

@@ -18,7 +18,7 @@
 /* A stream to add (member set) or to take away, oldest first in node->changes. */
 typedef struct tw_redis_change {
     struct tw_redis_change *next;
-    tw_table_node_t by_id; /* in node->adds, while it adds and waits */
+    tw_table_entry_t by_id; /* in node->adds, while it adds and waits */
     bool in_adds;
     bool again;     /* it may be in Redis already */
     bool cancelled; /* closed before it was sent */
@@ -66,7 +66,7 @@ char *tw_redis_member(const tw_subscriber_t *subscriber)
 
 /* --- changes --- */
 
-static bool has_id(const tw_table_node_t *node, const void *key)
+static bool has_id(const tw_table_entry_t *node, const void *key)
 {
     return strcmp(CHANGE_OF(node)->id, key) == 0;
 }
@@ -90,7 +90,7 @@ static void append(tw_redis_node_t *node, tw_redis_change_t *change)
 static tw_redis_change_t *find_add(tw_redis_node_t *node, const char *id)
 {
     uint64_t hash = tw_hash(id, TW_STREAM_ID_SIZE - 1);
-    tw_table_node_t *found = tw_table_find(&node->adds, hash, has_id, id);
+    tw_table_entry_t *found = tw_table_find(&node->adds, hash, has_id, id);
     return found != NULL ? CHANGE_OF(found) : NULL;
 }
 

@@ -18,7 +18,7 @@ size_t tw_redis_topic_key(const tw_topic_name_t *topic, char key[TW_REDIS_KEY_MA
     return 7 + topic->len;
 }
 
-static bool has_name(const tw_table_node_t *node, const void *key)
+static bool has_name(const tw_table_entry_t *node, const void *key)
 {
     const tw_topic_name_t *name = key;
     const tw_redis_route_t *route = ROUTE_OF(node);
@@ -27,7 +27,7 @@ static bool has_name(const tw_table_node_t *node, const void *key)
 
 tw_redis_route_t *tw_redis_route_find(tw_redis_node_t *node, const tw_topic_name_t *topic)
 {
-    tw_table_node_t *found = tw_table_find(&node->routes, topic->hash, has_name, topic);
+    tw_table_entry_t *found = tw_table_find(&node->routes, topic->hash, has_name, topic);
     return found != NULL ? ROUTE_OF(found) : NULL;
 }
 

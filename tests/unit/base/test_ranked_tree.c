@@ -10,13 +10,13 @@
 #define KEYS 400
 
 typedef struct tw_item {
-    tw_ranked_node_t node;
+    tw_ranked_entry_t entry;
     uint32_t key;
 } tw_item_t;
 
-static int compare(const void *key, const tw_ranked_node_t *node)
+static int compare(const void *key, const tw_ranked_entry_t *entry)
 {
-    uint32_t wanted = *(const uint32_t *)key, here = ((const tw_item_t *)node)->key;
+    uint32_t wanted = *(const uint32_t *)key, here = ((const tw_item_t *)entry)->key;
     return wanted < here ? -1 : wanted > here;
 }
 
@@ -60,11 +60,11 @@ typedef struct tw_walk {
     size_t count;
 } tw_walk_t;
 
-static void visit(tw_ranked_node_t *node, void *data)
+static void visit(tw_ranked_entry_t *entry, void *data)
 {
     tw_walk_t *walk = data;
     assert_true(walk->count < KEYS);
-    walk->keys[walk->count++] = ((const tw_item_t *)node)->key;
+    walk->keys[walk->count++] = ((const tw_item_t *)entry)->key;
 }
 
 static void expect_walk(const tw_ranked_tree_t *tree, const tw_oracle_t *oracle, size_t from,
@@ -85,7 +85,7 @@ static void expect_same(const tw_ranked_tree_t *tree, const tw_oracle_t *oracle,
                         tw_test_random_t *random)
 {
     uint32_t key = tw_test_random_below(random, KEYS + 2);
-    tw_ranked_node_t *found = tw_ranked_find(tree, &key);
+    tw_ranked_entry_t *found = tw_ranked_find(tree, &key);
 
     assert_int_equal(tw_ranked_count(tree), oracle->count);
     assert_int_equal(tw_ranked_before(tree, &key), oracle_before(oracle, key));
@@ -111,7 +111,7 @@ static void test_ranked_tree__is_what_a_sorted_array_is(void **state)
         if (oracle_has(&oracle, key))
             tw_ranked_remove(&tree, &key);
         else
-            tw_ranked_insert(&tree, &key, &items[key].node);
+            tw_ranked_insert(&tree, &key, &items[key].entry);
         oracle_toggle(&oracle, key);
         expect_same(&tree, &oracle, &random);
     }
@@ -127,11 +127,11 @@ static void test_ranked_tree__is_what_a_sorted_array_is(void **state)
     assert_null(tree.root);
 }
 
-static size_t depth_of(const tw_ranked_node_t *node)
+static size_t depth_of(const tw_ranked_entry_t *entry)
 {
-    if (node == NULL)
+    if (entry == NULL)
         return 0;
-    size_t left = depth_of(node->left), right = depth_of(node->right);
+    size_t left = depth_of(entry->left), right = depth_of(entry->right);
     return 1 + (left > right ? left : right);
 }
 
@@ -145,7 +145,7 @@ static void test_ranked_tree__stays_flat_when_keys_come_in_order(void **state)
     tw_ranked_tree_init(&tree, compare);
     for (uint32_t i = 0; i < COUNT; ++i) {
         items[i].key = i;
-        tw_ranked_insert(&tree, &i, &items[i].node);
+        tw_ranked_insert(&tree, &i, &items[i].entry);
     }
     assert_int_equal(tw_ranked_count(&tree), COUNT);
     assert_true(depth_of(tree.root) < 80); /* 2 × ln(N) is usual, some 40 */
@@ -163,9 +163,9 @@ static void test_ranked_tree__cannot_be_foreseen(void **state)
     tw_ranked_tree_init(&two, compare);
     for (uint32_t i = 0; i < 8; ++i) {
         items[i].key = items[i + 8].key = i;
-        tw_ranked_insert(&one, &i, &items[i].node);
-        tw_ranked_insert(&two, &i, &items[i + 8].node);
-        same = same && items[i].node.priority == items[i + 8].node.priority;
+        tw_ranked_insert(&one, &i, &items[i].entry);
+        tw_ranked_insert(&two, &i, &items[i + 8].entry);
+        same = same && items[i].entry.priority == items[i + 8].entry.priority;
     }
     assert_false(same);
 }

@@ -6,14 +6,14 @@
 #include "tests/support/random.h"
 
 typedef struct tw_item {
-    tw_table_node_t node;
+    tw_table_entry_t entry;
     uint32_t key;
     bool in;
 } tw_item_t;
 
-static bool has_key(const tw_table_node_t *node, const void *key)
+static bool has_key(const tw_table_entry_t *entry, const void *key)
 {
-    return ((const tw_item_t *)node)->key == *(const uint32_t *)key;
+    return ((const tw_item_t *)entry)->key == *(const uint32_t *)key;
 }
 
 static tw_item_t *find(const tw_table_t *table, uint64_t hash, uint32_t key)
@@ -27,7 +27,7 @@ static tw_item_t *make_items(uint32_t count, uint64_t (*hash)(uint32_t key))
     assert_non_null(items);
     for (uint32_t i = 0; i < count; ++i) {
         items[i].key = i;
-        items[i].node.hash = hash(i);
+        items[i].entry.hash = hash(i);
     }
     return items;
 }
@@ -64,19 +64,19 @@ static void play(uint64_t (*hash)(uint32_t key), uint32_t count, uint32_t steps,
         tw_item_t *item = &items[tw_test_random_below(&random, count)];
         bool in_wanted = tw_test_random_below(&random, 10) < (filling ? 9 : 1);
         if (in_wanted && !item->in) {
-            tw_table_insert(&table, &item->node);
+            tw_table_insert(&table, &item->entry);
             ++in;
         } else if (!in_wanted && item->in) {
-            tw_table_remove(&table, &item->node);
+            tw_table_remove(&table, &item->entry);
             --in;
         }
         item->in = in_wanted;
         const tw_item_t *probe = &items[tw_test_random_below(&random, count)];
-        assert_ptr_equal(find(&table, probe->node.hash, probe->key), probe->in ? probe : NULL);
+        assert_ptr_equal(find(&table, probe->entry.hash, probe->key), probe->in ? probe : NULL);
         assert_int_equal(table.count, in);
     }
     for (uint32_t i = 0; i < count; ++i)
-        assert_ptr_equal(find(&table, items[i].node.hash, i), items[i].in ? &items[i] : NULL);
+        assert_ptr_equal(find(&table, items[i].entry.hash, i), items[i].in ? &items[i] : NULL);
     tw_table_dispose(&table);
     free(items);
 }
@@ -100,15 +100,15 @@ static void test_table__grows_and_shrinks_with_its_content(void **state)
 
     tw_table_init(&table);
     for (uint32_t i = 0; i < COUNT; ++i) {
-        tw_table_insert(&table, &items[i].node);
+        tw_table_insert(&table, &items[i].entry);
         assert_true(table.now.size >= table.count);
         assert_true(table.past.size == 0 || table.past.size * 2 == table.now.size);
     }
     assert_true(table.now.size <= 2 * COUNT);
     for (uint32_t i = 0; i < COUNT; ++i) {
-        tw_table_remove(&table, &items[i].node);
+        tw_table_remove(&table, &items[i].entry);
         if (i % 977 == 0)
-            assert_ptr_equal(find(&table, items[COUNT - 1].node.hash, COUNT - 1),
+            assert_ptr_equal(find(&table, items[COUNT - 1].entry.hash, COUNT - 1),
                              &items[COUNT - 1]);
     }
     assert_int_equal(table.count, 0);
@@ -122,19 +122,19 @@ static void test_table__gives_any_node_until_it_is_empty(void **state)
     enum { COUNT = 1000 };
     tw_item_t *items = make_items(COUNT, spread);
     tw_table_t table;
-    tw_table_node_t *node;
+    tw_table_entry_t *entry;
     uint32_t seen = 0;
 
     tw_table_init(&table);
     assert_null(tw_table_any(&table));
     for (uint32_t i = 0; i < COUNT; ++i)
-        tw_table_insert(&table, &items[i].node);
-    while ((node = tw_table_any(&table)) != NULL) {
-        tw_item_t *item = (tw_item_t *)node;
+        tw_table_insert(&table, &items[i].entry);
+    while ((entry = tw_table_any(&table)) != NULL) {
+        tw_item_t *item = (tw_item_t *)entry;
         assert_false(item->in); /* not seen before */
         item->in = true;
         ++seen;
-        tw_table_remove(&table, node);
+        tw_table_remove(&table, entry);
     }
     assert_int_equal(seen, COUNT);
     tw_table_dispose(&table);
