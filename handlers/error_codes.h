@@ -25,7 +25,7 @@
     X(CONFLICTING_FILTERS, 400, "conflicting_filters",                                             \
       "find connections by prefix or by topic, not by both")                                       \
     X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
-    X(NOT_FOUND, 404, "not_found", "there is nothing at this path")                                \
+    X(NOT_FOUND, 404, "not_found", "the gateway has no such path")                                \
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
     X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \
