@@ -23,7 +23,6 @@ void tw_connection_dispose(tw_connection_t *connection)
 {
     assert(connection->stream_count == 0 && LIST_EMPTY(&connection->roomy) &&
            LIST_EMPTY(&connection->full));
-    (void)connection;
 }
 
 static bool is_full(const tw_stream_chunk_t *chunk)

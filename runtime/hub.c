@@ -131,7 +131,6 @@ static void finish(tw_dispatch_t *dispatch)
 
 static void on_queued_everywhere(void *owner, void *data)
 {
-    (void)owner;
     finish(data);
 }
 

@@ -74,7 +74,6 @@ static void on_page_done(void *owner, void *data)
     tw_page_t *page = data;
     tw_stream_row_t *rows = tw_alloc((page->count + 1) * sizeof(*rows));
 
-    (void)owner;
     for (size_t i = 0; i < page->count; ++i)
         rows[i] = page->rows[i]->row;
     page->on_page(page->data, TW_OK, page->total, rows, page->count);
@@ -218,7 +217,6 @@ typedef struct tw_close {
 static void on_closed(void *owner, void *data)
 {
     tw_close_t *close = data;
-    (void)owner;
     close->on_done(close->data, close->status);
     free(close);
 }

@@ -21,14 +21,11 @@ static tw_memory_adapter_t *self_of(tw_adapter_t *adapter)
 
 static int start(tw_adapter_t *adapter, tw_loop_t *control)
 {
-    (void)adapter;
-    (void)control;
     return 0;
 }
 
 static void stop(tw_adapter_t *adapter, void (*on_stopped)(void *data), void *data)
 {
-    (void)adapter;
     on_stopped(data);
 }
 
@@ -39,7 +36,6 @@ static void destroy(tw_adapter_t *adapter)
 
 static bool ready(tw_adapter_t *adapter, const char **why_not)
 {
-    (void)adapter;
     *why_not = NULL;
     return true;
 }
@@ -69,7 +65,6 @@ static void has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_top
 {
     uint8_t few[64] = {0}, *followed = topics->count <= sizeof(few) ? few : tw_alloc(topics->count);
 
-    (void)from;
     for (size_t i = 0; i < topics->count; ++i)
         followed[i] = tw_hub_accepts(self_of(adapter)->hub, &topics->items[i]);
     on_answer(data, TW_OK, followed);
@@ -135,7 +130,6 @@ static void list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_qu
         tw_topic_index_list(&self_of(adapter)->hub->index, query->prefix, query->prefix_len, skip,
                             query->page_size, visit_topic, &page);
 
-    (void)from;
     on_page(data, TW_OK, total, page.rows, page.count);
     free(page.rows);
     free(page.shares);
@@ -159,7 +153,6 @@ static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_no
                                .version = self->info->version,
                                .stream_count = tw_stats_streams(self->hub),
                                .state = atomic_load(&self->draining) ? "draining" : "up"};
-    (void)from;
     on_nodes(data, TW_OK, &row, 1);
 }
 
@@ -172,7 +165,6 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
                        : 0;
     size_t count = tw_hub_tail(self_of(adapter)->hub, topic, seq, events, limit);
 
-    (void)from;
     on_tail(data, TW_OK, events, count);
     for (size_t i = 0; i < count; ++i)
         tw_event_unref(events[i]);
