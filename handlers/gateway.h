@@ -12,8 +12,8 @@
 
 #include "base/log_limit.h"
 #include "base/loop_watch.h"
-#include "handlers/auth.h"
-#include "handlers/limits.h"
+#include "handlers/clients/auth.h"
+#include "handlers/clients/limits.h"
 #include "runtime/adapter.h"
 #include "runtime/shard.h"
 #include "runtime/stats.h"

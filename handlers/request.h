@@ -12,8 +12,8 @@
 #include <h2o.h>
 
 #include "base/text.h"
+#include "handlers/clients/limits.h"
 #include "handlers/error_codes.h"
-#include "handlers/limits.h"
 #include "runtime/model/topic_name.h"
 
 /** The path without the query, as sent. */

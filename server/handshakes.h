@@ -15,7 +15,7 @@
 #include <h2o.h>
 
 #include "base/loop.h"
-#include "handlers/limits.h"
+#include "handlers/clients/limits.h"
 #include "tls/server_context.h"
 
 typedef struct tw_handshake tw_handshake_t;

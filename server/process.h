@@ -12,7 +12,7 @@
 #include <h2o.h>
 
 #include "base/loop.h"
-#include "handlers/address.h"
+#include "handlers/clients/address.h"
 #include "handlers/gateway.h"
 #include "server/control.h"
 #include "server/listener.h"

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "handlers/limits.h"
+#include "handlers/clients/limits.h"
 #include "runtime/redis/client/url.h"
 #include "server/listener.h"
 #include "server/options.h"

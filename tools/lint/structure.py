@@ -24,8 +24,9 @@ FLOORS = {
     "runtime/redis/client": (["base", "tls"], ["uv.h", "hiredis/", "openssl/"]),
     "runtime/redis": (["base", "tls", "runtime/model", "runtime", "runtime/redis/client"],
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
-    "handlers": (["base", "runtime/model", "runtime"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers"],
+    "handlers/clients": (["base"], ["openssl/"]),
+    "handlers": (["base", "runtime/model", "runtime", "handlers/clients"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
+    "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients", "handlers"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
 LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "h2o"]

@@ -6,7 +6,7 @@
 
 #include <openssl/crypto.h>
 
-#include "handlers/auth.h"
+#include "handlers/clients/auth.h"
 #include "tests/support/cmocka_test.h"
 
 #define CALLS_MAX 64

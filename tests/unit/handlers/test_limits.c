@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "handlers/limits.h"
+#include "handlers/clients/limits.h"
 #include "tests/support/cmocka_test.h"
 
 static int64_t now_ms;

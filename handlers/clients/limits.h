@@ -18,7 +18,7 @@
 
 #include "base/limit.h"
 #include "base/table.h"
-#include "handlers/address.h"
+#include "handlers/clients/address.h"
 
 #define TW_LIMITS_STRIPES 64
 

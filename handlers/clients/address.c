@@ -1,4 +1,4 @@
-#include "handlers/address.h"
+#include "handlers/clients/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "handlers/limits.h"
+#include "handlers/clients/limits.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "handlers/auth.h"
+#include "handlers/clients/auth.h"
 
 #include <stdlib.h>
 #include <string.h>
