@@ -6,7 +6,7 @@
 #include "runtime/model/sse.h"
 #include "tests/support/check.h"
 
-#define TOPICS_MAX 64
+#define TOPICS_MAX 256
 
 static tw_fake_stream_t *stream_of(const tw_stream_t *stream)
 {
