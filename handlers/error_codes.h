@@ -14,9 +14,12 @@
     X(TOO_MANY_TOPICS, 400, "too_many_topics", "name fewer topics")                                \
     X(MISSING_ID, 400, "missing_id", "give the event's id in the x-sse-id header")                 \
     X(INVALID_ID, 400, "invalid_id",                                                               \
-      "an id is printable ASCII, of at most 256 bytes for events and 128 for clients")             \
+      "an id is printable ASCII, of at most 256 bytes for events, which do not begin with ~, and " \
+      "128 for clients")                                                                           \
     X(INVALID_EVENT, 400, "invalid_event",                                                         \
-      "an event type in x-sse-event is 1 to 256 bytes of printable ASCII")                         \
+      "an event type in x-sse-event is 1 to 256 bytes of printable ASCII, and does not begin "     \
+      "with "                                                                                      \
+      "tideway.")                                                                                  \
     X(INVALID_PAYLOAD, 400, "invalid_payload", "the body must be UTF-8 text without NUL")          \
     X(INVALID_PAGE, 400, "invalid_page", "page must be a positive integer")                        \
     X(INVALID_PAGE_SIZE, 400, "invalid_page_size", "pageSize must be a positive integer")          \
@@ -25,7 +28,7 @@
     X(CONFLICTING_FILTERS, 400, "conflicting_filters",                                             \
       "find connections by prefix or by topic, not by both")                                       \
     X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
-    X(NOT_FOUND, 404, "not_found", "the gateway has no such path")                                \
+    X(NOT_FOUND, 404, "not_found", "the gateway has no such path")                                 \
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
     X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \

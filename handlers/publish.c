@@ -195,6 +195,16 @@ static const char *admit(tw_publish_t *publish)
     return NULL;
 }
 
+/* Types that begin with `tideway.` are those of the gateway's own events. */
+static bool is_publishable_type(h2o_iovec_t type)
+{
+    static const char reserved[] = "tideway.";
+    size_t len = sizeof(reserved) - 1;
+
+    return tw_request_printable(type, TYPE_MAX) &&
+           (type.len < len || memcmp(type.base, reserved, len) != 0);
+}
+
 /* False: the request has been answered. */
 static bool read_headers(tw_publish_t *publish)
 {
@@ -211,9 +221,9 @@ static bool read_headers(tw_publish_t *publish)
     publish->type = tw_request_header(req, "x-sse-event");
     if (publish->id.len == 0)
         refuse_event(publish, TW_ERROR_MISSING_ID, "missing_id");
-    else if (!tw_request_printable(publish->id, ID_MAX))
+    else if (!tw_request_printable(publish->id, ID_MAX) || publish->id.base[0] == '~')
         refuse_event(publish, TW_ERROR_INVALID_ID, "invalid_id");
-    else if (publish->type.base != NULL && !tw_request_printable(publish->type, TYPE_MAX))
+    else if (publish->type.base != NULL && !is_publishable_type(publish->type))
         refuse_event(publish, TW_ERROR_INVALID_EVENT, "invalid_event");
     else
         return true;

@@ -63,7 +63,8 @@ static void add_head(h2o_req_t *req, const char *stream_id)
     req->res.reason = "OK";
     h2o_add_header(&req->pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("text/event-stream"));
-    h2o_add_header(&req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    h2o_add_header(&req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-store, no-transform"));
     h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-accel-buffering"), 0, NULL,
                           H2O_STRLIT("no"));
     h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-sse-connection-id"), 0, NULL, id,

@@ -38,6 +38,9 @@ ERRORS = [
     # Ids
     ("POST", PUBLISH, [AUTH, TOPIC], 400, "missing_id"),
     ("POST", PUBLISH, [AUTH, TOPIC, ("x-sse-id", "x" * 257)], 400, "invalid_id"),
+    ("POST", PUBLISH, [AUTH, TOPIC, ("x-sse-id", "~1")], 400, "invalid_id"),
+    ("POST", PUBLISH, [AUTH, TOPIC, ID, ("x-sse-event", "tideway.gap")], 400, "invalid_event"),
+    ("POST", PUBLISH, [AUTH, TOPIC, ID, ("x-sse-event", "tideway.")], 400, "invalid_event"),
     ("GET", STREAM, [TOPIC, ("x-sse-id", "x" * 129)], 400, "invalid_id"),
     ("GET", STREAM + "?id=%07", [TOPIC], 400, "invalid_id"),
     ("GET", STREAM + "?id=%07", [TOPIC, ("x-sse-id", "")], 400, "invalid_id"),

@@ -16,7 +16,7 @@ def test_stream__begins_with_headers_retry_and_a_comment(gateway, protocol):
     stream = client.subscribe("news")
     assert stream.status == 200
     assert stream.headers["content-type"] == "text/event-stream"
-    assert stream.headers["cache-control"] == "no-store"
+    assert stream.headers["cache-control"] == "no-store, no-transform"
     assert stream.headers["x-accel-buffering"] == "no"
     assert stream.connection_id
     client.wait(lambda: stream.stream.comments, "the opening comment")

@@ -26,7 +26,8 @@ FLOORS = {
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
     "handlers/clients": (["base"], ["openssl/"]),
     "handlers": (["base", "runtime/model", "runtime", "handlers/clients"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients", "handlers"],
+    "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients",
+                "handlers"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
 LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "h2o"]
