@@ -51,7 +51,7 @@ def test_handshakes__at_the_limit_new_connections_are_refused_and_streams_stay(s
     wait_until(lambda: gateway.metrics()[HANDSHAKES] == 0, "no handshake")
     assert gateway.deliver("a", "still here") == 1
     assert stream.wait_events(1)[0].data == "still here"
-    gateway.wait_log(message="connections refused", reason="TIDEWAY_MAX_HANDSHAKES are under way")
+    gateway.wait_log(message="connections refused", reason="the node has reached TIDEWAY_MAX_HANDSHAKES")
 
 
 def test_handshakes__one_address_cannot_have_them_all(start_gateway, connect):
@@ -61,7 +61,7 @@ def test_handshakes__one_address_cannot_have_them_all(start_gateway, connect):
     assert is_closed(connect(gateway), DEADLINE_S)
     assert gateway.metrics()['tideway_refused_total{limit="handshakes_per_address"}'] == 1
     assert gateway.metrics()[REFUSED] == 0
-    gateway.wait_log(message="connections refused", reason="an address has TIDEWAY_MAX_HANDSHAKES_PER_IP under way")
+    gateway.wait_log(message="connections refused", reason="an address has reached TIDEWAY_MAX_HANDSHAKES_PER_IP")
     elsewhere = [socket.create_connection(gateway.address, source_address=("127.0.0.2", 0)) for _ in range(2)]
     wait_until(lambda: gateway.metrics()[HANDSHAKES] == 6, "those of another address")
     for sock in halves + elsewhere:
