@@ -135,7 +135,7 @@ static void on_connected(void *data)
 }
 
 tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
-                                    SSL_CTX *tls, uint32_t connect_timeout_ms,
+                                    const tw_redis_tls_t *tls, uint32_t connect_timeout_ms,
                                     const tw_redis_wire_callbacks_t *callbacks, void *data)
 {
     tw_redis_wire_t *wire = tw_alloc(sizeof(*wire));

@@ -111,18 +111,18 @@ static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_t
     listing->total = total;
     listing->rows += count;
     for (size_t i = 0; i < count; ++i)
-        listing->streams += rows[i].connection_count;
+        listing->streams += rows[i].stream_count;
 }
 
-static void on_connections(void *data, tw_status_t status, uint64_t total,
-                           const tw_connection_row_t *rows, size_t count)
+static void on_streams(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
+                       size_t count)
 {
     tw_sim_listing_t *listing = data;
 
     ++WORLD->answered;
     listing->answered = true;
     if (status != TW_OK)
-        tw_sim_fail(TW_SIM_LISTING, "%s cannot list connections", listing->gateway->id);
+        tw_sim_fail(TW_SIM_LISTING, "%s cannot list streams", listing->gateway->id);
     listing->total = total;
     listing->rows += count;
 }
@@ -159,7 +159,7 @@ static void wait_for(const tw_sim_listing_t *listing)
         tw_sim_fail(TW_SIM_UNANSWERED, "%s does not answer what it lists", listing->gateway->id);
 }
 
-typedef enum tw_sim_listed { TOPICS, CONNECTIONS, NODES } tw_sim_listed_t;
+typedef enum tw_sim_listed { TOPICS, STREAMS, NODES } tw_sim_listed_t;
 
 /* All pages of a listing. An answer may come after the world was found broken, so that it must find
  * the listing still. */
@@ -178,9 +178,9 @@ static tw_sim_listing_t list_all(tw_sim_gateway_t *gateway, tw_sim_listed_t what
         if (what == TOPICS)
             ops->list_topics(gateway->adapter, tw_sim_gateway_worker(gateway), &query, on_topics,
                              &listing);
-        else if (what == CONNECTIONS)
-            ops->list_connections(gateway->adapter, tw_sim_gateway_worker(gateway), &query,
-                                  on_connections, &listing);
+        else if (what == STREAMS)
+            ops->list_streams(gateway->adapter, tw_sim_gateway_worker(gateway), &query, on_streams,
+                              &listing);
         else
             ops->list_nodes(gateway->adapter, tw_sim_gateway_worker(gateway), on_nodes, &listing);
         tw_sim_enter(before);
@@ -213,9 +213,9 @@ static void judge_listings(void)
         expect(&listing, "topics in all", listing.total, topics);
         expect(&listing, "rows of topics", listing.rows, topics);
         expect(&listing, "streams of topics", listing.streams, follows);
-        listing = list_all(WORLD->at[place], CONNECTIONS);
-        expect(&listing, "connections in all", listing.total, streams);
-        expect(&listing, "rows of connections", listing.rows, streams);
+        listing = list_all(WORLD->at[place], STREAMS);
+        expect(&listing, "streams in all", listing.total, streams);
+        expect(&listing, "rows of streams", listing.rows, streams);
     }
 }
 

@@ -239,8 +239,8 @@ static void on_topics(void *data, tw_status_t status, uint64_t total, const tw_t
     ++WORLD->answered;
 }
 
-static void on_connections(void *data, tw_status_t status, uint64_t total,
-                           const tw_connection_row_t *rows, size_t count)
+static void on_streams(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
+                       size_t count)
 {
     ++WORLD->answered;
 }
@@ -262,7 +262,7 @@ void tw_sim_list(const tw_sim_entry_t *entry)
     tw_sim_host_t *before = tw_sim_enter(&gateway->host);
     WORLD->asked += 3;
     ops->list_topics(gateway->adapter, from, &query, on_topics, NULL);
-    ops->list_connections(gateway->adapter, from, &query, on_connections, NULL);
+    ops->list_streams(gateway->adapter, from, &query, on_streams, NULL);
     ops->list_nodes(gateway->adapter, from, on_nodes, NULL);
     tw_sim_enter(before);
 }
