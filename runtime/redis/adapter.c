@@ -313,6 +313,11 @@ tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,
 
     if (tw_redis_access_init(&node->access, &config->access, error, error_size) != 0)
         goto failed;
+    if (node->access.url.kind == TW_REDIS_URL_CLUSTER) {
+        /* The keys of this adapter lie in many slots. */
+        snprintf(error, error_size, "TIDEWAY_REDIS_URL names a cluster, which cannot be used");
+        goto failed;
+    }
     node->super = (tw_adapter_t){.ops = &redis_ops};
     node->hub = hub;
     node->info = info;

@@ -7,11 +7,12 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "runtime/redis/client/sentinel.h"
+#include "runtime/redis/client/locator.h"
+#include "runtime/redis/client/slots.h"
 
 typedef enum {
     IDLE,
-    LOCATING,   /* asks Sentinel where the master is */
+    LOCATING,   /* asks sentinels, or nodes of a cluster, where the master is */
     CONNECTING, /* looks the name up, connects, negotiates TLS */
     GREETING,   /* finds out whether the server can be used */
     UP,
@@ -25,12 +26,14 @@ struct tw_redis_client {
     const tw_redis_client_callbacks_t *callbacks;
     void *data;
     client_state_t state;
-    tw_redis_sentinel_t *sentinel; /* owned; NULL without Sentinel */
-    tw_redis_link_t *link;         /* owned; NULL while LOCATING and WAITING */
+    tw_redis_locator_t *locator; /* owned; NULL when the URL names the server itself */
+    tw_redis_link_t *link;       /* owned; NULL while LOCATING and WAITING */
     uv_timer_t retry;
     uint32_t backoff_ms; /* upper bound of the next pause */
     uint64_t up_at_ms;   /* the loop's clock */
     tw_redis_endpoint_t master;
+    bool redirected; /* master is where the server before said; the next attempt goes there */
+    char reason[TW_REDIS_ENDPOINT_TEXT_MAX + TW_REDIS_ERROR_MAX]; /* of an error that ends a link */
     tw_redis_greeting_t greeting;
 };
 
@@ -120,29 +123,45 @@ static void on_push(const redisReply *reply, void *data)
 }
 
 /*
- * Errors after which nothing on this link can be trusted: a master that became a replica or
- * lost its data set says so in its replies.
+ * Errors after which nothing on this link can be trusted. A master that became a replica or lost
+ * its data set says so in its replies, and so does a node of a cluster that does not serve the slot
+ * any more, or not all of it while the slot is moved: then the session begins again, with growing
+ * pauses, until the slot has arrived.
  */
 static bool ends_session(const char *error)
 {
-    static const char *const kinds[] = {
-        "LOADING",   "MASTERDOWN",         "NOAUTH", "NOSCRIPT", "READONLY",
-        "UNBLOCKED", "ERR unknown command"};
+    static const char *const kinds[] = {"ASK ",
+                                        "CLUSTERDOWN",
+                                        "LOADING",
+                                        "MASTERDOWN",
+                                        "MOVED ",
+                                        "NOAUTH",
+                                        "NOSCRIPT",
+                                        "READONLY",
+                                        "TRYAGAIN",
+                                        "UNBLOCKED",
+                                        "ERR unknown command"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); ++i)
         if (strncmp(error, kinds[i], strlen(kinds[i])) == 0)
             return true;
-    return strstr(error, "READONLY") != NULL; /* inside of a script's error */
+    /* Inside of a script's error. */
+    return strstr(error, "READONLY") != NULL || strstr(error, "non local key") != NULL;
 }
 
-static void on_error(const redisReply *reply, void *data)
+static const char *on_error(const char *error, void *data)
 {
     tw_redis_client_t *client = data;
-    char reason[TW_REDIS_ENDPOINT_TEXT_MAX + TW_REDIS_ERROR_MAX];
+    tw_redis_endpoint_t target;
 
-    if (client->state != UP || !ends_session(reply->str))
-        return;
-    snprintf(reason, sizeof(reason), "%s: %s", client->greeting.server.endpoint, reply->str);
-    tw_redis_link_fail(client->link, reason);
+    if (client->state != UP || !ends_session(error))
+        return NULL;
+    if (client->locator != NULL && tw_redis_slots_read_moved(error, &client->master, &target)) {
+        client->master = target;
+        client->redirected = true;
+    }
+    snprintf(client->reason, sizeof(client->reason), "%s: %s", client->greeting.server.endpoint,
+             error);
+    return client->reason;
 }
 
 static void connect_to_master(tw_redis_client_t *client)
@@ -168,13 +187,15 @@ static void on_master(const tw_redis_endpoint_t *master, const char *reason, voi
 
 static void attempt(tw_redis_client_t *client)
 {
-    if (client->sentinel == NULL) {
-        client->master = client->config.access->url.endpoints[0];
-        connect_to_master(client);
+    if (client->locator != NULL && !client->redirected) {
+        client->state = LOCATING;
+        tw_redis_locator_ask(client->locator, on_master, client);
         return;
     }
-    client->state = LOCATING;
-    tw_redis_sentinel_ask(client->sentinel, on_master, client);
+    if (client->locator == NULL)
+        client->master = client->config.access->url.endpoints[0];
+    client->redirected = false;
+    connect_to_master(client);
 }
 
 /* ---- life ---- */
@@ -193,8 +214,10 @@ tw_redis_client_t *tw_redis_client_create(uv_loop_t *loop, const tw_redis_client
     client->greeting.data = client;
     uv_timer_init(loop, &client->retry);
     client->retry.data = client;
-    if (config->access->url.master_name != NULL)
-        client->sentinel = tw_redis_sentinel_create(loop, config->access, &client->config.limits);
+    if (config->access->url.kind == TW_REDIS_URL_SENTINEL ||
+        config->access->url.kind == TW_REDIS_URL_CLUSTER)
+        client->locator =
+            tw_redis_locator_create(loop, config->access, &client->config.limits, config->slot_key);
     return client;
 }
 
@@ -214,7 +237,7 @@ void tw_redis_client_destroy(tw_redis_client_t *client)
     if (client == NULL)
         return;
     client->state = CLOSED;
-    tw_redis_sentinel_destroy(client->sentinel);
+    tw_redis_locator_destroy(client->locator);
     tw_redis_link_close(client->link);
     uv_close((uv_handle_t *)&client->retry, on_timer_closed);
 }

@@ -2,11 +2,12 @@
  * A Redis client that finds its server, makes sure that it is one that we can work with, and comes
  * back when it is lost.
  *
- * Each attempt asks Sentinel for the master (if the URL names sentinels), looks the name up,
+ * Each attempt asks sentinels, or nodes of a cluster, for the master (if the URL names such),
  * connects, authenticates and refuses a server that is a replica, still loads its data, is too old
  * or lacks what we need. Attempts are spaced by a jittered pause that grows until the caller says
- * that its session works. Nothing is sent again by itself: a command whose reply did not come is
- * reported as such, its sender decides. Loop thread only.
+ * that its session works. Of a cluster a client serves one slot: it follows that slot to whichever
+ * master has it. Nothing is sent again by itself: a command whose reply did not come is reported as
+ * such, its sender decides. Loop thread only.
  */
 #ifndef TW_REDIS_CLIENT_H
 #define TW_REDIS_CLIENT_H
@@ -20,7 +21,9 @@ typedef struct tw_redis_client tw_redis_client_t;
 
 typedef struct tw_redis_client_config {
     const tw_redis_access_t *access; /* borrowed: outlives the client */
-    const char *name; /* borrowed: outlives the client; what CLIENT LIST shows, no spaces */
+    const char *slot_key; /* borrowed for the create: any key of the slot that all commands are
+                             about; only used with a cluster, and needed there */
+    const char *name;     /* borrowed: outlives the client; what CLIENT LIST shows, no spaces */
     tw_redis_limits_t limits;
     uint32_t backoff_min_ms, backoff_max_ms; /* pause before the first retry; longest pause */
 } tw_redis_client_config_t;

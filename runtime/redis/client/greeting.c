@@ -76,8 +76,8 @@ static void on_hello(const redisReply *reply, void *data)
                TW_REDIS_VERSION_MIN_MAJOR, TW_REDIS_VERSION_MIN_MINOR);
     else if (strcmp(role, "master") != 0)
         refuse(greeting, "this Redis is a %s; Tideway needs the master", role);
-    else if (strcmp(hello_value(reply, "mode"), "cluster") == 0)
-        refuse(greeting, "this Redis runs in cluster mode; Tideway needs a single master");
+    else if (!greeting->wants_cluster && strcmp(hello_value(reply, "mode"), "cluster") == 0)
+        refuse(greeting, "this Redis runs in cluster mode: the URL has to be redis+cluster://…");
 }
 
 static void on_select(const redisReply *reply, void *data)
@@ -198,6 +198,7 @@ void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link
 
     greeting->link = link;
     greeting->done = false;
+    greeting->wants_cluster = access->url.kind == TW_REDIS_URL_CLUSTER;
     greeting->server = (tw_redis_server_t){.memory_limited = false};
     tw_redis_endpoint_text(endpoint, greeting->server.endpoint, sizeof(greeting->server.endpoint));
     if (ask_who_it_is(greeting, &access->redis, name, error, sizeof(error)) != 0) {

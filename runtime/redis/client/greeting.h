@@ -36,7 +36,7 @@ typedef struct tw_redis_greeting {
      * when the link ends first. */
     void (*on_done)(const char *problem, void *data);
     void *data;
-    bool done;
+    bool done, wants_cluster;
 } tw_redis_greeting_t;
 
 /**

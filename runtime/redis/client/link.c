@@ -168,20 +168,25 @@ static void on_wire_open(void *data)
 
 static void dispatch(tw_redis_link_t *link, const redisReply *reply)
 {
-    /* A subscriber's link mixes both: only what is published comes as an array of its own
-     * kind. */
-    if (link->ring_count > 0) {
-        waiting_t waiting = ring_pop(link);
-        if (waiting.on_reply != NULL)
-            waiting.on_reply(reply, waiting.data);
-        if (reply->type == REDIS_REPLY_ERROR && link->wire != NULL &&
-            link->callbacks->on_error != NULL)
-            link->callbacks->on_error(reply, link->data);
-    } else if (link->callbacks->on_push != NULL) {
-        link->callbacks->on_push(reply, link->data);
-    } else {
-        tw_redis_link_fail(link, "a reply came that nothing asked for");
+    const char *reason = NULL;
+
+    /* A subscriber's link mixes both: only what is published comes as an array of its own kind. */
+    if (link->ring_count == 0) {
+        if (link->callbacks->on_push != NULL)
+            link->callbacks->on_push(reply, link->data);
+        else
+            tw_redis_link_fail(link, "a reply came that nothing asked for");
+        return;
     }
+    if (reply->type == REDIS_REPLY_ERROR && link->callbacks->on_error != NULL)
+        reason = link->callbacks->on_error(reply->str, link->data);
+    if (reason != NULL) {
+        tw_redis_link_fail(link, reason);
+        return;
+    }
+    waiting_t waiting = ring_pop(link);
+    if (waiting.on_reply != NULL)
+        waiting.on_reply(reply, waiting.data);
 }
 
 static void on_wire_read(const char *bytes, size_t len, void *data)

@@ -40,8 +40,12 @@ typedef struct tw_redis_link_callbacks {
     /* A reply that no command waits for: what is published to us. May be NULL (then it ends the
      * link). */
     void (*on_push)(const redisReply *reply, void *data);
-    /* An error came as the reply to a command, which has had its callback. May be NULL. */
-    void (*on_error)(const redisReply *reply, void *data);
+    /*
+     * An error came as the reply to a command. Returns NULL, and the command gets it as its reply;
+     * or the reason (one line) for which the link ends, and the command and all behind it get NULL.
+     * May be NULL: commands get all errors.
+     */
+    const char *(*on_error)(const char *error, void *data);
     /*
      * The link ended, for `reason` (one line); every command that waited has had its
      * callback. It must still be closed.
