@@ -1,6 +1,8 @@
 #include "tests/simulation/differential/pair.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -22,7 +24,8 @@ static void on_output(tw_model_session_t *session, const char *bytes, size_t len
 
 static void on_end(tw_model_session_t *session)
 {
-    tw_check(false && "the model ended a session");
+    fputs("the model ended a session\n", stderr);
+    abort();
 }
 
 void tw_pair_open(tw_pair_t *pair)

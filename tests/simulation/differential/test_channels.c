@@ -88,7 +88,7 @@ static void test_trimming__by_blocks_keeps_what_redis_keeps(void **state)
         memset(value, 'v', len);
         value[len] = '\0';
         snprintf(words, sizeof(words), "XADD s MAXLEN ~ %u 170000000012%04u-0 e v%s",
-                 i % 2 == 0 ? 201 : 220, i, value);
+                 i % 2 == 0 ? 201U : 220U, i, value);
         tw_pair_say(&pair, 0, TW_SAME, words);
         tw_pair_say(&pair, 0, TW_SAME, "XLEN s");
     }

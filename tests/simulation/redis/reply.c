@@ -99,7 +99,8 @@ size_t tw_model_print_double(double number, char out[64])
 void tw_model_reply_double(tw_model_buffer_t *out, double number)
 {
     char text[64];
-    tw_model_reply_bulk(out, text, tw_model_print_double(number, text));
+    size_t len = tw_model_print_double(number, text);
+    tw_model_reply_bulk(out, text, len);
 }
 
 void tw_model_reply_error(tw_model_buffer_t *out, const char *format, ...)

@@ -74,7 +74,7 @@ static bool is_before_name(const tw_model_element_t *element, const tw_model_nam
     return lower == (end->kind == '(');
 }
 
-/* How many elements are before an end. */
+/* How many elements are before an end, which is a score or a name. */
 static size_t place_of(const tw_model_zset_t *zset, const tw_model_score_end_t *score,
                        const tw_model_name_end_t *name, bool lower)
 {
@@ -83,8 +83,8 @@ static size_t place_of(const tw_model_zset_t *zset, const tw_model_score_end_t *
     while (low < high) {
         size_t middle = (low + high) / 2;
         const tw_model_element_t *element = zset->sorted[middle];
-        if (score != NULL ? is_before_score(element, score, lower)
-                          : is_before_name(element, name, lower))
+        if ((score != NULL && is_before_score(element, score, lower)) ||
+            (name != NULL && is_before_name(element, name, lower)))
             low = middle + 1;
         else
             high = middle;
