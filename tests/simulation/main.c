@@ -5,6 +5,7 @@
  *     simulate seed N                   one world, with its schedule and log
  *     simulate scenario FILE...         worlds out of files
  *     simulate show FILE                one of them, with its log
+ *     simulate record N                 writes the commands that servers get in the world of a seed
  *     simulate test FOLDER N XML        the scenarios of FOLDER, then seeds for N seconds of CPU,
  * as FOLDER/../known_faults allows; a JUnit report
  *
@@ -123,6 +124,24 @@ static int run_seed(uint64_t seed)
     printf("%s %s\n", tw_sim_verdict_label(verdict), tw_sim_verdict_text());
     tw_sim_schedule_dispose(&schedule);
     return verdict != TW_SIM_NONE;
+}
+
+/* Windows are long, so that no key expires while the record is replayed. Topics are few, since which
+ * part of a large hash a scan returns first is Redis' secret. */
+static int record_seed(uint64_t seed)
+{
+    tw_sim_schedule_t schedule;
+
+    tw_sim_schedule_init(&schedule);
+    tw_sim_generate(&schedule, seed);
+    if (schedule.settings.window_ms > 0)
+        schedule.settings.window_ms = 1000000;
+    if (schedule.settings.topics > 100)
+        schedule.settings.topics = 100;
+    tw_sim_record = stdout;
+    tw_sim_world_run(&schedule);
+    tw_sim_schedule_dispose(&schedule);
+    return 0;
 }
 
 /* --- scenarios --- */
@@ -268,6 +287,8 @@ int main(int argc, char **argv)
     }
     if (argc == 3 && strcmp(what, "seed") == 0)
         return run_seed(strtoull(argv[2], NULL, 0));
+    if (argc == 3 && strcmp(what, "record") == 0)
+        return record_seed(strtoull(argv[2], NULL, 0));
     if (argc >= 3 && (strcmp(what, "scenario") == 0 || strcmp(what, "show") == 0)) {
         tw_sim_show_log(strcmp(what, "show") == 0);
         return run_scenarios(argc - 2, argv + 2);
@@ -276,7 +297,7 @@ int main(int argc, char **argv)
         return run_tests(argv[2], strtod(argv[3], NULL), argv[4]);
     fprintf(stderr,
             "usage: %s seconds N [FIRST_SEED] | seed N | scenario FILE... | show FILE... | "
-            "test FOLDER N XML\n",
+            "record N | test FOLDER N XML\n",
             argv[0]);
     return 64;
 }

@@ -230,6 +230,19 @@ void tw_pair_receive(tw_pair_t *pair, int at, tw_same_t same, const char *const 
     freeReplyObject(real);
 }
 
+void tw_pair_drain(tw_pair_t *pair, int at)
+{
+    void *model = NULL, *real = NULL;
+
+    while (redisReaderGetReply(pair->sessions[at].reader, &model) == REDIS_OK && model != NULL) {
+        tw_check(redisGetReply(pair->sessions[at].real, &real) == REDIS_OK);
+        if (!replies_agree(model, real, TW_SAME))
+            differ(model, real, NULL, NULL, 0);
+        freeReplyObject(model);
+        freeReplyObject(real);
+    }
+}
+
 void tw_pair_run(tw_pair_t *pair, int at, tw_same_t same, int argc, const char *const *argv,
                  const size_t *lens)
 {

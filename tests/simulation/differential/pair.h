@@ -51,6 +51,10 @@ void tw_pair_send(tw_pair_t *pair, int at, int argc, const char *const *argv, co
 void tw_pair_receive(tw_pair_t *pair, int at, tw_same_t same, const char *const *argv,
                      const size_t *lens, int argc);
 
+/** Takes all that the model has for a session, waits for as much of the real server, and compares.
+ */
+void tw_pair_drain(tw_pair_t *pair, int at);
+
 /** Both: the send, and one reply. */
 void tw_pair_run(tw_pair_t *pair, int at, tw_same_t same, int argc, const char *const *argv,
                  const size_t *lens);

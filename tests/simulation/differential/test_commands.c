@@ -106,6 +106,7 @@ static const tw_pattern_t patterns[] = {
     {"info", TW_SAME_KIND},
     {"hello [2] [setname x]", TW_SAME_KIND},
     {"client (id|setname x|getname)", TW_SAME_KIND},
+    {"command info (get|nosuchcommand) xadd", TW_SAME_KIND},
     {"config get maxmemory-policy", TW_SAME},
     {"nosuchcommand %f %v", TW_SAME},
     {"(get|hset|zadd|xadd|xrange) %k", TW_SAME},

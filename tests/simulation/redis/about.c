@@ -161,6 +161,29 @@ void tw_model_info(tw_model_call_t *call)
     tw_model_reply_bulk(call->out, text, (size_t)len);
 }
 
+/* COMMAND INFO: whether there are such commands, and how many arguments they take. */
+void tw_model_command(tw_model_call_t *call)
+{
+    if (call->argc < 2 || !tw_model_arg_is(&call->argv[1], "info")) {
+        tw_model_reply_error(call->out, "ERR only COMMAND INFO is there");
+        return;
+    }
+    tw_model_reply_array(call->out, (size_t)call->argc - 2);
+    for (int i = 2; i < call->argc; ++i) {
+        const tw_model_command_t *command = tw_model_command_find(&call->argv[i]);
+        if (command == NULL) {
+            tw_model_reply_nil_array(call->out);
+            continue;
+        }
+        tw_model_reply_array(call->out, 6);
+        tw_model_reply_text(call->out, command->name);
+        tw_model_reply_integer(call->out, command->arity);
+        tw_model_reply_array(call->out, 0);
+        for (int k = 0; k < 3; ++k)
+            tw_model_reply_integer(call->out, 0);
+    }
+}
+
 /* CONFIG GET of what a client may ask for; other names have no value. */
 void tw_model_config(tw_model_call_t *call)
 {

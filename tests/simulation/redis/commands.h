@@ -103,6 +103,7 @@
     /* about.c */                                                                                  \
     X("auth", auth, -2, TW_MODEL_NO_SCRIPT)                                                        \
     X("client", client, -2, TW_MODEL_NO_SCRIPT)                                                    \
+    X("command", command, -1, 0)                                                                   \
     X("config", config, -2, TW_MODEL_NO_SCRIPT)                                                    \
     X("echo", echo, 2, 0)                                                                          \
     X("hello", hello, -1, TW_MODEL_NO_SCRIPT)                                                      \

@@ -10,6 +10,7 @@
 #include "tests/support/check.h"
 
 tw_sim_network_t tw_sim_network;
+FILE *tw_sim_record;
 
 #define NETWORK (&tw_sim_network)
 
@@ -167,6 +168,8 @@ static void on_up(void *data)
         return;
     }
     if (pipe->session != NULL) {
+        if (tw_sim_record != NULL)
+            fwrite(packet->bytes, 1, packet->len, tw_sim_record);
         NETWORK->commands[pipe->place] +=
             tw_model_session_feed(pipe->session, packet->bytes, packet->len);
         watch_timeouts(server);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include "tests/simulation/redis/server.h"
@@ -50,6 +51,9 @@ typedef struct tw_sim_network {
 
 /** The one network. */
 extern tw_sim_network_t tw_sim_network;
+
+/** Not NULL: all commands that come to servers are written to it, as they come. */
+extern FILE *tw_sim_record;
 
 void tw_sim_network_open(uint64_t seed);
 void tw_sim_network_close(void);
