@@ -48,5 +48,6 @@ target_compile_options(tw_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
     -Wno-unused-parameter
+    -Werror=incompatible-pointer-types
     $<$<C_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wjump-misses-init>
     $<$<BOOL:${TIDEWAY_WERROR}>:-Werror>)

@@ -43,7 +43,7 @@ static const tw_option_t table[] = {
      .offset = offsetof(tw_options_t, name),                                                       \
      .variable = env,                                                                              \
      .fallback = standard,                                                                         \
-     .choices = words(WORD) + 1,                                                                   \
+     .choices = &(words(WORD))[1],                                                                 \
      .help = text},
 #define NUMBER(name, env, standard, least, most, of, text)                                         \
     {.kind = TW_OPTION_NUMBER,                                                                     \

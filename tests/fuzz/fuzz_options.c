@@ -28,6 +28,7 @@ static const char *const variables[] = {
 #undef NUMBER
 };
 
+/* NOLINTNEXTLINE(readability-function-size): a check for each row of the table */
 static void check_ranges(const tw_options_t *options)
 {
     /* NOLINTBEGIN(bugprone-redundant-branch-condition): least values of 0 are checked, too */

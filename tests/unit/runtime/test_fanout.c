@@ -184,63 +184,83 @@ test_fanout__an_event_of_several_topics_is_not_taken_for_one_of_another_epoch(vo
     teardown(&s);
 }
 
+enum { CROWD = 60, CROWD_CONNECTIONS = 5, CROWD_TOPICS = 4 };
+
+/* Streams that come and go, and what each has to have got. */
+typedef struct tw_crowd {
+    tw_setup_t setup;
+    tw_fake_connection_t connections[CROWD_CONNECTIONS];
+    tw_fake_stream_t streams[CROWD];
+    unsigned follows[CROWD]; /* bits of topics; 0: not open */
+    size_t seen[CROWD];
+} tw_crowd_t;
+
+/* The names of topics given as bits, "a,c,". */
+static void name_topics(unsigned topics, char names[16])
+{
+    names[0] = '\0';
+    for (unsigned t = 0; t < CROWD_TOPICS; ++t)
+        if (topics >> t & 1)
+            snprintf(names + strlen(names), 16 - strlen(names), "%c,", 'a' + t);
+}
+
+static void deliver_to_crowd(tw_crowd_t *crowd, unsigned topics, const char *names)
+{
+    size_t expected = 0;
+
+    for (size_t k = 0; k < CROWD; ++k)
+        if ((crowd->follows[k] & topics) != 0) {
+            ++expected;
+            ++crowd->seen[k];
+        }
+    assert_int_equal(deliver(&crowd->setup, names, "e"), expected);
+}
+
+/* Opens a stream that is closed, closes one that is open, or delivers an event. */
+static void do_something(tw_crowd_t *crowd, uint32_t what, uint32_t i, unsigned topics)
+{
+    char names[16];
+
+    name_topics(topics, names);
+    if (what == 0 && crowd->follows[i] == 0) {
+        open_stream(&crowd->setup, &crowd->streams[i], &crowd->connections[i % CROWD_CONNECTIONS],
+                    names);
+        crowd->follows[i] = topics;
+        crowd->seen[i] = 0;
+    } else if (what == 1 && crowd->follows[i] != 0) {
+        end_stream(&crowd->streams[i]);
+        crowd->follows[i] = 0;
+    } else if (what == 2) {
+        deliver_to_crowd(crowd, topics, names);
+        assert_true(crowd->follows[i] == 0 ||
+                    crowd->streams[i].reader.message_count == crowd->seen[i]);
+    }
+}
+
 /* Streams come and go at random; what each gets is what it follows at that moment. */
 static void test_fanout__random_joins_and_leaves_against_an_oracle(void **state)
 {
-    enum { STREAMS = 60, CONNECTIONS = 5, TOPICS = 4 };
-    static tw_fake_stream_t streams[STREAMS];
-    tw_fake_connection_t connections[CONNECTIONS];
-    unsigned follows[STREAMS] = {0}; /* bits of topics; 0: not open */
-    size_t seen[STREAMS] = {0};
+    static tw_crowd_t crowd;
     tw_test_random_t random;
-    tw_setup_t s;
 
-    setup(&s);
+    setup(&crowd.setup);
     tw_test_random_init(&random, "fanout", 11);
-    for (size_t i = 0; i < CONNECTIONS; ++i)
-        connect_to(&s, &connections[i]);
+    for (size_t i = 0; i < CROWD_CONNECTIONS; ++i)
+        connect_to(&crowd.setup, &crowd.connections[i]);
     for (uint32_t step = tw_test_runs(20000); step > 0; --step) {
-        uint32_t i = tw_test_random_below(&random, STREAMS);
-        unsigned topics = 1 + tw_test_random_below(&random, (1U << TOPICS) - 1);
-        char names[16] = "";
-        for (unsigned t = 0; t < TOPICS; ++t)
-            if (topics >> t & 1)
-                snprintf(names + strlen(names), sizeof(names) - strlen(names), "%c,", 'a' + t);
-        switch (tw_test_random_below(&random, 3)) {
-        case 0:
-            if (follows[i] != 0)
-                break;
-            open_stream(&s, &streams[i], &connections[i % CONNECTIONS], names);
-            follows[i] = topics;
-            seen[i] = 0;
-            break;
-        case 1:
-            if (follows[i] == 0)
-                break;
-            end_stream(&streams[i]);
-            follows[i] = 0;
-            break;
-        default: {
-            size_t expected = 0;
-            for (size_t k = 0; k < STREAMS; ++k)
-                if ((follows[k] & topics) != 0) {
-                    ++expected;
-                    ++seen[k];
-                }
-            assert_int_equal(deliver(&s, names, "e"), expected);
-            assert_true(follows[i] == 0 || streams[i].reader.message_count == seen[i]);
-        }
-        }
+        uint32_t i = tw_test_random_below(&random, CROWD);
+        unsigned topics = 1 + tw_test_random_below(&random, (1U << CROWD_TOPICS) - 1);
+        do_something(&crowd, tw_test_random_below(&random, 3), i, topics);
     }
-    for (size_t i = 0; i < STREAMS; ++i) {
-        if (follows[i] == 0)
+    for (size_t i = 0; i < CROWD; ++i) {
+        if (crowd.follows[i] == 0)
             continue;
-        assert_int_equal(streams[i].reader.message_count, seen[i]);
-        end_stream(&streams[i]);
+        assert_int_equal(crowd.streams[i].reader.message_count, crowd.seen[i]);
+        end_stream(&crowd.streams[i]);
     }
-    for (size_t i = 0; i < CONNECTIONS; ++i)
-        tw_fake_connection_dispose(&connections[i]);
-    teardown(&s);
+    for (size_t i = 0; i < CROWD_CONNECTIONS; ++i)
+        tw_fake_connection_dispose(&crowd.connections[i]);
+    teardown(&crowd.setup);
 }
 
 /* --- dooming --- */
@@ -544,43 +564,57 @@ static void visit(tw_subscriber_t *subscriber, void *data)
     visited->numbers[visited->count++] = subscriber->number;
 }
 
-static void test_fanout__lists_and_finds_by_number(void **state)
-{
-    enum { STREAMS = 12 };
-    tw_setup_t s;
-    tw_fake_connection_t connections[3];
-    tw_fake_stream_t streams[STREAMS];
-    const tw_topic_name_t even = tw_topic_name("even", 4);
+enum { LISTED = 12 };
 
-    setup(&s);
-    for (size_t i = 0; i < 3; ++i)
-        connect_to(&s, &connections[i]);
-    for (size_t i = 0; i < STREAMS; ++i)
-        open_stream(&s, &streams[i], &connections[i % 3], i % 2 == 0 ? "all,even" : "all");
-    for (size_t from = 0; from <= STREAMS + 1; ++from) {
+/* Pages of all streams, from each place, are in the order of their numbers. */
+static void check_pages(tw_fanout_t *fanout, const tw_fake_stream_t *streams)
+{
+    for (size_t from = 0; from <= LISTED + 1; ++from) {
         tw_visited_t visited = {.count = 0};
-        tw_fanout_list(s.fanout, from, 5, visit, &visited);
-        size_t left = from < STREAMS ? STREAMS - from : 0;
+        tw_fanout_list(fanout, from, 5, visit, &visited);
+        size_t left = from < LISTED ? LISTED - from : 0;
         assert_int_equal(visited.count, left < 5 ? left : 5);
         for (size_t i = 0; i < visited.count; ++i)
             assert_int_equal(visited.numbers[i], streams[from + i].subscriber->number);
     }
+}
+
+/* Pages of one topic's streams, which is every other one, show each of them once. */
+static void check_pages_of_topic(tw_fanout_t *fanout, const tw_fake_stream_t *streams)
+{
+    const tw_topic_name_t even = tw_topic_name("even", 4);
     tw_visited_t seen = {.count = 0};
+
     for (size_t from = 0; from < 8; from += 2)
-        assert_int_equal(tw_fanout_list_topic(s.fanout, &even, from, 2, visit, &seen), STREAMS / 2);
-    assert_int_equal(seen.count, STREAMS / 2);
-    for (size_t i = 0; i < STREAMS; i += 2) {
+        assert_int_equal(tw_fanout_list_topic(fanout, &even, from, 2, visit, &seen), LISTED / 2);
+    assert_int_equal(seen.count, LISTED / 2);
+    for (size_t i = 0; i < LISTED; i += 2) {
         size_t times = 0;
         for (size_t k = 0; k < seen.count; ++k)
             times += seen.numbers[k] == streams[i].subscriber->number;
         assert_int_equal(times, 1);
     }
+}
+
+static void test_fanout__lists_and_finds_by_number(void **state)
+{
+    tw_setup_t s;
+    tw_fake_connection_t connections[3];
+    tw_fake_stream_t streams[LISTED];
+
+    setup(&s);
+    for (size_t i = 0; i < 3; ++i)
+        connect_to(&s, &connections[i]);
+    for (size_t i = 0; i < LISTED; ++i)
+        open_stream(&s, &streams[i], &connections[i % 3], i % 2 == 0 ? "all,even" : "all");
+    check_pages(s.fanout, streams);
+    check_pages_of_topic(s.fanout, streams);
     uint64_t gone = streams[3].subscriber->number;
     assert_ptr_equal(tw_fanout_find(s.fanout, gone), streams[3].subscriber);
     end_stream(&streams[3]);
     assert_null(tw_fanout_find(s.fanout, gone));
     assert_null(tw_fanout_find(s.fanout, 0));
-    for (size_t i = 0; i < STREAMS; ++i)
+    for (size_t i = 0; i < LISTED; ++i)
         if (i != 3)
             end_stream(&streams[i]);
     for (size_t i = 0; i < 3; ++i)

@@ -207,26 +207,38 @@ static void test_sse_reader__reads_as_the_standard_says(void **state)
 
 /* --- UTF-8 --- */
 
-/* RFC 3629 the slow way: decode, then ask whether it was the shortest form of a scalar value. */
-static bool is_text(const unsigned char *p, size_t len)
+/* How many bytes a character has that begins so; 0: none does. */
+static size_t bytes_of_character(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >> 5 == 0x06)
+        return 2;
+    if (first >> 4 == 0x0e)
+        return 3;
+    return first >> 3 == 0x1e ? 4 : 0;
+}
+
+/* Whether n bytes are the shortest form of one scalar value other than 0 (RFC 3629). */
+static bool is_character(const unsigned char *p, size_t n)
 {
     static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
+    uint32_t scalar = n == 1 ? p[0] : p[0] & (0x7fU >> n);
 
-    for (size_t i = 0; i < len;) {
-        size_t n = p[i] < 0x80           ? 1
-                   : (p[i] >> 5) == 0x06 ? 2
-                   : (p[i] >> 4) == 0x0e ? 3
-                   : (p[i] >> 3) == 0x1e ? 4
-                                         : 0;
-        if (n == 0 || n > len - i)
+    for (size_t k = 1; k < n; ++k) {
+        if (p[k] >> 6 != 2)
             return false;
-        uint32_t scalar = n == 1 ? p[i] : p[i] & (0x7fU >> n);
-        for (size_t k = 1; k < n; ++k) {
-            if (p[i + k] >> 6 != 2)
-                return false;
-            scalar = scalar << 6 | (p[i + k] & 0x3f);
-        }
-        if (scalar < least[n] || scalar > 0x10ffff || (scalar >= 0xd800 && scalar <= 0xdfff))
+        scalar = scalar << 6 | (p[k] & 0x3f);
+    }
+    return scalar >= least[n] && scalar <= 0x10ffff && !(scalar >= 0xd800 && scalar <= 0xdfff);
+}
+
+/* The slow way: character by character. */
+static bool is_text(const unsigned char *p, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t n = bytes_of_character(p[i]);
+        if (n == 0 || n > len - i || !is_character(p + i, n))
             return false;
         i += n;
     }

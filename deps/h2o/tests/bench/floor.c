@@ -115,7 +115,7 @@ int main(int argc, char **argv)
     conn_t *conns = calloc(bench.connections, sizeof(conns[0]));
     for (unsigned i = 0; i < bench.connections; i++) {
         if (accept_conn(&conns[i], epoll) != 0) {
-            return 1;
+            exit(1);
         }
     }
     sleep(1);
@@ -133,5 +133,7 @@ int main(int argc, char **argv)
         }
     }
     bench_report(&bench);
+    free(conns);
+    free(shared);
     return 0;
 }
