@@ -230,6 +230,12 @@ tw_sim_pipe_t *tw_sim_pipe_open(uint32_t place, tw_sim_wire_t *wire)
     for (int i = 0; i < 2; ++i) {
         STAILQ_INIT(&pipe->ways[i].packets);
         pipe->ways[i].delay = NETWORK->delay;
+        const tw_sim_slow_t *slow = &NETWORK->slow[place];
+        if (slow->until_us > tw_sim_now_us() && (i == TW_SIM_UP ? slow->up : slow->down)) {
+            uint32_t most_us = (uint32_t)slow->delay.least_us + 1;
+            pipe->ways[i].delay.least_us = tw_test_random_below(&pipe->random, most_us);
+            pipe->ways[i].delay.spread_us = slow->delay.spread_us;
+        }
     }
     LIST_INSERT_HEAD(&NETWORK->pipes, pipe, link);
     return pipe;
@@ -360,8 +366,11 @@ void tw_sim_pipes_swallow(uint32_t place, uint32_t which, bool up, bool down, in
     }
 }
 
-void tw_sim_pipes_delay(uint32_t place, uint32_t which, bool up, bool down, tw_sim_delay_t delay)
+void tw_sim_pipes_delay(uint32_t place, uint32_t which, bool up, bool down, tw_sim_delay_t delay,
+                        int64_t until_us)
 {
+    if (which == UINT32_MAX)
+        NETWORK->slow[place] = (tw_sim_slow_t){until_us, up, down, delay};
     FOR_EACH_OF(place, which)
     {
         if (up)

@@ -38,11 +38,19 @@ typedef struct tw_sim_delay {
     int64_t least_us, spread_us;
 } tw_sim_delay_t;
 
+/** New pipes of a place get a delay of their own until then, at most this one. */
+typedef struct tw_sim_slow {
+    int64_t until_us;
+    bool up, down;
+    tw_sim_delay_t delay;
+} tw_sim_slow_t;
+
 typedef struct tw_sim_network {
     uint64_t seed;
     tw_sim_server_t servers[TW_SIM_SERVERS];
     uint32_t route[TW_SIM_PLACES];              /* the server that the name stands for there */
-    tw_sim_delay_t delay;                       /* of a new pipe, each way */
+    tw_sim_delay_t delay;                       /* of a new pipe, each way … */
+    tw_sim_slow_t slow[TW_SIM_PLACES];          /* … but here at times */
     LIST_HEAD(tw_sim_pipes, tw_sim_pipe) pipes; /* newest first */
     uint64_t pipe_count;
     uint64_t commands[TW_SIM_PLACES]; /* that came from there */
@@ -79,8 +87,10 @@ void tw_sim_pipes_cut(uint32_t place, uint32_t which);
 /** Swallows until then what goes up (to the server), down, or both. */
 void tw_sim_pipes_swallow(uint32_t place, uint32_t which, bool up, bool down, int64_t until_us);
 
-/** From now on each way takes as long. */
-void tw_sim_pipes_delay(uint32_t place, uint32_t which, bool up, bool down, tw_sim_delay_t delay);
+/** From now on each way takes as long. With all pipes of a place, new ones are slow, too, each as
+ * it comes, until then. */
+void tw_sim_pipes_delay(uint32_t place, uint32_t which, bool up, bool down, tw_sim_delay_t delay,
+                        int64_t until_us);
 
 /** The gateways of a place are gone: their ends say nothing any more. */
 void tw_sim_pipes_abandon(uint32_t place);

@@ -140,6 +140,7 @@ static void let_go(void *owner, tw_subscriber_t *subscriber, tw_close_reason_t r
 
     tw_sim_say("client %" PRIu32 " loses its stream on %s", client->record.client,
                client->gateway->id);
+    WORLD->work += client->record.topic_count;
     client->gateway = NULL;
     client->is_open = false;
     client->record.owed_count = 0;

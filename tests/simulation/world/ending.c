@@ -233,6 +233,7 @@ static void judge_streams(void)
 void tw_sim_end_world(void)
 {
     tw_sim_say("faults are over");
+    WORLD->next_entry = WORLD->schedule->count;
     tw_sim_heal();
     tw_sim_disturb(0);
     wait_until_ready();

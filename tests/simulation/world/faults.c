@@ -148,7 +148,7 @@ static void fill_memory(const tw_sim_entry_t *entry)
 static void on_usual_delay(void *data)
 {
     for (uint32_t place = 0; place < TW_SIM_PLACES; ++place)
-        tw_sim_pipes_delay(place, UINT32_MAX, true, true, NETWORK->delay);
+        tw_sim_pipes_delay(place, UINT32_MAX, true, true, NETWORK->delay, 0);
 }
 
 static void delay(const tw_sim_entry_t *entry)
@@ -156,7 +156,8 @@ static void delay(const tw_sim_entry_t *entry)
     const int64_t *p = entry->params;
     const tw_sim_delay_t slow = {p[3], p[4]};
 
-    tw_sim_pipes_delay(place_of(p[0]), which_of(p[1]), (p[2] & 1) != 0, (p[2] & 2) != 0, slow);
+    tw_sim_pipes_delay(place_of(p[0]), which_of(p[1]), (p[2] & 1) != 0, (p[2] & 2) != 0, slow,
+                       tw_sim_now_us() + p[5] * 1000);
     tw_sim_agenda_add(tw_sim_now_us() + p[5] * 1000, on_usual_delay, NULL);
     tw_sim_disturb(p[5] * 1000);
 }

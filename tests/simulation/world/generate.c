@@ -159,11 +159,32 @@ static void add_redis_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
     }
 }
 
+/* Several at once that are worse together: a gateway that comes back by slow connections, and a
+ * change of TIDEWAY_TAIL_EVENTS on all gateways, one after the other. */
+static void add_compound(tw_sim_schedule_t *schedule, int64_t at_ms)
+{
+    const tw_sim_settings_t *settings = &schedule->settings;
+    int64_t place = below(settings->nodes);
+
+    if (one_in(4)) {
+        int64_t tail_events = between(1, 5 * settings->tail_events);
+        for (int64_t i = 0; i < settings->nodes; ++i)
+            ADD(at_ms + i * 500, TW_SIM_OP_RESTART, i, between(3500, 6000), tail_events);
+        return;
+    }
+    ADD(at_ms, TW_SIM_OP_DELAY, place, -1, between(1, 3), skewed(1000, 800000), skewed(0, 50000),
+        skewed(1000, 10000));
+    ADD(at_ms + skewed(1, 200), TW_SIM_OP_CUT, place, -1);
+}
+
 static void add_fault(tw_sim_schedule_t *schedule)
 {
     int64_t at_ms = between(START_MS + 1000, schedule->settings.duration_ms - 1);
 
-    switch (below(4)) {
+    switch (below(5)) {
+    case 2:
+        add_compound(schedule, at_ms);
+        break;
     case 0:
         add_redis_fault(schedule, at_ms);
         break;

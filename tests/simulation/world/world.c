@@ -119,17 +119,20 @@ static int64_t next_entry_us(void)
                : INT64_MAX;
 }
 
-/* Every second: no gateway may send many more commands than there is work for all. */
+/* Every second: no gateway may send many more commands than there was work for all in this second
+ * and the one before. */
 static void judge_commands(void)
 {
     uint64_t work = WORLD->work + WORLD->asked - WORLD->counted_work;
 
     WORLD->counted_us = tw_sim_now_us();
     WORLD->counted_work += work;
+    uint64_t most = COMMANDS_MAX + COMMANDS_PER_WORK * (work + WORLD->work_before);
+    WORLD->work_before = work;
     for (uint32_t place = 0; place < TW_SIM_PLACES; ++place) {
         uint64_t sent = tw_sim_network.commands[place] - WORLD->counted[place];
         WORLD->counted[place] += sent;
-        if (sent > COMMANDS_MAX + COMMANDS_PER_WORK * work)
+        if (sent > most)
             tw_sim_fail(TW_SIM_BUSY, "%s sent %" PRIu64 " commands in a second until %.6f s",
                         WORLD->ids[place], sent, (double)tw_sim_now_us() / 1e6);
     }

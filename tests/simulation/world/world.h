@@ -53,7 +53,8 @@ typedef struct tw_sim_world {
     uint64_t faults[TW_SIM_OPERATIONS]; /* by kind, as they happened */
     int64_t counted_us;                 /* when commands were counted last, and … */
     uint64_t counted[TW_SIM_PLACES];    /* … how many there were then */
-    uint64_t work, counted_work;        /* what can cause commands: questions and topics followed */
+    uint64_t work, counted_work,
+        work_before; /* what can cause commands: questions and topics followed */
 } tw_sim_world_t;
 
 extern tw_sim_world_t tw_sim_world;
