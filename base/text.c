@@ -5,6 +5,11 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_white_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 tw_text_t tw_text_trim(tw_text_t text)
 {
     while (text.len > 0 && is_blank(text.base[0])) {
@@ -12,6 +17,15 @@ tw_text_t tw_text_trim(tw_text_t text)
         --text.len;
     }
     while (text.len > 0 && is_blank(text.base[text.len - 1]))
+        --text.len;
+    return text;
+}
+
+tw_text_t tw_text_strip(tw_text_t text)
+{
+    while (text.len > 0 && is_white_space(text.base[0]))
+        text = tw_text_from(text, 1);
+    while (text.len > 0 && is_white_space(text.base[text.len - 1]))
         --text.len;
     return text;
 }

@@ -34,8 +34,11 @@ static inline tw_text_t tw_text_from(tw_text_t text, size_t len)
     return len < text.len ? tw_text(text.base + len, text.len - len) : tw_text(text.base, 0);
 }
 
-/** The text without the blanks at both ends. */
+/** The text without the blanks and tabs at both ends. */
 tw_text_t tw_text_trim(tw_text_t text);
+
+/** The text without the white space at both ends, line ends included. */
+tw_text_t tw_text_strip(tw_text_t text);
 
 /**
  * Takes the first item off a comma-separated list: *item is trimmed and never empty, and *list is

@@ -29,6 +29,9 @@ size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 
     *auth = (tw_auth_t){.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)};
     while (tw_text_next_item(&list, &key)) {
+        key = tw_text_strip(key); /* a mounted secret often ends with a line end */
+        if (key.len == 0)
+            continue;
         auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
         if (digest(auth, key, auth->digests[auth->count]) && !is_repeated(auth))
             ++auth->count;

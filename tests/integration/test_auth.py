@@ -33,6 +33,13 @@ def test_auth__each_of_several_keys_is_accepted(start_gateway):
         assert status(gateway, f"Bearer {key}") == 401
 
 
+def test_auth__white_space_around_keys_is_no_part_of_them(start_gateway):
+    """A mounted secret often ends with a line end."""
+    gateway = start_gateway(keys="first-key\n, \r\nsecond-key\t\r\n,\n")
+    for key in ("first-key", "second-key"):
+        assert status(gateway, f"Bearer {key}") == 202
+
+
 def test_auth__streams_and_health_need_none(gateway, protocol):
     assert gateway.client(protocol).subscribe("a").status == 200
     assert gateway.client(protocol).request("GET", "/healthz").status == 200
@@ -47,7 +54,7 @@ def test_auth__keys_never_reach_the_log(gateway):
 
 
 def test_auth__start_without_keys_is_refused(start_gateway):
-    for keys in ("", " , "):
+    for keys in ("", " , ", "\n,\r\n"):
         gateway = start_gateway(ready=False, keys=keys)
         assert gateway.wait_exit() != 0
         assert "SSE_PUBLISHER_API_KEYS" in gateway.text()

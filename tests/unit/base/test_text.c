@@ -14,6 +14,8 @@ static void test_trim__removes_spaces_and_tabs_at_both_ends(void **state)
     assert_text(tw_text_trim(tw_text_of("a")), "a");
     assert_text(tw_text_trim(tw_text_of(" \t ")), "");
     assert_text(tw_text_trim(tw_text_of("\na\n")), "\na\n");
+    assert_text(tw_text_strip(tw_text_of(" \r\na\nb\t\v\f\n")), "a\nb");
+    assert_text(tw_text_strip(tw_text_of("\n \n")), "");
 }
 
 static void test_trim__takes_the_empty_text(void **state)
