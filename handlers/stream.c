@@ -130,16 +130,19 @@ void tw_stream_set_address(tw_connection_t *connection, h2o_req_t *req)
     struct sockaddr_storage address;
     char host[INET6_ADDRSTRLEN] = "";
     socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
 
     if (len == 0)
         return;
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+    /* A client of a socket on [::] that comes over IPv4 is shown as such. */
+    bool mapped = address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+    if (address.ss_family == AF_INET || mapped) {
+        inet_ntop(AF_INET, mapped ? (const void *)&v6->sin6_addr.s6_addr[12] : &v4->sin_addr, host,
+                  sizeof(host));
         snprintf(connection->remote_address, sizeof(connection->remote_address), "%s:%d", host,
-                 ntohs(v4->sin_port));
+                 ntohs(mapped ? v6->sin6_port : v4->sin_port));
     } else if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
         snprintf(connection->remote_address, sizeof(connection->remote_address), "[%s]:%d", host,
                  ntohs(v6->sin6_port));

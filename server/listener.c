@@ -197,16 +197,55 @@ static void log_address(int fd)
                tw_log_number("port", strtol(port, NULL, 10)));
 }
 
+static bool is_any_v6(const struct sockaddr *address)
+{
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(
+               &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+}
+
+/* Both families keep the port at the same place (RFC 3493 section 3.3). */
+static in_port_t port_of(const struct sockaddr *address)
+{
+    return ((const struct sockaddr_in *)(const void *)address)->sin_port;
+}
+
+/* Whether a socket of this listener is bound to the port: to an IPv4 address, or to [::]. */
+static bool has_socket(const tw_listener_t *listener, in_port_t port, bool any_v6)
+{
+    for (size_t i = 0; i < listener->count; ++i) {
+        struct sockaddr_storage bound;
+        const struct sockaddr *address = (const struct sockaddr *)&bound;
+        socklen_t len = sizeof(bound);
+        if (getsockname(listener->sockets[i].fd, (struct sockaddr *)&bound, &len) == 0 &&
+            port_of(address) == port &&
+            (any_v6 ? is_any_v6(address) : address->sa_family == AF_INET))
+            return true;
+    }
+    return false;
+}
+
+/* A socket on [::] serves both families, unless the list has IPv4 addresses of the port before it.
+ * IPV6_V6ONLY has no effect on other addresses (RFC 3493 section 5.3). */
+static void set_families(const tw_listener_t *listener, int fd, const struct sockaddr *address)
+{
+    int v6_only = has_socket(listener, port_of(address), false);
+    if (is_any_v6(address))
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
+}
+
 /* Returns 0, or errno. */
 static int bind_one(tw_listener_t *listener, uv_loop_t *loop, const struct addrinfo *info)
 {
     int on = 1;
+    /* [::] serves IPv4 already. */
+    if (info->ai_family == AF_INET && has_socket(listener, port_of(info->ai_addr), true))
+        return 0;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (info->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    set_families(listener, fd, info->ai_addr);
     if (listener->count == SOCKETS_MAX || bind(fd, info->ai_addr, info->ai_addrlen) != 0 ||
         listen(fd, SOMAXCONN) != 0) {
         int error = errno;

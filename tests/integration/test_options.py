@@ -71,6 +71,32 @@ def test_listen__ipv6(start_gateway, protocol):
     assert "::1" in gateway.admin("/connections")["data"][0]["remoteAddress"]
 
 
+def addresses(gateway, hosts):
+    """What the gateway shows of one stream over each of the hosts."""
+    shown = []
+    for gateway.host in hosts:
+        stream = gateway.h2().subscribe("a")
+        row = next(row for row in gateway.admin("/connections")["data"] if row["connectionId"] == stream.connection_id)
+        shown.append(row["remoteAddress"].rsplit(":", 1)[0])
+    return shown
+
+
+def test_listen__any_ipv6_address_serves_both_families(start_gateway):
+    port = free_port()
+    gateway = start_gateway(listen=f"[::]:{port}")
+    gateway.port = port
+    assert addresses(gateway, ["127.0.0.1", "::1"]) == ["127.0.0.1", "[::1]"]
+
+
+@pytest.mark.parametrize("listen", ["[::]:{0},0.0.0.0:{0}", "0.0.0.0:{0},[::]:{0}", "127.0.0.1:{0},[::]:{0}",
+                                    "[::]:{0},127.0.0.1:{0}"])
+def test_listen__both_families_may_be_named(start_gateway, listen):
+    port = free_port()
+    gateway = start_gateway(listen=listen.format(port))
+    gateway.port = port
+    assert addresses(gateway, ["127.0.0.1", "::1"]) == ["127.0.0.1", "[::1]"]
+
+
 def test_listen__several_addresses(start_gateway):
     first, second = free_port(), free_port()
     gateway = start_gateway(listen=f"127.0.0.1:{first},[::1]:{second}")
