@@ -14,6 +14,7 @@
 #include "handlers/pending.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
+#include "handlers/stream.h"
 #include "runtime/model/sse.h"
 
 #define LIMIT_DEFAULT 20
@@ -300,6 +301,10 @@ void tw_handle_admin_tail_stream(h2o_req_t *req)
 
     if (!read_topic(req, &topic))
         return;
+    if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"))) {
+        tw_stream_reply_head(req);
+        return;
+    }
     tw_tail_stream_t *self = tw_alloc(sizeof(*self));
     tw_tail_stream_t **from_pool =
         h2o_mem_alloc_shared(&req->pool, sizeof(*from_pool), on_request_gone);
@@ -317,13 +322,7 @@ void tw_handle_admin_tail_stream(h2o_req_t *req)
     self->timer.data = self;
     uv_timer_start(&self->timer, on_poll, 0, POLL_MS);
 
-    req->res.status = 200;
-    req->res.reason = "OK";
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
-                   H2O_STRLIT("text/event-stream"));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
-                   H2O_STRLIT("no-store"));
-    tw_reply_add_cors(req);
+    tw_stream_add_head(req);
     h2o_start_response(req, &self->generator);
     send_text(self, strdup(": tail\n\n"));
 }

@@ -44,26 +44,32 @@ h2o_iovec_t tw_request_decode(h2o_req_t *req, const char *base, size_t len, bool
     return h2o_iovec_init(out, (size_t)(to - out));
 }
 
-h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at)
+bool tw_request_next_parameter(const h2o_req_t *req, size_t *at, tw_text_t *name, tw_text_t *value)
 {
-    size_t name_len = strlen(name);
-
     if (req->query_at == SIZE_MAX)
-        return h2o_iovec_init(NULL, 0);
+        return false;
     if (*at == 0)
         *at = req->query_at + 1;
-    while (*at < req->path.len) {
-        const char *pair = req->path.base + *at, *end = req->path.base + req->path.len;
-        const char *ampersand = memchr(pair, '&', (size_t)(end - pair));
-        if (ampersand != NULL)
-            end = ampersand;
-        *at = (size_t)(end - req->path.base) + 1;
-        if ((size_t)(end - pair) >= name_len && memcmp(pair, name, name_len) == 0 &&
-            (pair + name_len == end || pair[name_len] == '=')) {
-            const char *value = pair + name_len == end ? end : pair + name_len + 1;
-            return tw_request_decode(req, value, (size_t)(end - value), true);
-        }
-    }
+    if (*at >= req->path.len)
+        return false;
+    const char *pair = req->path.base + *at;
+    const char *ampersand = memchr(pair, '&', req->path.len - *at);
+    const char *end = ampersand != NULL ? ampersand : req->path.base + req->path.len;
+    const char *equals = memchr(pair, '=', (size_t)(end - pair));
+
+    *at = (size_t)(end - req->path.base) + 1;
+    *name = tw_text(pair, (size_t)((equals != NULL ? equals : end) - pair));
+    *value = equals != NULL ? tw_text(equals + 1, (size_t)(end - equals) - 1) : tw_text(end, 0);
+    return true;
+}
+
+h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at)
+{
+    tw_text_t found, value;
+
+    while (tw_request_next_parameter(req, at, &found, &value))
+        if (h2o_memis(found.base, found.len, name, strlen(name)))
+            return tw_request_decode(req, value.base, value.len, true);
     return h2o_iovec_init(NULL, 0);
 }
 

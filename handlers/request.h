@@ -23,6 +23,13 @@ h2o_iovec_t tw_request_path(const h2o_req_t *req);
 h2o_iovec_t tw_request_header(const h2o_req_t *req, const char *name);
 
 /**
+ * Takes the next parameter of the query. Name and value are as they were sent, still
+ * percent-encoded, and lie in the request; a parameter without `=` has an empty value. *at is the
+ * position, 0 for the first call. False: no parameter is left.
+ */
+bool tw_request_next_parameter(const h2o_req_t *req, size_t *at, tw_text_t *name, tw_text_t *value);
+
+/**
  * The next query parameter of this name, decoded into the request's pool; base is NULL after the
  * last one. *at is the position, 0 for the first call.
  */

@@ -22,9 +22,6 @@ typedef enum tw_route_body {
     TW_BODY_DECIDED,   /* tw_publish_on_headers() decides */
 } tw_route_body_t;
 
-/** Whether the answer ends by itself. */
-typedef enum tw_route_kind { TW_ROUTE_ANSWER, TW_ROUTE_STREAM } tw_route_kind_t;
-
 typedef struct tw_route {
     const char *method;
     const char *path; /* `:` stands for one segment, which is the parameter; a final `*` for the
@@ -32,7 +29,6 @@ typedef struct tw_route {
     void (*handle)(h2o_req_t *req);
     tw_route_access_t access;
     tw_route_body_t body;
-    tw_route_kind_t kind;
 } tw_route_t;
 
 static void handle_root(h2o_req_t *req)
@@ -41,32 +37,32 @@ static void handle_root(h2o_req_t *req)
     tw_reply_text(req, 302, NULL, "", 0);
 }
 
-#define ROUTE(method, path, handle, access, body, kind)                                            \
-    {method, path, handle, TW_ACCESS_##access, TW_BODY_##body, TW_ROUTE_##kind},
+#define ROUTE(method, path, handle, access, body)                                                  \
+    {method, path, handle, TW_ACCESS_##access, TW_BODY_##body},
 
 /* clang-format off */
 static const tw_route_t main_routes[] = {
-    ROUTE("GET",    "/v1/stream",                     tw_handle_stream,            PUBLIC,  EMPTY,     STREAM)
-    ROUTE("POST",   "/v1/publish",                    tw_handle_publish,           HANDLER, DECIDED,   ANSWER)
-    ROUTE("GET",    "/v1/admin/topics",               tw_handle_admin_topics,      KEY,     DISCARDED, ANSWER)
-    ROUTE("GET",    "/v1/admin/topics/:/tail",        tw_handle_admin_tail,        KEY,     DISCARDED, ANSWER)
-    ROUTE("GET",    "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream, KEY,     DISCARDED, STREAM)
-    ROUTE("GET",    "/v1/admin/connections",          tw_handle_admin_connections, KEY,     DISCARDED, ANSWER)
-    ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED, ANSWER)
-    ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED, ANSWER)
-    ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED, ANSWER)
-    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/openapi.json",                  tw_handle_openapi,           PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/v1/stream",                     tw_handle_stream,            PUBLIC,  EMPTY)
+    ROUTE("POST",   "/v1/publish",                    tw_handle_publish,           HANDLER, DECIDED)
+    ROUTE("GET",    "/v1/admin/topics",               tw_handle_admin_topics,      KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/topics/:/tail",        tw_handle_admin_tail,        KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream, KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/connections",          tw_handle_admin_connections, KEY,     DISCARDED)
+    ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED)
+    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/openapi.json",                  tw_handle_openapi,           PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED)
     {.method = NULL}
 };
 
 static const tw_route_t ops_routes[] = {
-    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/readyz",                        tw_handle_ready,             PUBLIC,  DISCARDED, ANSWER)
-    ROUTE("GET",    "/metrics",                       tw_handle_metrics,           PUBLIC,  DISCARDED, ANSWER)
+    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/readyz",                        tw_handle_ready,             PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/metrics",                       tw_handle_metrics,           PUBLIC,  DISCARDED)
     {.method = NULL}
 };
 /* clang-format on */
@@ -98,14 +94,12 @@ static bool path_matches(const char *pattern, h2o_iovec_t path, h2o_iovec_t *par
     return p == end;
 }
 
-/* HEAD is GET without the body, which h2o leaves out. Streams do not answer it, because they have
- * no end that a HEAD could wait for. */
+/* HEAD is GET without the body, which h2o leaves out. */
 static bool method_matches(const tw_route_t *route, h2o_iovec_t method)
 {
     if (h2o_memis(method.base, method.len, route->method, strlen(route->method)))
         return true;
-    return route->kind == TW_ROUTE_ANSWER &&
-           h2o_memis(method.base, method.len, H2O_STRLIT("HEAD")) &&
+    return h2o_memis(method.base, method.len, H2O_STRLIT("HEAD")) &&
            strcmp(route->method, "GET") == 0;
 }
 

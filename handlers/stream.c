@@ -54,10 +54,9 @@ static char *opening_block(const tw_gateway_t *gateway, const char *stream_id,
     return block;
 }
 
-static void add_head(h2o_req_t *req, const char *stream_id)
+void tw_stream_add_head(h2o_req_t *req)
 {
     h2o_headers_t *headers = &req->res.headers;
-    char *id = h2o_strdup(&req->pool, stream_id, SIZE_MAX).base;
 
     req->res.status = 200;
     req->res.reason = "OK";
@@ -67,9 +66,24 @@ static void add_head(h2o_req_t *req, const char *stream_id)
                    H2O_STRLIT("no-store, no-transform"));
     h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-accel-buffering"), 0, NULL,
                           H2O_STRLIT("no"));
-    h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-sse-connection-id"), 0, NULL, id,
-                          strlen(id));
     tw_reply_add_cors(req);
+}
+
+void tw_stream_reply_head(h2o_req_t *req)
+{
+    static h2o_generator_t nothing_more;
+
+    tw_stream_add_head(req);
+    h2o_start_response(req, &nothing_more);
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
+static void add_stream_id(h2o_req_t *req, const char *stream_id)
+{
+    h2o_iovec_t id = h2o_strdup(&req->pool, stream_id, SIZE_MAX);
+
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-sse-connection-id"), 0, NULL,
+                          id.base, id.len);
 }
 
 /* --- closing --- */
@@ -173,7 +187,8 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_log(TW_LOG_DEBUG, "stream opened", tw_log_text("connectionId", id),
                tw_log_text("remoteAddress", subscriber->connection->remote_address),
                tw_log_number("topics", subscriber->topic_count));
-    add_head(req, id);
+    tw_stream_add_head(req);
+    add_stream_id(req, id);
     char *block = opening_block(gateway, id, how, &len);
     opening->transport->begin(opening, block, len);
     free(block);
@@ -199,13 +214,24 @@ static bool read_client_id(h2o_req_t *req, h2o_iovec_t *id)
     return false;
 }
 
+/* Browsers' replacements for EventSource cannot send the header, and choose their own spelling of
+ * the parameter. They append it at each reconnect, so that the last one counts. */
+static bool is_last_event_id(tw_text_t name)
+{
+    return h2o_lcstris(name.base, name.len, H2O_STRLIT("lasteventid")) ||
+           h2o_lcstris(name.base, name.len, H2O_STRLIT("last-event-id"));
+}
+
 static tw_resume_t read_resume(h2o_req_t *req)
 {
-    size_t at = 0;
     h2o_iovec_t id = tw_request_header(req, "last-event-id");
+    tw_text_t name, value, last = tw_text(NULL, 0);
 
+    for (size_t at = 0; tw_request_next_parameter(req, &at, &name, &value);)
+        if (is_last_event_id(name))
+            last = value;
     if (id.len == 0)
-        id = tw_request_query(req, "lastEventId", &at);
+        id = tw_request_decode(req, last.base, last.len, true);
     return (tw_resume_t){.last_event_id = id.base, .last_event_id_len = id.len};
 }
 
@@ -276,7 +302,10 @@ void tw_handle_stream(h2o_req_t *req)
     tw_topic_list_init(&topics, gateway->topics_max);
     if (tw_request_topics(req, true, &topics) && read_client_id(req, &client_id)) {
         const tw_resume_t resume = read_resume(req);
-        open_stream(req, &topics, client_id, &resume);
+        if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD")))
+            tw_stream_reply_head(req);
+        else
+            open_stream(req, &topics, client_id, &resume);
     }
     tw_topic_list_dispose(&topics);
 }

@@ -284,3 +284,17 @@ def test_resume__while_events_are_published_nothing_is_lost_or_repeated(gateway)
     final.wait_events(total - len(seen))
     seen += ids(final)
     assert seen == ids(everything) == [str(n) for n in range(total)]
+
+
+@pytest.mark.parametrize("query", [
+    "?lastEventId={wrong}&lastEventId={right}", "?Last-Event-ID={right}", "?last-event-id={right}",
+    "?LASTEVENTID={right}", "?lastEventId={wrong}&x=1&Last-Event-ID={right}", "?lasteventid={right}&lastEventIds={wrong}",
+])
+def test_resume__the_last_spelling_of_the_parameter_counts(gateway, protocol, query):
+    witness = gateway.h2()
+    witness.subscribe("news")
+    for number in ("1", "2", "3"):
+        gateway.deliver("news", number, id=number)
+    stream = gateway.client(protocol).subscribe("news", query=query.format(wrong="1", right="2"))
+    stream.wait_events(1)
+    assert ids(stream) == ["3"]

@@ -24,6 +24,23 @@ def test_stream__begins_with_headers_retry_and_a_comment(gateway, protocol):
     assert stream.events == []
 
 
+def test_stream__head_gets_the_headers_and_registers_nothing(gateway, protocol):
+    client = gateway.client(protocol)
+    response = client.request("HEAD", "/v1/stream", [("x-sse-topic", "news")])
+    assert (response.status, response.body) == (200, b"")
+    assert response.headers["content-type"] == "text/event-stream"
+    assert response.headers["cache-control"] == "no-store, no-transform"
+    assert "content-length" not in response.headers
+    assert "x-sse-connection-id" not in response.headers
+    assert rows(gateway) == {}
+    assert gateway.metrics()["tideway_streams"] == 0
+    tail = "/v1/admin/topics/news/tail/stream"
+    assert client.request("HEAD", tail, [gateway.auth()]).status == 200
+    assert client.request("HEAD", tail).status == 401
+    assert client.request("HEAD", "/v1/stream").status == 400
+    assert client.request("GET", "/healthz").status == 200  # the connection goes on
+
+
 def test_stream__retry_is_an_option(start_gateway):
     client = start_gateway(retry_ms=4321).h2()
     stream = client.subscribe("news")
