@@ -108,7 +108,7 @@ static void on_commands(const redisReply *reply, void *data)
     }
 }
 
-/* Copies the value of a line "name:value" of INFO; "" when there is none. */
+/* Copies the value of a line "name:value" of INFO; "" when it has no such line. */
 static void info_value(const char *info, const char *name, char *value, size_t size)
 {
     size_t len = strlen(name);

@@ -79,8 +79,8 @@ void tw_redis_link_flush(tw_redis_link_t *link);
  * Nothing when it has failed already. */
 void tw_redis_link_fail(tw_redis_link_t *link, const char *reason);
 
-/** Ends the link; commands that wait get their callback with NULL before this returns. NULL
- * is nothing. */
+/** Ends the link; commands that wait get their callback with NULL before this returns. Without
+ * effect on NULL. */
 void tw_redis_link_close(tw_redis_link_t *link);
 
 #endif

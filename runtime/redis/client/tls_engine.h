@@ -23,7 +23,7 @@ typedef struct tw_redis_tls_engine tw_redis_tls_engine_t;
 tw_redis_tls_engine_t *tw_redis_tls_engine_create(SSL_CTX *context, const char *host,
                                                   tw_tls_error_t *error);
 
-/** NULL is nothing. */
+/** Without effect on NULL. */
 void tw_redis_tls_engine_destroy(tw_redis_tls_engine_t *engine);
 
 /** Gives the engine bytes that came from the peer. */

@@ -6,8 +6,8 @@
  *     redis+cluster://[[user]:password@]host[:port],host[:port]…
  *     redis+unix://[[user]:password@]/path[?db=number]
  *
- * `rediss` for `redis` means TLS, to the sentinels too; there is none on a Unix socket. `unix://`
- * is `redis+unix://`. User, password and path are percent-decoded. An IPv6 address stands in
+ * `rediss` for `redis` means TLS, to the sentinels too; a Unix socket has no TLS. `unix://` is
+ * `redis+unix://`. User, password and path are percent-decoded. An IPv6 address stands in
  * brackets. Any thread.
  */
 #ifndef TW_REDIS_URL_H

@@ -123,7 +123,7 @@ static void enter_open(tw_redis_wire_t *wire)
     wire->callbacks->on_open(wire->data);
 }
 
-static void go_on_with_tls(tw_redis_wire_t *wire)
+static void begin_tls(tw_redis_wire_t *wire)
 {
     char problem[TW_REDIS_ERROR_MAX];
     if (wire->state == SECURING) {
@@ -168,7 +168,7 @@ static void on_socket_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf
         wire->callbacks->on_read(buf->base, (size_t)len, wire->data);
     else {
         tw_redis_tls_engine_feed(wire->tls, buf->base, (size_t)len);
-        go_on_with_tls(wire);
+        begin_tls(wire);
     }
     release(wire);
 }
@@ -183,7 +183,7 @@ static void secure(tw_redis_wire_t *wire)
     wire->state = SECURING;
     wire->tls = tw_redis_tls_engine_create(wire->security->context, name, &error);
     if (wire->tls != NULL)
-        go_on_with_tls(wire);
+        begin_tls(wire);
     else
         fail(wire, error.text);
 }
