@@ -171,6 +171,7 @@ static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber, 
 {
     uint64_t hash = tw_hash(id, len);
     tw_position_t position;
+    uint64_t epoch = 0; /* of the newest event that has the id */
 
     *seq = 0;
     for (uint16_t i = 0; i < subscriber->topic_count; ++i) {
@@ -178,12 +179,15 @@ static tw_gap_t find_position(tw_hub_t *hub, const tw_subscriber_t *subscriber, 
         const tw_topic_t *topic = tw_topic_index_find(stripe, &subscriber->joining[i]);
         const tw_event_t *event =
             topic != NULL ? tw_tail_find_id(&topic->tail, id, len, hash) : NULL;
-        if (event != NULL && event->position.seq > *seq)
+        if (event != NULL && event->position.seq > *seq) {
             *seq = event->position.seq;
+            epoch = event->position.epoch;
+        }
         tw_topic_index_unlock(stripe);
     }
+    /* An event that is kept from another epoch does not tell what else was there after it. */
     if (*seq != 0)
-        return TW_GAP_NONE;
+        return epoch == hub->last.epoch ? TW_GAP_NONE : TW_GAP_OTHER_EPOCH;
     if (!tw_position_parse(id, len, &position))
         return TW_GAP_UNKNOWN_ID;
     if (position.epoch != hub->last.epoch)

@@ -72,6 +72,8 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
          "redis://[user:password@]host:port/db, rediss:// for TLS, or "                            \
          "redis+sentinel://host:port,host:port/name, redis+cluster://host:port,host:port, or "     \
          "redis+unix:///path")                                                                     \
+    TEXT(redis_prefix, "TIDEWAY_REDIS_PREFIX", "tw:",                                              \
+         "begins the names of all keys in Redis; clusters with different prefixes may share one")  \
     TEXT(redis_username, "TIDEWAY_REDIS_USERNAME", NULL,                                           \
          "user at Redis, as it is; wins over the user in the URL")                                 \
     TEXT(redis_password, "TIDEWAY_REDIS_PASSWORD", NULL,                                           \

@@ -75,7 +75,8 @@ static bool create_adapter(tw_process_t *process, char *error, size_t error_size
                    .ca_path = options->redis_ca,
                    .cert_path = options->redis_cert,
                    .key_path = options->redis_key,
-                   .server_name = options->redis_server_name}};
+                   .server_name = options->redis_server_name},
+        .prefix = options->redis_prefix};
     *adapter = tw_redis_adapter_create(process->hub, &process->node, &config, error, error_size);
     return *adapter != NULL;
 }

@@ -45,6 +45,21 @@ lint_python() {
     sources '*.py' | xargs -0r pyflakes3
 }
 
+# The scripts that run inside Redis: each parses with what the build puts in front of it, names no global of its own
+# and no key but below the lane, and says what it takes and answers.
+lint_lua() {
+    local code=0 script part
+    for script in runtime/redis/scripts/*.lua; do
+        { cat runtime/redis/scripts/prelude.lua
+          sed -n 's/^-- With: //p' "$script" | while IFS= read -r part; do cat "runtime/redis/scripts/$part"; done
+          cat "$script"; } | luac5.1 -l -p - | awk -v script="$script" '
+            /SETGLOBAL/ { print script ": assigns the global " $NF; bad = 1 }
+            END { exit bad }' || code=1
+        grep -qE "^-- (ARGV|Part of|The build)" "$script" || { say "$script: says nothing of its inputs"; code=1; }
+    done
+    return "$code"
+}
+
 # Those of the examples' languages whose formatters are here.
 lint_examples() {
     local code=0
@@ -62,7 +77,7 @@ verb_lint() {
     require build ui test lint
     TESTS=ON build_release || die "the build failed"
     for check in structure:lint_structure hosts:tools/lint/hosts format:lint_format \
-        shellcheck:lint_shell pyflakes:lint_python admin-ui:lint_ui examples:lint_examples \
+        shellcheck:lint_shell pyflakes:lint_python lua:lint_lua admin-ui:lint_ui examples:lint_examples \
         cppcheck:lint_cppcheck clang-tidy:lint_tidy; do
         step "lint: ${check%%:*}" "${check#*:}" || failed+=("${check%%:*}")
     done

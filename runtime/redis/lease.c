@@ -1,188 +1,224 @@
-/* This node's lease, its coming and going, and the burial of dead nodes. */
+#include "runtime/redis/lease.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "runtime/redis/node.h"
+#include "base/clock.h"
+#include "base/log.h"
 
-#define LEAVE_TOPICS_MAX 500
-#define LEAVE_NODE_GONE 2 /* a dead one; there may be more of them */
+#define LEASE_EVERY_MS 1000
+#define SLICE_TOPICS 1000
+#define SLICE_PAUSE_MS 50
+#define BURY_IDLE_MS 1000
+#define SWEEP_IDLE_MS 5000
+#define FORGET_AFTER_MS ((uint64_t)60 * 60 * 1000)
+#define SWEEP_TOPICS 200
+#define TWIN_AFTER_MS (TW_REDIS_LEASE_MS + 5000) /* a process that died is listed so long */
+#define LEAVE_NONE 0
+#define LEAVE_DONE 2
+
+void tw_redis_lease_init(tw_redis_lease_t *lease, tw_redis_inbox_t *inbox, tw_hub_t *hub,
+                         const tw_node_info_t *info, void (*on_granted)(void *data), void *data)
+{
+    lease->session = inbox->session;
+    lease->inbox = inbox;
+    lease->hub = hub;
+    lease->info = info;
+    lease->on_granted = on_granted;
+    lease->data = data;
+}
 
 /* --- the lease --- */
 
-static void set_peers(tw_redis_node_t *node, const redisReply *reply)
+/* {…, registration, node id, …}: two processes that say that they are the same node. */
+static void look_for_twin(tw_redis_lease_t *lease, const redisReply *reply)
 {
-    size_t len = 1;
-    for (size_t i = 2; i < reply->elements; ++i)
-        len += reply->element[i]->len + 1;
-    char *peers = tw_alloc(len), *to = peers;
-    for (size_t i = 2; i < reply->elements; ++i) {
-        const redisReply *peer = reply->element[i];
-        if (peer->type != REDIS_REPLY_STRING || strcmp(peer->str, node->info->node_id) == 0)
+    const char *own = lease->session->registration;
+    uint64_t now_ms = uv_now(lease->session->loop->uv);
+
+    for (size_t i = 4; i + 1 < reply->elements; i += 2) {
+        const char *other = reply->element[i]->str, *id = reply->element[i + 1]->str;
+        if (other == NULL || id == NULL || strcmp(id, lease->info->node_id) != 0 ||
+            strncmp(other, own, TW_REDIS_INSTANCE_LEN) == 0)
             continue;
-        memcpy(to, peer->str, peer->len);
-        to += peer->len + 1;
+        if (strcmp(other, lease->twin) != 0) {
+            snprintf(lease->twin, sizeof(lease->twin), "%s", other);
+            lease->twin_ms = now_ms;
+        } else if (lease->twin_ms != 0 && now_ms - lease->twin_ms > TWIN_AFTER_MS) {
+            lease->twin_ms = 0;
+            tw_log(TW_LOG_ERROR, "two gateways have the same node id", tw_log_text("nodeId", id),
+                   tw_log_text("registration", other),
+                   tw_log_text("change", "give each a TIDEWAY_NODE_ID of its own, or none"));
+        }
+        return;
     }
-    free(node->peers);
-    node->peers = peers;
+    lease->twin[0] = '\0';
 }
 
+/* {newest number, newest in our inbox, cut, floor, registration, node id, …} */
 static void on_lease(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
+    tw_redis_lease_t *lease = data;
 
-    node->leasing = false;
-    if (reply == NULL) {
-        /* It may have been granted, and have said that nothing of ours was there. */
-        node->registry_torn = true;
+    lease->asking = false;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 4 ||
+        reply->element[1]->type != REDIS_REPLY_STRING ||
+        reply->element[2]->type != REDIS_REPLY_INTEGER) {
+        tw_redis_session_refused(lease->session, "the lease", reply);
         return;
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
-        tw_redis_refused(node, "the lease", reply);
-        return;
-    }
-    if (reply->element[1]->type == REDIS_REPLY_STRING)
-        node->floor = strtoull(reply->element[1]->str, NULL, 10);
-    set_peers(node, reply);
-    /* Nothing of ours was there: the data set is new, or others took us for dead. */
-    bool existed = reply->element[0]->integer != 0;
-    node->registered = true;
-    if (!existed || node->registry_torn)
-        tw_redis_register_everything(node);
+    atomic_store(&lease->session->stats->probe_us, (uint64_t)tw_clock_us() - lease->asked_us);
+    if (reply->element[3]->type == REDIS_REPLY_STRING)
+        tw_redis_session_learn_floor(lease->session, strtoull(reply->element[3]->str, NULL, 10));
+    look_for_twin(lease, reply);
+    tw_redis_inbox_learn(lease->inbox, strtoull(reply->element[1]->str, NULL, 10),
+                         reply->element[2]->integer != 0);
+    lease->on_granted(lease->data);
 }
 
-static void take_lease(tw_redis_node_t *node)
+static void take_lease(tw_redis_lease_t *lease)
 {
-    const tw_node_info_t *info = node->info;
-    tw_redis_args_t args;
+    const tw_node_info_t *info = lease->info;
     char instance[12], started[24];
+    tw_redis_args_t args;
 
-    if (node->leasing || node->leaving)
+    if (lease->asking || lease->on_left != NULL)
         return;
-    node->leasing = true;
-    node->leased_at_ms = uv_now(node->loop->uv);
-    snprintf(instance, sizeof(instance), "%08" PRIx32, node->hub->shards.instance);
+    lease->asking = true;
+    lease->asked_ms = uv_now(lease->session->loop->uv);
+    lease->asked_us = (uint64_t)tw_clock_us();
+    snprintf(instance, sizeof(instance), "%08" PRIx32, lease->session->instance);
     snprintf(started, sizeof(started), "%" PRId64, info->started_at_ms);
-    const char *fields[] = {"hostname",  info->hostname, "ip",
-                            info->ip,    "version",      info->version,
-                            "startedAt", started,        "instance",
-                            instance,    "state",        node->draining ? "draining" : "up"};
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_LEASE);
-    tw_redis_args_text(&args, info->node_id);
+    const char *const fields[] = {"nodeId",    info->node_id,
+                                  "hostname",  info->hostname,
+                                  "ip",        info->ip,
+                                  "version",   info->version,
+                                  "startedAt", started,
+                                  "instance",  instance,
+                                  "state",     lease->draining ? "draining" : "up"};
+    tw_redis_script_begin_own(lease->session, &args, TW_REDIS_SCRIPT_LEASE);
     tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
-    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); ++i)
         tw_redis_args_text(&args, fields[i]);
-    if (tw_redis_args_send(&args, node->commands, on_lease, node) != 0)
-        node->leasing = false;
+    tw_redis_session_send(lease->session, &args, on_lease, lease);
 }
 
-/* --- the dead, and our own leaving --- */
+void tw_redis_lease_drain(tw_redis_lease_t *lease)
+{
+    lease->draining = true;
+    if (tw_redis_session_up(lease->session))
+        take_lease(lease);
+}
 
-static void send_leave(tw_redis_node_t *node, const char *id, tw_redis_reply_cb on_reply)
+/* --- the dead, and what is forgotten --- */
+
+static void send_leave(tw_redis_lease_t *lease, const char *registration,
+                       tw_redis_reply_cb on_reply)
 {
     tw_redis_args_t args;
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_LEAVE);
-    tw_redis_args_text(&args, id);
-    tw_redis_args_number(&args, LEAVE_TOPICS_MAX);
-    tw_redis_args_number(&args, (uint64_t)node->hub->config.resume_window_ms);
-    if (tw_redis_args_send(&args, node->commands, on_reply, node) != 0)
-        on_reply(NULL, node);
+    tw_redis_script_begin(lease->session, &args, TW_REDIS_SCRIPT_LEAVE);
+    tw_redis_args_text(&args, registration);
+    tw_redis_args_number(&args, SLICE_TOPICS);
+    tw_redis_args_number(&args, (uint64_t)lease->hub->config.resume_window_ms);
+    tw_redis_session_send(lease->session, &args, on_reply, lease);
 }
 
 static void on_buried(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
-    node->burying = false;
-    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER || reply->integer == 0 || node->leaving)
-        return;
-    if (reply->integer == LEAVE_NODE_GONE)
-        atomic_fetch_add(TW_REDIS_STAT(node, nodes_buried), 1);
-    node->burying = true;
-    send_leave(node, "", on_buried);
+    tw_redis_lease_t *lease = data;
+    bool more = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer != LEAVE_NONE;
+
+    lease->burying = false;
+    tw_redis_session_refused(lease->session, "a burial", reply);
+    if (more && reply->integer == LEAVE_DONE)
+        atomic_fetch_add(&lease->session->stats->nodes_buried, 1);
+    lease->bury_after_ms =
+        uv_now(lease->session->loop->uv) + (more ? SLICE_PAUSE_MS : BURY_IDLE_MS);
 }
 
-/* What an earlier process with our name left behind is gone: now we are in. */
-static void on_predecessor_gone(const redisReply *reply, void *data)
+static void on_swept(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
-    if (reply == NULL || !tw_redis_node_up(node))
+    tw_redis_lease_t *lease = data;
+    bool more =
+        reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer >= SWEEP_TOPICS;
+
+    lease->sweeping = false;
+    tw_redis_session_refused(lease->session, "a sweep", reply);
+    lease->sweep_after_ms =
+        uv_now(lease->session->loop->uv) + (more ? SLICE_PAUSE_MS : SWEEP_IDLE_MS);
+}
+
+static void sweep(tw_redis_lease_t *lease)
+{
+    tw_redis_args_t args;
+    lease->sweeping = true;
+    tw_redis_script_begin(lease->session, &args, TW_REDIS_SCRIPT_SWEEP);
+    tw_redis_args_number(&args, SWEEP_TOPICS);
+    tw_redis_args_number(&args, FORGET_AFTER_MS);
+    tw_redis_session_send(lease->session, &args, on_swept, lease);
+}
+
+void tw_redis_lease_pulse(tw_redis_lease_t *lease, uint64_t now_ms)
+{
+    if (!tw_redis_session_up(lease->session) || lease->on_left != NULL)
         return;
-    if (reply->type == REDIS_REPLY_INTEGER && reply->integer != 0) {
-        send_leave(node, node->info->node_id, on_predecessor_gone);
-        return;
+    if (now_ms - lease->asked_ms >= LEASE_EVERY_MS)
+        take_lease(lease);
+    /* After an outage the others have to come back first. */
+    if (!lease->burying && now_ms - lease->up_ms >= TW_REDIS_LEASE_MS &&
+        now_ms >= lease->bury_after_ms) {
+        lease->burying = true;
+        send_leave(lease, "", on_buried);
     }
-    node->introduced = true;
-    take_lease(node);
+    if (!lease->sweeping && now_ms >= lease->sweep_after_ms)
+        sweep(lease);
 }
 
-void tw_redis_registry_up(tw_redis_node_t *node)
+void tw_redis_lease_up(tw_redis_lease_t *lease)
 {
-    node->up_since_ms = uv_now(node->loop->uv);
-    node->leasing = false;
-    if (node->introduced)
-        take_lease(node);
-    else
-        send_leave(node, node->info->node_id, on_predecessor_gone);
+    lease->up_ms = uv_now(lease->session->loop->uv);
+    lease->asking = lease->burying = lease->sweeping = false;
+    take_lease(lease);
 }
 
-void tw_redis_registry_lost(tw_redis_node_t *node)
-{
-    node->leasing = node->burying = false;
-}
+/* --- our own leaving --- */
 
-void tw_redis_registry_pulse(tw_redis_node_t *node, uint64_t now_ms)
+static void end_leaving(tw_redis_lease_t *lease)
 {
-    if (!tw_redis_node_up(node) || !node->introduced || node->leaving)
-        return;
-    if (now_ms - node->leased_at_ms >= TW_REDIS_LEASE_EVERY_MS) {
-        take_lease(node);
-        /* After an outage the others have to come back first. */
-        if (!node->burying && now_ms - node->up_since_ms >= TW_REDIS_LEASE_MS) {
-            node->burying = true;
-            send_leave(node, "", on_buried);
-        }
-    }
-}
-
-static void gone(tw_redis_node_t *node)
-{
-    void (*on_gone)(tw_redis_node_t *) = node->on_gone;
-    node->on_gone = NULL;
-    if (on_gone != NULL)
-        on_gone(node);
+    void (*on_left)(void *data) = lease->on_left;
+    lease->on_left = NULL;
+    if (on_left != NULL)
+        on_left(lease->left_data);
 }
 
 static void on_own_leave(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
-    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer != 0 &&
-        node->on_gone != NULL)
-        send_leave(node, node->info->node_id, on_own_leave);
+    tw_redis_lease_t *lease = data;
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer != LEAVE_NONE &&
+        reply->integer != LEAVE_DONE && lease->on_left != NULL)
+        send_leave(lease, lease->session->registration, on_own_leave);
     else
-        gone(node);
+        end_leaving(lease);
 }
 
-void tw_redis_registry_leave(tw_redis_node_t *node, void (*on_gone)(tw_redis_node_t *node))
+void tw_redis_lease_leave(tw_redis_lease_t *lease, void (*on_left)(void *data), void *data)
 {
-    node->leaving = true;
-    node->on_gone = on_gone;
-    if (tw_redis_node_up(node))
-        send_leave(node, node->info->node_id, on_own_leave);
+    lease->on_left = on_left;
+    lease->left_data = data;
+    if (tw_redis_session_up(lease->session))
+        send_leave(lease, lease->session->registration, on_own_leave);
     else
-        gone(node);
+        end_leaving(lease);
 }
 
-void tw_redis_registry_abandon_leave(tw_redis_node_t *node)
+void tw_redis_lease_abandon_leave(tw_redis_lease_t *lease)
 {
-    gone(node);
+    end_leaving(lease);
 }
 
-void tw_redis_registry_drain(tw_redis_node_t *node)
+void tw_redis_lease_down(tw_redis_lease_t *lease)
 {
-    node->draining = true;
-    if (tw_redis_node_up(node) && node->introduced)
-        take_lease(node);
+    end_leaving(lease);
 }

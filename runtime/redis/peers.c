@@ -1,26 +1,19 @@
-/*
- * Requests between nodes, over their own channels: what only the node that carries a stream can do
- * or knows. A node that does not answer in time counts as one that has nothing to say.
- *
- *     Q{"from": node, "token": n, "op": …}      A{"token": n, …}
- */
+#include "runtime/redis/peers.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/alloc.h"
 #include "runtime/listing.h"
-#include "runtime/redis/node.h"
 
 #define CALL_TIMEOUT_MS 1500
 #define LIST_ROWS_MAX 500 /* a page's */
 
 /* A question that was sent. */
-struct tw_redis_call {
-    TAILQ_ENTRY(tw_redis_call) link;
+struct tw_redis_request {
+    TAILQ_ENTRY(tw_redis_request) link;
     uint64_t token, deadline_ms;
     tw_redis_answer_fn on_answer;
     void *data;
@@ -28,7 +21,7 @@ struct tw_redis_call {
 
 /* A question that was put to us and is being answered. */
 typedef struct tw_redis_service {
-    tw_redis_node_t *node;
+    tw_redis_peers_t *peers;
     char *from; /* owned; NULL: ourselves */
     json_int_t token;
     tw_redis_answer_fn on_answer; /* with from NULL */
@@ -38,15 +31,67 @@ typedef struct tw_redis_service {
     json_t *rows; /* owned */
 } tw_redis_service_t;
 
-static void publish_to(tw_redis_node_t *node, const char *id, const char *message)
+void tw_redis_peers_init(tw_redis_peers_t *peers, tw_redis_session_t *session, tw_hub_t *hub,
+                         const char *node_id)
 {
-    char channel[512];
-    const char *argv[] = {"PUBLISH", channel, message};
-    const size_t lens[] = {7, (size_t)snprintf(channel, sizeof(channel), "tw:{n:%s}", id),
-                           strlen(message)};
-    if (lens[1] >= sizeof(channel))
-        return; /* no node has such a name */
-    tw_redis_client_send(node->commands, 3, argv, lens, NULL, NULL);
+    peers->session = session;
+    peers->hub = hub;
+    peers->node_id = node_id;
+    TAILQ_INIT(&peers->requests);
+}
+
+/* --- sending --- */
+
+/* A message under way, and the question in it if it is one. */
+typedef struct tw_redis_call {
+    tw_redis_peers_t *peers;
+    uint64_t token; /* 0: an answer */
+} tw_redis_call_t;
+
+static void conclude(tw_redis_peers_t *peers, tw_redis_request_t *request, tw_status_t status,
+                     const json_t *answer)
+{
+    TAILQ_REMOVE(&peers->requests, request, link);
+    request->on_answer(request->data, status, answer);
+    free(request);
+}
+
+static tw_redis_request_t *find_request(const tw_redis_peers_t *peers, uint64_t token)
+{
+    tw_redis_request_t *request;
+    TAILQ_FOREACH(request, &peers->requests, link)
+    if (request->token == token)
+        break;
+    return request;
+}
+
+/* 1, or 0 when there is no such node */
+static void on_called(const redisReply *reply, void *data)
+{
+    tw_redis_call_t call = *(tw_redis_call_t *)data;
+    tw_redis_request_t *request = find_request(call.peers, call.token);
+
+    free(data);
+    tw_redis_session_refused(call.peers->session, "a message to another node", reply);
+    if (request == NULL)
+        return;
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER)
+        conclude(call.peers, request, TW_UNAVAILABLE, NULL);
+    else if (reply->integer == 0)
+        conclude(call.peers, request, TW_NOT_FOUND, NULL);
+}
+
+static void call_peer(tw_redis_peers_t *peers, const char *peer, const char *message,
+                      uint64_t token)
+{
+    tw_redis_call_t *call = tw_alloc(sizeof(*call));
+    tw_redis_args_t args;
+
+    *call = (tw_redis_call_t){peers, token};
+    tw_redis_script_begin_own(peers->session, &args, TW_REDIS_SCRIPT_CALL);
+    tw_redis_args_text(&args, peer);
+    tw_redis_args_text(&args, message);
+    tw_redis_session_send(peers->session, &args, on_called, call);
 }
 
 /* "Q{…}" or "A{…}"; free() it. Takes the object over. */
@@ -68,13 +113,13 @@ static void reply(tw_redis_service_t *service, json_t *answer)
     if (service->from != NULL) {
         json_object_set_new(answer, "token", json_integer(service->token));
         char *message = to_message('A', answer);
-        publish_to(service->node, service->from, message);
+        call_peer(service->peers, service->from, message, 0);
         free(message);
     } else {
-        service->on_answer(service->data, answer);
+        service->on_answer(service->data, TW_OK, answer);
         json_decref(answer);
     }
-    --service->node->peer_reads;
+    --service->peers->serving;
     free(service->from);
     json_decref(service->ids);
     json_decref(service->rows);
@@ -124,8 +169,8 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         reply(service, json_object());
         return;
     }
-    tw_listing_streams(service->node->hub, service->node->loop, &query,
-                       service->node->info->node_id, on_listed, service);
+    tw_listing_streams(service->peers->hub, service->peers->loop, &query, service->peers->node_id,
+                       on_listed, service);
 }
 
 static void serve_next_stats(tw_redis_service_t *service);
@@ -152,8 +197,8 @@ static void serve_next_stats(tw_redis_service_t *service)
                                    .page_size = 1,
                                    .prefix = text != NULL ? text : "?",
                                    .prefix_len = text != NULL ? strlen(text) : 1};
-    tw_listing_streams(service->node->hub, service->node->loop, &query,
-                       service->node->info->node_id, on_stats, service);
+    tw_listing_streams(service->peers->hub, service->peers->loop, &query, service->peers->node_id,
+                       on_stats, service);
 }
 
 static void serve(tw_redis_service_t *service, const json_t *request)
@@ -162,10 +207,10 @@ static void serve(tw_redis_service_t *service, const json_t *request)
     const char *id = json_string_value(json_object_get(request, "id"));
     json_int_t reason = json_integer_value(json_object_get(request, "reason"));
 
-    ++service->node->peer_reads;
+    ++service->peers->serving;
     if (op != NULL && strcmp(op, "close") == 0 && id != NULL && reason >= 0 &&
         reason < TW_CLOSE_REASON_COUNT) {
-        tw_listing_close(service->node->hub, service->node->loop, id, (tw_close_reason_t)reason,
+        tw_listing_close(service->peers->hub, service->peers->loop, id, (tw_close_reason_t)reason,
                          on_closed, service);
     } else if (op != NULL && strcmp(op, "list") == 0) {
         serve_list(service, request);
@@ -180,100 +225,80 @@ static void serve(tw_redis_service_t *service, const json_t *request)
 
 /* --- asking --- */
 
-void tw_redis_call(tw_redis_node_t *node, const char *peer, json_t *request,
-                   tw_redis_answer_fn on_answer, void *data)
+static void serve_ourselves(tw_redis_peers_t *peers, json_t *request, tw_redis_answer_fn on_answer,
+                            void *data)
 {
-    if (strcmp(peer, node->info->node_id) == 0) {
-        tw_redis_service_t *service = tw_alloc(sizeof(*service));
-        service->node = node;
-        service->on_answer = on_answer;
-        service->data = data;
-        serve(service, request);
-        json_decref(request);
+    tw_redis_service_t *service = tw_alloc(sizeof(*service));
+    service->peers = peers;
+    service->on_answer = on_answer;
+    service->data = data;
+    serve(service, request);
+    json_decref(request);
+}
+
+void tw_redis_peers_ask(tw_redis_peers_t *peers, const char *peer, json_t *request,
+                        tw_redis_answer_fn on_answer, void *data)
+{
+    if (strncmp(peer, peers->session->registration, strlen(peer)) == 0) {
+        serve_ourselves(peers, request, on_answer, data);
         return;
     }
-    char *message = tw_redis_call_message(node, request, on_answer, data);
-    publish_to(node, peer, message);
+    tw_redis_request_t *sent = tw_alloc(sizeof(*sent));
+    *sent = (tw_redis_request_t){.token = ++peers->next_token,
+                                 .deadline_ms = uv_now(peers->loop->uv) + CALL_TIMEOUT_MS,
+                                 .on_answer = on_answer,
+                                 .data = data};
+    TAILQ_INSERT_TAIL(&peers->requests, sent, link);
+    json_object_set_new(request, "from", json_string(peers->session->registration));
+    json_object_set_new(request, "token", json_integer((json_int_t)sent->token));
+    char *message = to_message('Q', request);
+    call_peer(peers, peer, message, sent->token);
     free(message);
 }
 
-char *tw_redis_call_message(tw_redis_node_t *node, json_t *request, tw_redis_answer_fn on_answer,
-                            void *data)
+static void on_answer(tw_redis_peers_t *peers, const json_t *answer)
 {
-    tw_redis_call_t *call = tw_alloc(sizeof(*call));
-
-    *call = (tw_redis_call_t){.token = ++node->next_token,
-                              .deadline_ms = uv_now(node->loop->uv) + CALL_TIMEOUT_MS,
-                              .on_answer = on_answer,
-                              .data = data};
-    TAILQ_INSERT_TAIL(&node->calls, call, link);
-    json_object_set_new(request, "from", json_string(node->info->node_id));
-    json_object_set_new(request, "token", json_integer((json_int_t)call->token));
-    return to_message('Q', request);
+    tw_redis_request_t *request =
+        find_request(peers, (uint64_t)json_integer_value(json_object_get(answer, "token")));
+    if (request != NULL)
+        conclude(peers, request, TW_OK, answer);
 }
 
-static void conclude(tw_redis_node_t *node, tw_redis_call_t *call, const json_t *answer)
-{
-    TAILQ_REMOVE(&node->calls, call, link);
-    call->on_answer(call->data, answer);
-    free(call);
-}
-
-static void on_answer(tw_redis_node_t *node, const json_t *answer)
-{
-    uint64_t token = (uint64_t)json_integer_value(json_object_get(answer, "token"));
-    tw_redis_call_t *call;
-
-    for (call = TAILQ_FIRST(&node->calls); call != NULL; call = TAILQ_NEXT(call, link)) {
-        if (call->token == token) {
-            conclude(node, call, answer);
-            return;
-        }
-    }
-}
-
-static void on_question(tw_redis_node_t *node, const json_t *request)
+static void on_question(tw_redis_peers_t *peers, const json_t *request)
 {
     const char *from = json_string_value(json_object_get(request, "from"));
     if (from == NULL)
         return;
     tw_redis_service_t *service = tw_alloc(sizeof(*service));
-    service->node = node;
+    service->peers = peers;
     service->from = tw_strndup(from, strlen(from));
     service->token = json_integer_value(json_object_get(request, "token"));
     serve(service, request);
 }
 
-void tw_redis_peer_message(tw_redis_node_t *node, const char *message, size_t len)
+void tw_redis_peers_message(tw_redis_peers_t *peers, const char *message, size_t len)
 {
     json_t *object = len > 1 ? json_loadb(message + 1, len - 1, 0, NULL) : NULL;
 
     if (object != NULL && message[0] == 'Q')
-        on_question(node, object);
+        on_question(peers, object);
     else if (object != NULL && message[0] == 'A')
-        on_answer(node, object);
+        on_answer(peers, object);
     json_decref(object);
 }
 
-void tw_redis_peers_expire(tw_redis_node_t *node, uint64_t now_ms, bool all)
+void tw_redis_peers_expire(tw_redis_peers_t *peers, uint64_t now_ms, bool all)
 {
-    tw_redis_call_t *call = TAILQ_FIRST(&node->calls), *next;
-    for (; call != NULL && (all || now_ms >= call->deadline_ms); call = next) {
-        next = TAILQ_NEXT(call, link);
-        conclude(node, call, NULL);
-    }
-}
-
-void tw_redis_peers_dispose(tw_redis_node_t *node)
-{
-    assert(TAILQ_EMPTY(&node->calls));
-    (void)node;
+    tw_redis_request_t *request;
+    while ((request = TAILQ_FIRST(&peers->requests)) != NULL &&
+           (all || now_ms >= request->deadline_ms))
+        conclude(peers, request, TW_UNAVAILABLE, NULL);
 }
 
 /* --- closing a stream anywhere --- */
 
 typedef struct tw_redis_closing {
-    tw_redis_node_t *node;
+    tw_redis_peers_t *peers;
     tw_loop_t *from;
     tw_status_fn on_done;
     void *data;
@@ -290,58 +315,32 @@ static void on_close_done(void *owner, void *data)
     free(closing);
 }
 
-static void on_close_answer(void *data, const json_t *answer)
+static void on_close_answer(void *data, tw_status_t status, const json_t *answer)
 {
     tw_redis_closing_t *closing = data;
-    closing->status = json_is_true(json_object_get(answer, "closed")) ? TW_OK : TW_NOT_FOUND;
+    closing->status = status != TW_OK                                   ? status
+                      : json_is_true(json_object_get(answer, "closed")) ? TW_OK
+                                                                        : TW_NOT_FOUND;
     tw_loop_post(closing->from, on_close_done, closing);
-}
-
-/* How many nodes got the question: the owner of the id, or none. */
-static void on_close_sent(const redisReply *sent, void *data)
-{
-    tw_redis_node_t *node = data;
-    tw_redis_call_t *call;
-
-    /* The oldest question that nobody got has been shown to be one without an owner. */
-    if (sent == NULL || sent->type != REDIS_REPLY_ARRAY || sent->elements != 2 ||
-        sent->element[0]->integer != 0 || sent->element[1]->type != REDIS_REPLY_STRING)
-        return;
-    uint64_t token = strtoull(sent->element[1]->str, NULL, 10);
-    for (call = TAILQ_FIRST(&node->calls); call != NULL; call = TAILQ_NEXT(call, link)) {
-        if (call->token == token) {
-            conclude(node, call, NULL);
-            return;
-        }
-    }
 }
 
 static void on_close_request(void *owner, void *data)
 {
     tw_redis_closing_t *closing = data;
-    tw_redis_node_t *node = closing->node;
-    tw_redis_args_t args;
-    char instance[9] = "";
+    char instance[TW_REDIS_INSTANCE_LEN + 1] = "";
 
-    if (!tw_redis_node_up(node)) {
-        closing->status = TW_UNAVAILABLE;
-        tw_loop_post(closing->from, on_close_done, closing);
+    if (!tw_redis_session_up(closing->peers->session)) {
+        on_close_answer(closing, TW_UNAVAILABLE, NULL);
         return;
     }
-    char *message = tw_redis_call_message(node,
-                                          json_pack("{s:s,s:s,s:i}", "op", "close", "id",
-                                                    closing->id, "reason", (int)closing->reason),
-                                          on_close_answer, closing);
-    snprintf(instance, sizeof(instance), "%.8s", closing->id);
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_CALL_OWNER);
-    tw_redis_args_text(&args, instance);
-    tw_redis_args_text(&args, message);
-    tw_redis_args_number(&args, node->next_token);
-    tw_redis_args_send(&args, node->commands, on_close_sent, node);
-    free(message);
+    snprintf(instance, sizeof(instance), "%s", closing->id); /* ids begin with it */
+    tw_redis_peers_ask(closing->peers, instance,
+                       json_pack("{s:s,s:s,s:i}", "op", "close", "id", closing->id, "reason",
+                                 (int)closing->reason),
+                       on_close_answer, closing);
 }
 
-void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+void tw_redis_peers_close(tw_redis_peers_t *peers, tw_loop_t *from, const char *stream_id,
                           tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
     size_t len = strlen(stream_id);
@@ -350,17 +349,16 @@ void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *st
         on_done(data, TW_NOT_FOUND);
         return;
     }
-    if (tw_listing_owns(tw_redis_node_of_adapter(adapter)->hub, stream_id)) {
-        tw_listing_close(tw_redis_node_of_adapter(adapter)->hub, from, stream_id, reason, on_done,
-                         data);
+    if (tw_listing_owns(peers->hub, stream_id)) {
+        tw_listing_close(peers->hub, from, stream_id, reason, on_done, data);
         return;
     }
     tw_redis_closing_t *closing = tw_alloc(sizeof(*closing) + len + 1);
-    closing->node = tw_redis_node_of_adapter(adapter);
+    closing->peers = peers;
     closing->from = from;
     closing->on_done = on_done;
     closing->data = data;
     closing->reason = reason;
     memcpy(closing->id, stream_id, len + 1);
-    tw_loop_post(closing->node->loop, on_close_request, closing);
+    tw_loop_post(peers->loop, on_close_request, closing);
 }

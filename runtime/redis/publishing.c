@@ -1,102 +1,71 @@
-/* Publishing, and what other nodes count. */
+#include "runtime/redis/publishing.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/container.h"
-#include "runtime/redis/node.h"
+#include "base/hash.h"
+#include "runtime/redis/protocol/codec.h"
 
-#define COUNT_FRESH_MS 1000
-#define COUNTS_MAX 10000 /* topics whose count is remembered */
+#define EVENT_TIMEOUT_MS 5000 /* an accepted event waits so long for its delivery here */
+#define RENEW_EVERY_MS 30000
 /* Of one call: Redis does nothing else meanwhile, and all of them share its fate. */
 #define BATCH_EVENTS_MAX 32
 #define BATCH_BYTES_MAX ((size_t)64 * 1024)
 
+typedef enum tw_redis_publish_state {
+    QUEUED,
+    SENT,
+    ACCEPTED,
+    DISPATCHED,
+    ANSWERED,
+} tw_redis_publish_state_t;
+
+struct tw_redis_publish {
+    tw_redis_publishing_t *publishing;
+    tw_table_entry_t by_token;
+    TAILQ_ENTRY(tw_redis_publish) link; /* in queued or accepted */
+    tw_loop_t *worker;
+    tw_event_t *event; /* owned reference */
+    tw_published_fn on_done;
+    void *data;
+    uint64_t token;
+    char *body; /* owned until it is sent */
+    size_t body_len;
+    tw_redis_publish_state_t state;
+    bool replied; /* while DISPATCHED: Redis' answer is there */
+    bool queued;  /* and our workers have the event */
+    tw_status_t status;
+    uint64_t deadline_ms;
+    tw_position_t position;
+    uint64_t delivered;
+    size_t accepted_count;
+    uint8_t *accepted; /* owned, per topic */
+};
+
 #define PUBLISH_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_publish_t, by_token)
 
-/* --- what other nodes have registered of a topic --- */
-
-typedef struct tw_redis_count {
-    tw_table_entry_t node;
-    uint64_t at_ms;   /* when it was asked for */
-    uint64_t streams; /* on all other nodes */
-    uint64_t asked;   /* sum of the answers so far */
-    unsigned pending;
-    size_t name_len;
-    char name[];
-} tw_redis_count_t;
-
-#define COUNT_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_count_t, node)
-
-static bool count_has_name(const tw_table_entry_t *node, const void *key)
+void tw_redis_publishing_init(tw_redis_publishing_t *publishing, tw_redis_routes_t *routes,
+                              tw_hub_t *hub)
 {
-    const tw_topic_name_t *name = key;
-    const tw_redis_count_t *count = COUNT_OF(node);
-    return count->name_len == name->len && memcmp(count->name, name->base, name->len) == 0;
+    publishing->session = routes->session;
+    publishing->routes = routes;
+    publishing->hub = hub;
+    tw_random(&publishing->origin, sizeof(publishing->origin));
+    tw_table_init(&publishing->by_token);
+    TAILQ_INIT(&publishing->queued);
+    TAILQ_INIT(&publishing->accepted);
 }
 
-static tw_redis_count_t *find_count(tw_redis_node_t *node, const tw_topic_name_t *topic)
+/* --- states --- */
+
+static uint64_t hash_of(uint64_t token)
 {
-    tw_table_entry_t *found = tw_table_find(&node->counts, topic->hash, count_has_name, topic);
-    return found != NULL ? COUNT_OF(found) : NULL;
+    return token * UINT64_C(0x9e3779b97f4a7c15);
 }
-
-/* Forgets one that nobody waits for, when there are too many. */
-static void bound_counts(tw_redis_node_t *node)
-{
-    if (node->counts.count < COUNTS_MAX)
-        return;
-    tw_redis_count_t *count = COUNT_OF(tw_table_any(&node->counts));
-    if (count->pending > 0)
-        return;
-    tw_table_remove(&node->counts, &count->node);
-    free(count);
-}
-
-static void on_count(const redisReply *reply, void *data)
-{
-    tw_redis_count_t *count = data;
-    if (reply != NULL && reply->type == REDIS_REPLY_STRING)
-        count->asked += strtoull(reply->str, NULL, 10);
-    if (--count->pending == 0)
-        count->streams = count->asked;
-}
-
-/* Asks every other node's registered count, unless it was asked a moment ago. */
-static void refresh_count(tw_redis_node_t *node, const tw_topic_name_t *topic, uint64_t now_ms)
-{
-    tw_redis_count_t *count = find_count(node, topic);
-
-    if (node->peers == NULL || node->peers[0] == '\0')
-        return;
-    if (count == NULL) {
-        bound_counts(node);
-        count = tw_alloc(sizeof(*count) + topic->len);
-        count->node.hash = topic->hash;
-        count->name_len = topic->len;
-        memcpy(count->name, topic->base, topic->len);
-        tw_table_insert(&node->counts, &count->node);
-    } else if (count->pending > 0 || now_ms - count->at_ms < COUNT_FRESH_MS) {
-        return;
-    }
-    count->at_ms = now_ms;
-    count->asked = 0;
-    for (const char *peer = node->peers; *peer != '\0'; peer += strlen(peer) + 1) {
-        char key[512];
-        const char *argv[] = {"HGET", key, topic->base};
-        int len = snprintf(key, sizeof(key), "tw:{n:%s}:t", peer);
-        const size_t lens[] = {4, (size_t)len, topic->len};
-        if (lens[1] >= sizeof(key))
-            continue; /* no node has such a name */
-        if (tw_redis_client_send(node->commands, 3, argv, lens, on_count, count) == 0)
-            ++count->pending;
-    }
-}
-
-/* --- publishing --- */
 
 static bool has_token(const tw_table_entry_t *node, const void *key)
 {
@@ -117,144 +86,117 @@ static void on_published(void *owner, void *data)
     free(publish);
 }
 
-static void unpin(tw_redis_node_t *node, tw_redis_publish_t *publish)
+/* Takes it to a state, out of the lists of the one before. */
+static void enter(tw_redis_publish_t *publish, tw_redis_publish_state_t state)
 {
-    for (uint32_t i = 0; publish->routes != NULL && i < publish->event->topic_count; ++i) {
-        tw_redis_route_t *route = publish->routes[i];
-        if (route != NULL && --route->publishes == 0)
-            tw_redis_route_collect(node, route);
-    }
-    free(publish->routes);
-    publish->routes = NULL;
+    tw_redis_publishing_t *publishing = publish->publishing;
+    bool was_found = publish->state == SENT || publish->state == ACCEPTED,
+         is_found = state == SENT || state == ACCEPTED;
+
+    if (publish->state == QUEUED)
+        TAILQ_REMOVE(&publishing->queued, publish, link);
+    if (publish->state == ACCEPTED)
+        TAILQ_REMOVE(&publishing->accepted, publish, link);
+    if (was_found && !is_found)
+        tw_table_remove(&publishing->by_token, &publish->by_token);
+    if (!was_found && is_found)
+        tw_table_insert(&publishing->by_token, &publish->by_token);
+    if (state == ACCEPTED)
+        TAILQ_INSERT_TAIL(&publishing->accepted, publish, link);
+    publish->state = state;
 }
 
-/* The answer is known: out of everything here, back to the worker. */
-static void conclude(tw_redis_node_t *node, tw_redis_publish_t *publish, tw_status_t status)
+/* The answer is known: back to the worker. */
+static void conclude(tw_redis_publish_t *publish, tw_status_t status)
 {
+    enter(publish, ANSWERED);
     publish->status = status;
-    unpin(node, publish);
     free(publish->body);
     publish->body = NULL;
-    atomic_fetch_sub(&node->publishes_open, 1);
+    atomic_fetch_sub(&publish->publishing->count, 1);
     tw_loop_post(publish->worker, on_published, publish);
-}
-
-/* Neither to be found by its event nor by its deadline any more. */
-static void forget(tw_redis_node_t *node, tw_redis_publish_t *publish)
-{
-    if (publish->returns)
-        tw_table_remove(&node->publishes, &publish->by_token);
-    if (publish->returns && publish->replied && !publish->returned)
-        TAILQ_REMOVE(&node->unreturned, publish, link);
-    publish->returns = false;
-}
-
-static void on_queued_here(void *data, const tw_dispatch_result_t *result)
-{
-    tw_redis_publish_t *publish = data;
-
-    publish->in_flight = false;
-    publish->delivered += result->delivered;
-    if (publish->replied)
-        conclude(publish->node, publish, publish->status);
 }
 
 /* --- sending: the events of a turn, several in one call --- */
 
-typedef struct tw_redis_batch {
-    tw_redis_node_t *node;
+typedef struct tw_redis_publish_batch {
+    tw_redis_publishing_t *publishing;
+    uint64_t epoch; /* that the numbers are of */
     size_t count, topic_count;
-    tw_redis_publish_t *publishes[BATCH_EVENTS_MAX];
-} tw_redis_batch_t;
+    tw_redis_publish_t *items[BATCH_EVENTS_MAX];
+} tw_redis_publish_batch_t;
 
-/* Takes in how many nodes got the event, for each of its topics. */
-static void read_receivers(tw_redis_publish_t *publish, redisReply *const *receivers)
+/* Redis has answered, with the status that the publish has if nothing else goes wrong. */
+static void take_reply(tw_redis_publish_t *publish, tw_status_t status, bool comes_here)
 {
-    const tw_event_t *event = publish->event;
-
-    publish->accepted = tw_alloc(event->topic_count);
-    for (uint32_t i = 0; i < event->topic_count; ++i) {
-        if (receivers[i]->integer < 0)
-            continue;
-        publish->accepted[i] = 1;
-        ++publish->accepted_count;
-        uint64_t others = (uint64_t)receivers[i]->integer;
-        if (publish->routes[i] != NULL && others > 0)
-            --others; /* us */
-        const tw_redis_count_t *count = find_count(publish->node, &event->topics[i]);
-        publish->delivered +=
-            others > 0 && count != NULL && count->streams > others ? count->streams : others;
+    publish->status = status;
+    publish->replied = true;
+    if (publish->state == DISPATCHED) {
+        if (publish->queued)
+            conclude(publish, status);
+    } else if (status == TW_OK && comes_here) {
+        publish->deadline_ms = uv_now(publish->publishing->loop->uv) + EVENT_TIMEOUT_MS;
+        enter(publish, ACCEPTED);
+    } else {
+        conclude(publish, status);
     }
 }
 
-/* Redis has the event: our own workers may still have to get it. */
-static void sent(tw_redis_publish_t *publish)
+/* {first number, {streams elsewhere, 1 if it comes here, {1 accepted or 0}…}…} */
+static bool is_answer(const redisReply *reply, const tw_redis_publish_batch_t *batch)
 {
-    publish->replied = true;
-    publish->status = TW_OK;
-    if (publish->returns && !publish->returned) {
-        publish->deadline_ms = uv_now(publish->node->loop->uv) + TW_REDIS_PUBLISH_TIMEOUT_MS;
-        TAILQ_INSERT_TAIL(&publish->node->unreturned, publish, link);
-    } else if (!publish->in_flight) {
-        conclude(publish->node, publish, TW_OK);
-    }
+    if (reply->type != REDIS_REPLY_ARRAY ||
+        reply->elements != 1 + 2 * batch->count + batch->topic_count ||
+        reply->element[0]->type != REDIS_REPLY_STRING)
+        return false;
+    for (size_t i = 1; i < reply->elements; ++i)
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER)
+            return false;
+    return true;
 }
 
-/* It may have been published: that is not known, so it is not said. */
-static void unknown(tw_redis_publish_t *publish)
-{
-    forget(publish->node, publish);
-    publish->replied = true;
-    publish->status = TW_UNAVAILABLE;
-    if (!publish->in_flight)
-        conclude(publish->node, publish, TW_UNAVAILABLE);
-}
-
-static bool has_answers(const redisReply *reply, const tw_redis_batch_t *batch)
-{
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 + batch->topic_count &&
-           reply->element[0]->type == REDIS_REPLY_STRING;
-}
-
-static void take_answers(const tw_redis_batch_t *batch, const redisReply *reply)
+static void take_answer(const tw_redis_publish_batch_t *batch, const redisReply *reply)
 {
     uint64_t seq = strtoull(reply->element[0]->str, NULL, 10);
-    redisReply **receivers = reply->element + 1;
+    redisReply **at = reply->element + 1;
 
     for (size_t i = 0; i < batch->count; ++i) {
-        tw_redis_publish_t *publish = batch->publishes[i];
+        tw_redis_publish_t *publish = batch->items[i];
         uint32_t topic_count = publish->event->topic_count;
-        publish->position = (tw_position_t){.epoch = batch->node->epoch, .seq = seq + i};
-        read_receivers(publish, receivers);
-        receivers += topic_count;
-        sent(publish);
+        publish->position = (tw_position_t){.epoch = batch->epoch, .seq = seq + i};
+        publish->delivered += (uint64_t)at[0]->integer;
+        publish->accepted = tw_alloc(topic_count);
+        for (uint32_t t = 0; t < topic_count; ++t)
+            publish->accepted_count += publish->accepted[t] = at[2 + t]->integer != 0;
+        take_reply(publish, TW_OK, at[1]->integer != 0);
+        at += 2 + topic_count;
     }
 }
 
 static void on_reply(const redisReply *reply, void *data)
 {
-    tw_redis_batch_t *batch = data;
+    tw_redis_publish_batch_t *batch = data;
 
-    if (reply != NULL)
-        tw_redis_refused(batch->node, "events", reply);
-    if (reply != NULL && has_answers(reply, batch)) {
-        take_answers(batch, reply);
+    tw_redis_session_refused(batch->publishing->session, "events", reply);
+    if (reply != NULL && is_answer(reply, batch)) {
+        take_answer(batch, reply);
     } else {
+        /* The events may have been published: the publisher has to repeat them. */
         for (size_t i = 0; i < batch->count; ++i)
-            unknown(batch->publishes[i]);
+            take_reply(batch->items[i], TW_UNAVAILABLE, false);
     }
     free(batch);
 }
 
-/* Whether the topics' history has to be told again that it is in use: now and then, not each time.
- * A place is shared by topics; who takes it renews. */
-static bool renews(tw_redis_node_t *node, const tw_event_t *event, uint64_t now_ms)
+/* Whether the topics' histories have to be told again that they are in use: now and then, not each
+ * time. A place is shared by topics; who takes it renews. */
+static bool renews(tw_redis_publishing_t *publishing, const tw_event_t *event, uint64_t now_ms)
 {
     bool any = false;
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         uint64_t hash = event->topics[i].hash;
-        tw_redis_renewed_t *place = &node->renewed[hash % TW_REDIS_RENEWED_PLACES];
-        if (place->hash == hash && now_ms - place->at_ms < TW_REDIS_RENEW_EVERY_MS)
+        tw_redis_renewed_t *place = &publishing->renewed[hash % TW_REDIS_RENEWED_PLACES];
+        if (place->hash == hash && now_ms - place->at_ms < RENEW_EVERY_MS)
             continue;
         *place = (tw_redis_renewed_t){.hash = hash, .at_ms = now_ms};
         any = true;
@@ -262,188 +204,166 @@ static bool renews(tw_redis_node_t *node, const tw_event_t *event, uint64_t now_
     return any;
 }
 
-static tw_redis_batch_t *take_batch(tw_redis_node_t *node)
+static tw_redis_publish_batch_t *take_batch(tw_redis_publishing_t *publishing)
 {
-    tw_redis_batch_t *batch = tw_alloc(sizeof(*batch));
+    tw_redis_publish_batch_t *batch = tw_alloc(sizeof(*batch));
     tw_redis_publish_t *publish;
     size_t bytes = 0;
 
-    batch->node = node;
+    batch->publishing = publishing;
+    batch->epoch = publishing->session->epoch_number;
     while (batch->count < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX &&
-           (publish = TAILQ_FIRST(&node->to_publish)) != NULL) {
-        TAILQ_REMOVE(&node->to_publish, publish, link);
-        batch->publishes[batch->count++] = publish;
+           (publish = TAILQ_FIRST(&publishing->queued)) != NULL) {
+        enter(publish, SENT);
+        batch->items[batch->count++] = publish;
         batch->topic_count += publish->event->topic_count;
         bytes += publish->body_len;
     }
     return batch;
 }
 
-static void send_batch(tw_redis_node_t *node)
+static void send_batch(tw_redis_publishing_t *publishing)
 {
-    tw_redis_batch_t *batch = take_batch(node);
-    uint64_t now_ms = uv_now(node->loop->uv);
+    tw_redis_publish_batch_t *batch = take_batch(publishing);
+    uint64_t now_ms = uv_now(publishing->loop->uv);
+    uint32_t tail = publishing->hub->config.tail_events;
+    char *bodies[BATCH_EVENTS_MAX];
+    size_t count = batch->count;
     tw_redis_args_t args;
 
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_PUBLISH);
-    tw_redis_args_number(&args, node->keep);
-    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS + 2 * TW_REDIS_RENEW_EVERY_MS);
-    tw_redis_args_number(&args, node->hub->config.resume_window_ms > 0 ? 1 : 0);
-    tw_redis_args_number(&args, batch->count);
-    for (size_t i = 0; i < batch->count; ++i) {
-        const tw_redis_publish_t *publish = batch->publishes[i];
+    tw_redis_script_begin_own(publishing->session, &args, TW_REDIS_SCRIPT_PUBLISH);
+    tw_redis_args_number(&args, tail > 0 ? tail : 1);
+    tw_redis_args_number(&args, TW_REDIS_INBOX_BYTES);
+    tw_redis_args_number(&args, count);
+    for (size_t i = 0; i < count; ++i) {
+        tw_redis_publish_t *publish = batch->items[i];
         const tw_event_t *event = publish->event;
         tw_redis_args_add(&args, publish->body, publish->body_len);
-        tw_redis_args_add(&args, renews(node, event, now_ms) ? "1" : "0", 1);
+        tw_redis_args_add(&args, renews(publishing, event, now_ms) ? "1" : "0", 1);
         tw_redis_args_number(&args, event->topic_count);
         for (uint32_t t = 0; t < event->topic_count; ++t)
             tw_redis_args_add(&args, event->topics[t].base, event->topics[t].len);
+        bodies[i] = publish->body;
+        publish->body = NULL;
     }
-    if (tw_redis_args_send(&args, node->commands, on_reply, batch) != 0) {
-        on_reply(NULL, batch);
-        return;
-    }
-    for (size_t i = 0; i < batch->count; ++i) {
-        free(batch->publishes[i]->body);
-        batch->publishes[i]->body = NULL;
-    }
+    tw_redis_session_send(publishing->session, &args, on_reply, batch);
+    for (size_t i = 0; i < count; ++i)
+        free(bodies[i]);
 }
 
 /* --- requests --- */
 
-/* Finds the routes by which the event comes back; false when one of them is being left, whose
- * subscription may or may not still count. */
-static bool find_routes(tw_redis_node_t *node, tw_redis_publish_t *publish)
-{
-    const tw_event_t *event = publish->event;
-
-    publish->routes = tw_alloc(event->topic_count * sizeof(tw_redis_route_t *));
-    for (uint32_t i = 0; i < event->topic_count; ++i) {
-        tw_redis_route_t *route = tw_redis_route_find(node, &event->topics[i]);
-        if (route != NULL && route->leaving) {
-            free(publish->routes);
-            publish->routes = NULL;
-            return false;
-        }
-        publish->routes[i] = route != NULL && route->subscribed ? route : NULL;
-    }
-    return true;
-}
-
-void tw_redis_on_publish_request(void *owner, void *data)
+static void on_request(void *owner, void *data)
 {
     tw_redis_publish_t *publish = data;
-    tw_redis_node_t *node = publish->node;
-    const tw_event_t *event = publish->event;
-    uint64_t now_ms = uv_now(node->loop->uv);
+    tw_redis_publishing_t *publishing = publish->publishing;
 
-    if (!tw_redis_node_up(node)) {
-        conclude(node, publish, TW_UNAVAILABLE);
+    publish->token = ++publishing->next_token;
+    publish->by_token.hash = hash_of(publish->token);
+    TAILQ_INSERT_TAIL(&publishing->queued, publish, link);
+    if (!tw_redis_session_up(publishing->session)) {
+        conclude(publish, TW_UNAVAILABLE);
         return;
     }
-    if (!find_routes(node, publish)) {
-        TAILQ_INSERT_TAIL(&node->parked, publish, link);
-        return;
-    }
-    publish->token = ++node->next_token;
-    publish->body =
-        tw_redis_body_write(event, node->epoch, node->origin, publish->token, &publish->body_len);
-    if (publish->body == NULL) {
-        free(publish->routes); /* nothing is pinned yet */
-        publish->routes = NULL;
-        conclude(node, publish, TW_NO_MEMORY);
-        return;
-    }
-    for (uint32_t i = 0; i < event->topic_count; ++i) {
-        /* A channel that is confirmed stays ours until the event has come back by it. */
-        if (publish->routes[i] != NULL) {
-            ++publish->routes[i]->publishes;
-            publish->returns = true;
-        }
-        refresh_count(node, &event->topics[i], now_ms);
-    }
-    if (publish->returns) {
-        publish->by_token.hash = publish->token * UINT64_C(0x9e3779b97f4a7c15);
-        tw_table_insert(&node->publishes, &publish->by_token);
-    }
-    TAILQ_INSERT_TAIL(&node->to_publish, publish, link);
+    publish->body = tw_redis_body_write(publish->event, publishing->session->epoch_number,
+                                        publishing->origin, publish->token, &publish->body_len);
+    if (publish->body == NULL)
+        conclude(publish, TW_NO_MEMORY);
 }
 
-static tw_redis_publish_t *find_publish(tw_redis_node_t *node, const tw_redis_body_t *body)
+void tw_redis_publishing_begin(tw_redis_publishing_t *publishing, tw_loop_t *from,
+                               tw_event_t *event, tw_published_fn on_done, void *data)
 {
-    if (body->origin != node->origin)
+    tw_redis_publish_t *publish = tw_alloc(sizeof(*publish));
+    publish->publishing = publishing;
+    publish->worker = from;
+    publish->event = tw_event_ref(event);
+    publish->on_done = on_done;
+    publish->data = data;
+    atomic_fetch_add(&publishing->count, 1);
+    tw_loop_post(publishing->loop, on_request, publish);
+}
+
+/* --- arriving --- */
+
+static void on_queued_here(void *data, const tw_dispatch_result_t *result)
+{
+    tw_redis_publish_t *publish = data;
+
+    publish->queued = true;
+    publish->delivered += result->delivered;
+    if (publish->replied)
+        conclude(publish, publish->status);
+}
+
+static tw_redis_publish_t *find_publish(tw_redis_publishing_t *publishing,
+                                        const tw_redis_body_t *body)
+{
+    if (body->origin != publishing->origin)
         return NULL;
-    tw_table_entry_t *found = tw_table_find(
-        &node->publishes, body->token * UINT64_C(0x9e3779b97f4a7c15), has_token, &body->token);
+    tw_table_entry_t *found =
+        tw_table_find(&publishing->by_token, hash_of(body->token), has_token, &body->token);
     return found != NULL ? PUBLISH_OF(found) : NULL;
 }
 
-void tw_redis_event_arrived(tw_redis_node_t *node, uint64_t seq, const char *bytes, size_t len)
+/* One of ours, whose publisher waits: the event that it has is the one that came. */
+static void return_own(tw_redis_publishing_t *publishing, tw_redis_publish_t *publish,
+                       const tw_position_t *at)
 {
-    const tw_position_t at = {.epoch = node->epoch, .seq = seq};
+    static const tw_dispatch_result_t nobody = {.delivered = 0};
+    tw_event_t *part = tw_redis_routes_admit(publishing->routes, publish->event, at->seq);
+
+    publish->replied = publish->state == ACCEPTED;
+    enter(publish, DISPATCHED);
+    if (part != NULL)
+        tw_hub_dispatch(publishing->hub, publishing->loop, part, at, on_queued_here, publish);
+    else
+        on_queued_here(publish, &nobody);
+    tw_event_unref(part);
+}
+
+void tw_redis_publishing_arrived(tw_redis_publishing_t *publishing, uint64_t seq, const char *bytes,
+                                 size_t len)
+{
+    const tw_position_t at = {.epoch = publishing->session->epoch_number, .seq = seq};
     tw_redis_body_t body;
 
-    /* An event of several topics comes once by each of them. */
-    if (seq <= node->last || tw_redis_body_read(&body, bytes, len) != 0)
+    if (tw_redis_body_read(&body, bytes, len) != 0)
         return;
-    node->last = seq;
-    atomic_fetch_add_explicit(TW_REDIS_STAT(node, received), 1, memory_order_relaxed);
-    tw_redis_publish_t *publish = find_publish(node, &body);
+    atomic_fetch_add_explicit(&publishing->session->stats->received, 1, memory_order_relaxed);
+    tw_redis_publish_t *publish = find_publish(publishing, &body);
     if (publish != NULL) {
-        forget(node, publish);
-        publish->returned = publish->in_flight = true;
-        tw_hub_dispatch(node->hub, node->loop, publish->event, &at, on_queued_here, publish);
+        return_own(publishing, publish, &at);
         return;
     }
     tw_event_t *event = tw_redis_body_event(&body);
     if (event == NULL)
         return;
-    tw_hub_dispatch(node->hub, NULL, event, &at, NULL, NULL);
+    tw_event_t *part = tw_redis_routes_admit(publishing->routes, event, seq);
+    if (part != NULL)
+        tw_hub_dispatch(publishing->hub, NULL, part, &at, NULL, NULL);
+    tw_event_unref(part);
     tw_event_unref(event);
 }
 
-void tw_redis_publishes_expire(tw_redis_node_t *node, uint64_t now_ms, bool caught_up)
+void tw_redis_publishing_expire(tw_redis_publishing_t *publishing, uint64_t now_ms, bool all)
 {
     tw_redis_publish_t *publish;
-    while ((publish = TAILQ_FIRST(&node->unreturned)) != NULL &&
-           (caught_up || now_ms >= publish->deadline_ms)) {
-        forget(node, publish);
-        conclude(node, publish, TW_UNAVAILABLE);
-    }
+    while ((publish = TAILQ_FIRST(&publishing->accepted)) != NULL &&
+           (all || now_ms >= publish->deadline_ms))
+        conclude(publish, TW_UNAVAILABLE);
 }
 
-void tw_redis_publishing_unpark(tw_redis_node_t *node)
+void tw_redis_publishing_turn(tw_redis_publishing_t *publishing)
 {
-    tw_redis_ask_t *asks = node->parked_asks, *next;
-    tw_redis_publishes_t publishes = TAILQ_HEAD_INITIALIZER(publishes);
-    tw_redis_publish_t *publish;
-
-    node->parked_asks = NULL;
-    for (; asks != NULL; asks = next) {
-        next = asks->next;
-        tw_redis_on_ask_request(NULL, asks);
-    }
-    TAILQ_CONCAT(&publishes, &node->parked, link);
-    while ((publish = TAILQ_FIRST(&publishes)) != NULL) {
-        TAILQ_REMOVE(&publishes, publish, link);
-        tw_redis_on_publish_request(NULL, publish);
-    }
+    while (!TAILQ_EMPTY(&publishing->queued))
+        send_batch(publishing);
+    tw_redis_publishing_turn_asks(publishing);
 }
 
-void tw_redis_publishing_turn(tw_redis_node_t *node)
+void tw_redis_publishing_dispose(tw_redis_publishing_t *publishing)
 {
-    while (!TAILQ_EMPTY(&node->to_publish))
-        send_batch(node);
-}
-
-void tw_redis_publishing_dispose(tw_redis_node_t *node)
-{
-    tw_table_entry_t *entry;
-    assert(node->publishes.count == 0 && TAILQ_EMPTY(&node->to_publish) && node->asks == NULL);
-    while ((entry = tw_table_any(&node->counts)) != NULL) {
-        tw_table_remove(&node->counts, entry);
-        free(COUNT_OF(entry));
-    }
-    tw_table_dispose(&node->counts);
-    tw_table_dispose(&node->publishes);
+    assert(publishing->by_token.count == 0 && TAILQ_EMPTY(&publishing->queued) &&
+           publishing->asks == NULL);
+    tw_table_dispose(&publishing->by_token);
 }

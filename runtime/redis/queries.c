@@ -1,5 +1,5 @@
-/* The admin's reads: each asks Redis once, on the control loop, and answers on the worker that
- * asked. */
+#include "runtime/redis/query.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,6 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/query.h"
-
 static void free_query(tw_redis_query_t *query)
 {
     for (size_t i = 0; i < query->event_count; ++i)
@@ -37,17 +35,17 @@ void tw_redis_query_answer(tw_redis_query_t *query)
 static void on_query(void *owner, void *data)
 {
     tw_redis_query_t *query = data;
-    if (tw_redis_node_up(query->node))
+    if (tw_redis_session_up(query->queries->session))
         query->send(query);
     else
         tw_redis_query_answer(query);
 }
 
-tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
-                                       size_t len, void *data)
+tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *from,
+                                       const char *text, size_t len, void *data)
 {
     tw_redis_query_t *query = tw_alloc(sizeof(*query));
-    query->node = tw_redis_node_of_adapter(adapter);
+    query->queries = queries;
     query->from = from;
     query->data = data;
     query->text = tw_strndup(text != NULL ? text : "", len);
@@ -57,7 +55,7 @@ tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, c
 
 void tw_redis_query_post(tw_redis_query_t *query)
 {
-    tw_loop_post(query->node->loop, on_query, query);
+    tw_loop_post(query->queries->loop, on_query, query);
 }
 
 json_t *tw_redis_to_json(const redisReply *reply)
@@ -84,7 +82,7 @@ static void on_rows(const redisReply *reply, void *data)
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY)
         query->rows = tw_redis_to_json(reply);
     else if (reply != NULL)
-        tw_redis_refused(query->node, "a read", reply);
+        tw_redis_session_refused(query->queries->session, "a read", reply);
     tw_redis_query_answer(query);
 }
 
@@ -92,12 +90,11 @@ void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
                          tw_redis_reply_cb on_reply)
 {
     tw_redis_args_t args;
-    tw_redis_args_script(&args, query->node, script);
+    tw_redis_script_begin(query->queries->session, &args, script);
     tw_redis_args_number(&args, query->skip);
     tw_redis_args_number(&args, query->count);
     tw_redis_args_add(&args, query->text, query->text_len);
-    if (tw_redis_args_send(&args, query->node->commands, on_reply, query) != 0)
-        tw_redis_query_answer(query);
+    tw_redis_session_send(query->queries->session, &args, on_reply, query);
 }
 
 /* Pages beyond what a double counts exactly are beyond the last one. */
@@ -145,11 +142,11 @@ static void send_topics(tw_redis_query_t *query)
     tw_redis_query_page(query, TW_REDIS_SCRIPT_LIST_TOPICS, on_rows);
 }
 
-void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+void tw_redis_list_topics(tw_redis_queries_t *queries, tw_loop_t *from, const tw_page_query_t *page,
                           tw_topics_fn on_page, void *data)
 {
     tw_redis_query_t *query =
-        tw_redis_query_begin(adapter, from, page->prefix, page->prefix_len, data);
+        tw_redis_query_begin(queries, from, page->prefix, page->prefix_len, data);
     tw_redis_query_set_page(query, page);
     query->send = send_topics;
     query->deliver = deliver_topics;
@@ -194,82 +191,16 @@ static void deliver_nodes(tw_redis_query_t *query)
 static void send_nodes(tw_redis_query_t *query)
 {
     tw_redis_args_t args;
-    tw_redis_args_script(&args, query->node, TW_REDIS_SCRIPT_LIST_NODES);
-    if (tw_redis_args_send(&args, query->node->commands, on_rows, query) != 0)
-        tw_redis_query_answer(query);
+    tw_redis_script_begin(query->queries->session, &args, TW_REDIS_SCRIPT_LIST_NODES);
+    tw_redis_session_send(query->queries->session, &args, on_rows, query);
 }
 
-void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
+void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_fn on_nodes,
+                         void *data)
 {
-    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, NULL, 0, data);
+    tw_redis_query_t *query = tw_redis_query_begin(queries, from, NULL, 0, data);
     query->send = send_nodes;
     query->deliver = deliver_nodes;
     query->on_answer.nodes = on_nodes;
-    tw_redis_query_post(query);
-}
-
-/* --- the tail --- */
-
-static void deliver_tail(tw_redis_query_t *query)
-{
-    tw_status_t status = query->events != NULL ? TW_OK : TW_UNAVAILABLE;
-    query->on_answer.tail(query->data, status, query->events, query->event_count);
-}
-
-static void on_tail(const redisReply *reply, void *data)
-{
-    tw_redis_query_t *query = data;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY) {
-        query->events = tw_alloc((reply->elements + 1) * sizeof(*query->events));
-        for (size_t i = reply->elements; i-- > 0;) { /* they come newest first */
-            const redisReply *body;
-            tw_redis_body_t parsed;
-            uint64_t seq;
-            if (tw_redis_entry(reply->element[i], &seq, &body) != 0 ||
-                tw_redis_body_read(&parsed, body->str, body->len) != 0)
-                continue;
-            tw_event_t *event = tw_redis_body_event(&parsed);
-            if (event == NULL)
-                continue;
-            event->position = (tw_position_t){.epoch = query->node->epoch, .seq = seq};
-            query->events[query->event_count++] = event;
-        }
-    }
-    tw_redis_query_answer(query);
-}
-
-static void send_tail(tw_redis_query_t *query)
-{
-    const tw_topic_name_t topic = {.base = query->text, .len = query->text_len};
-    char key[TW_REDIS_KEY_MAX], after[32] = "-";
-    tw_redis_args_t args;
-
-    if (query->after != 0)
-        snprintf(after, sizeof(after), "(%llu", (unsigned long long)query->after);
-    tw_redis_args_init(&args);
-    tw_redis_args_add(&args, "XREVRANGE", 9);
-    tw_redis_args_add(&args, key, tw_redis_topic_key(&topic, key));
-    tw_redis_args_add(&args, "+", 1);
-    tw_redis_args_text(&args, after);
-    tw_redis_args_add(&args, "COUNT", 5);
-    tw_redis_args_number(&args, query->count < query->node->keep - 1 ? query->count
-                                                                     : query->node->keep - 1);
-    if (tw_redis_args_send(&args, query->node->commands, on_tail, query) != 0)
-        tw_redis_query_answer(query);
-}
-
-void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
-                          const tw_position_t *after, size_t limit, tw_tail_fn on_events,
-                          void *data)
-{
-    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, topic->base, topic->len, data);
-    if (after != NULL &&
-        after->epoch == tw_hub_position(tw_redis_node_of_adapter(adapter)->hub).epoch)
-        query->after = after->seq;
-    query->count = limit;
-    query->send = send_tail;
-    query->deliver = deliver_tail;
-    query->on_answer.tail = on_events;
     tw_redis_query_post(query);
 }

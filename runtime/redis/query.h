@@ -1,14 +1,24 @@
-/** A read of the admin's: what its files share. See queries.c, streams.c. */
+/**
+ * The admin's reads: each asks Redis, on the control loop, and answers on the worker that asked.
+ * What the files queries.c (topics, nodes), connections.c and tail.c share.
+ */
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H
 
-#include "runtime/redis/node.h"
+#include "runtime/redis/peers.h"
 
 typedef struct tw_redis_query tw_redis_query_t;
 
+typedef struct tw_redis_queries {
+    tw_redis_session_t *session; /* borrowed */
+    tw_redis_peers_t *peers;     /* borrowed */
+    tw_hub_t *hub;               /* borrowed */
+    tw_loop_t *loop;             /* borrowed */
+} tw_redis_queries_t;
+
 /* A read on its way: worker → control → Redis → control → worker. */
 struct tw_redis_query {
-    tw_redis_node_t *node;
+    tw_redis_queries_t *queries;
     tw_loop_t *from;
     void (*send)(tw_redis_query_t *query);
     void (*deliver)(
@@ -16,7 +26,7 @@ struct tw_redis_query {
     void *data;
     union {
         tw_topics_fn topics;
-        tw_streams_fn connections;
+        tw_streams_fn streams;
         tw_nodes_fn nodes;
         tw_tail_fn tail;
     } on_answer;
@@ -33,8 +43,8 @@ struct tw_redis_query {
 };
 
 /** A new read; `text` (may be NULL) is copied. Worker's thread. */
-tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
-                                       size_t len, void *data);
+tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *from,
+                                       const char *text, size_t len, void *data);
 
 /** Page numbers into rows to pass over. */
 void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *page);
@@ -62,5 +72,16 @@ static inline uint64_t tw_redis_total_of(const json_t *rows)
 {
     return (uint64_t)json_integer_value(json_array_get(rows, 0));
 }
+
+/** See tw_adapter_ops_t. Worker's thread. */
+void tw_redis_list_topics(tw_redis_queries_t *queries, tw_loop_t *from,
+                          const tw_page_query_t *query, tw_topics_fn on_page, void *data);
+void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
+                           const tw_page_query_t *query, tw_streams_fn on_page, void *data);
+void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_fn on_nodes,
+                         void *data);
+void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
+                          const tw_topic_name_t *topic, const tw_position_t *after, size_t limit,
+                          tw_tail_fn on_tail, void *data);
 
 #endif

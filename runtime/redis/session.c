@@ -1,5 +1,5 @@
-/* Connecting, catching up, losing Redis; marks and the probe. */
-#include <assert.h>
+#include "runtime/redis/session.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,430 +9,365 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "runtime/redis/node.h"
 
-#define STALL_TIMEOUT_MS 5000 /* resubscribing makes no progress for so long */
-#define SETTLED_AFTER_MS 2000 /* of use without a failure */
+#define LINK_TIMEOUT_MS 3000
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 2000
 
-void tw_redis_refused(tw_redis_node_t *node, const char *what, const redisReply *reply)
+static void set_phase(tw_redis_session_t *session, tw_redis_phase_t phase)
 {
-    if (reply->type != REDIS_REPLY_ERROR)
-        return;
-    /* A Redis that is out of memory refuses every event. */
-    uint64_t count = tw_log_limit_count(&node->refusals, tw_clock_ms());
-    if (count > 0)
-        tw_log(TW_LOG_ERROR, "Redis returned an error", tw_log_text("command", what),
-               tw_log_text("reason", reply->str), tw_log_number("count", (int64_t)count));
+    atomic_store_explicit(&session->phase, phase, memory_order_release);
+    atomic_store(&session->stats->up, phase == TW_REDIS_PHASE_UP);
 }
 
-static void set_phase(tw_redis_node_t *node, tw_redis_phase_t phase)
+static tw_redis_phase_t phase_of(const tw_redis_session_t *session)
 {
-    atomic_store_explicit(&node->phase, phase, memory_order_release);
-    atomic_store(TW_REDIS_STAT(node, up), phase == TW_REDIS_PHASE_UP);
+    return (tw_redis_phase_t)atomic_load_explicit(&session->phase, memory_order_relaxed);
 }
 
-static tw_redis_phase_t phase_of(tw_redis_node_t *node)
+const char *tw_redis_session_reason(tw_redis_session_t *session)
 {
-    return (tw_redis_phase_t)atomic_load_explicit(&node->phase, memory_order_relaxed);
+    static const char *const reasons[] = {
+#define X(name, label) label,
+        TW_REDIS_PHASE_TABLE(X)
+#undef X
+    };
+    int phase = atomic_load_explicit(&session->phase, memory_order_acquire);
+    return phase == TW_REDIS_PHASE_UP ? NULL : reasons[phase];
+}
+
+uint64_t tw_redis_session_lost_before(const tw_redis_session_t *session, uint64_t oldest)
+{
+    uint64_t lost = session->floor;
+    if (oldest > 0 && oldest - 1 < lost)
+        lost = oldest - 1;
+    return lost < session->start ? session->start : lost;
 }
 
 /* --- losing --- */
 
-static void lose_marks(tw_redis_node_t *node)
+void tw_redis_session_reset(tw_redis_session_t *session, const char *reason)
 {
-    tw_redis_mark_t *mark;
-    while ((mark = TAILQ_FIRST(&node->marks)) != NULL) {
-        TAILQ_REMOVE(&node->marks, mark, link);
-        assert(TAILQ_EMPTY(&mark->openings)); /* they wait for the session again */
-        free(mark);
-    }
+    char copy[TW_REDIS_ERROR_MAX]; /* it may be part of a reply that goes with its link */
+
+    snprintf(copy, sizeof(copy), "%s", reason);
+    tw_redis_client_reset(session->links.commands, copy);
+    tw_redis_client_reset(session->links.inbox, copy);
 }
 
-static void lose_session(tw_redis_node_t *node, const char *reason)
+static void on_down(tw_redis_session_t *session, const char *reason, bool was_up)
 {
-    if (phase_of(node) == TW_REDIS_PHASE_UP && !node->stopping) {
-        atomic_fetch_add(TW_REDIS_STAT(node, losses), 1);
-        tw_log(TW_LOG_ERROR, "Redis is lost: streams stay open, publishes are refused",
-               tw_log_text("reason", reason));
-    }
-    set_phase(node, node->stopping ? TW_REDIS_PHASE_STOPPED : TW_REDIS_PHASE_DOWN);
-    tw_redis_routing_lost(node);
-    lose_marks(node);
-    tw_redis_history_lost(node);
-    tw_redis_registry_lost(node);
-    tw_redis_publishing_unpark(node);
-}
+    tw_redis_phase_t phase = phase_of(session);
 
-void tw_redis_session_reset(tw_redis_node_t *node, const char *reason)
-{
-    tw_redis_client_reset(node->commands, reason);
-    tw_redis_client_reset(node->pushes, reason);
-}
-
-static void on_down(tw_redis_node_t *node, const char *reason, bool was_up)
-{
-    tw_redis_phase_t phase = phase_of(node);
-
-    /* The other connection follows one that was lost; the phase is DOWN by then. */
-    if (was_up && phase <= TW_REDIS_PHASE_DOWN && strcmp(reason, node->last_reason) == 0)
+    /* One link follows the other: that is no second failure. */
+    if (was_up && phase == TW_REDIS_PHASE_DOWN && strcmp(reason, session->last_reason) == 0)
         return;
+    set_phase(session, session->stopping ? TW_REDIS_PHASE_STOPPED : TW_REDIS_PHASE_DOWN);
     if (phase == TW_REDIS_PHASE_UP) {
-        lose_session(node, reason);
+        atomic_fetch_add(&session->stats->losses, 1);
+        if (!session->stopping)
+            tw_log(TW_LOG_ERROR, "Redis is lost: streams stay open, publishes are refused",
+                   tw_log_text("reason", reason));
+        session->callbacks->on_down(session->data);
     } else {
-        if (phase > TW_REDIS_PHASE_DOWN)
-            lose_session(node, reason);
-        atomic_fetch_add(TW_REDIS_STAT(node, attempts_failed), 1);
-        if (strcmp(reason, node->last_reason) != 0)
+        atomic_fetch_add(&session->stats->attempts_failed, 1);
+        if (strcmp(reason, session->last_reason) != 0)
             tw_log(TW_LOG_ERROR, "Redis cannot be used: trying again",
                    tw_log_text("reason", reason));
     }
-    snprintf(node->last_reason, sizeof(node->last_reason), "%s", reason);
+    snprintf(session->last_reason, sizeof(session->last_reason), "%s", reason);
 }
 
 static void on_commands_down(const char *reason, bool was_up, void *data)
 {
-    tw_redis_node_t *node = data;
-    node->commands_up = false;
-    on_down(node, reason, was_up);
+    tw_redis_session_t *session = data;
+    session->links.commands_up = false;
+    on_down(session, reason, was_up);
     /* What the one has said means nothing without the other. */
-    tw_redis_client_reset(node->pushes, reason);
+    tw_redis_client_reset(session->links.inbox, reason);
 }
 
-static void on_pushes_down(const char *reason, bool was_up, void *data)
+static void on_inbox_down(const char *reason, bool was_up, void *data)
 {
-    tw_redis_node_t *node = data;
-    node->pushes_up = false;
-    on_down(node, reason, was_up);
-    tw_redis_client_reset(node->commands, reason);
-}
-
-/* --- marks --- */
-
-static void on_mark_reply(const redisReply *reply, void *data)
-{
-    tw_redis_node_t *node = data;
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        tw_redis_session_reset(node, reply->str);
-}
-
-static void send_mark(tw_redis_node_t *node, bool for_session)
-{
-    tw_redis_mark_t *mark = tw_alloc(sizeof(*mark));
-    tw_redis_args_t args;
-
-    mark->token = ++node->next_token;
-    mark->sent_us = (uint64_t)tw_clock_us();
-    mark->for_session = for_session;
-    TAILQ_INIT(&mark->openings);
-    tw_redis_openings_move(&node->to_mark, &mark->openings);
-    TAILQ_INSERT_TAIL(&node->marks, mark, link);
-    node->probe_sent_ms = uv_now(node->loop->uv);
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_MARK);
-    tw_redis_args_text(&args, node->info->node_id);
-    tw_redis_args_number(&args, mark->token);
-    if (tw_redis_args_send(&args, node->commands, on_mark_reply, node) != 0)
-        tw_redis_session_reset(node, "too many commands wait for Redis");
-}
-
-/* "M <token> <seq>" came on our channel: everything up to seq that we follow has come before it. */
-static void on_mark(tw_redis_node_t *node, const char *message)
-{
-    uint64_t token, seq;
-    tw_redis_mark_t *mark = TAILQ_FIRST(&node->marks);
-
-    if (sscanf(message, "M %" SCNu64 " %" SCNu64, &token, &seq) != 2 || mark == NULL ||
-        mark->token != token)
-        return; /* of a session that was lost, or of another process with our id */
-    TAILQ_REMOVE(&node->marks, mark, link);
-    atomic_store(TW_REDIS_STAT(node, probe_us), (uint64_t)tw_clock_us() - mark->sent_us);
-    if (mark->for_session) {
-        set_phase(node, TW_REDIS_PHASE_CATCHING_UP);
-        tw_redis_catch_up(node, seq);
-    } else {
-        if (seq > node->last)
-            node->last = seq;
-        tw_hub_advance(node->hub, seq);
-        tw_redis_openings_advance(node, &mark->openings);
-    }
-    free(mark);
-}
-
-/* --- what comes from Redis --- */
-
-static bool is_own_channel(const tw_redis_node_t *node, const char *channel, size_t len)
-{
-    size_t id_len = strlen(node->info->node_id);
-    return len == id_len + 7 && memcmp(channel, "tw:{n:", 6) == 0 &&
-           memcmp(channel + 6, node->info->node_id, id_len) == 0;
-}
-
-static void confirm(tw_redis_node_t *node, const char *channel, size_t len)
-{
-    node->probe_sent_ms = uv_now(node->loop->uv);
-    if (is_own_channel(node, channel, len)) {
-        node->own_channel_confirmed = true;
-        tw_redis_resubscribe(node);
-    } else {
-        tw_redis_route_confirmed(node, channel, len);
-    }
-    if (phase_of(node) != TW_REDIS_PHASE_SUBSCRIBING || !node->own_channel_confirmed)
-        return;
-    if (node->unconfirmed < TW_REDIS_CHANNELS_PER_COMMAND)
-        tw_redis_resubscribe(node);
-    if (node->unconfirmed == 0 && node->resubscribe_next == NULL && TAILQ_EMPTY(&node->marks))
-        send_mark(node, true);
-}
-
-static void on_message(tw_redis_node_t *node, const redisReply *channel, const redisReply *message)
-{
-    if (is_own_channel(node, channel->str, channel->len)) {
-        if (message->len > 0 && message->str[0] == 'M')
-            on_mark(node, message->str);
-        else
-            tw_redis_peer_message(node, message->str, message->len);
-        return;
-    }
-    size_t digits;
-    uint64_t seq = tw_redis_number(message->str, message->len, &digits);
-    if (digits == 0 || digits + 1 >= message->len)
-        return; /* nobody of ours has published that */
-    const char *body = message->str + digits + 1;
-    size_t len = message->len - digits - 1;
-    if (phase_of(node) == TW_REDIS_PHASE_UP)
-        tw_redis_event_arrived(node, seq, body, len);
-    else
-        tw_redis_hold_event(node, seq, body, len);
-}
-
-static void on_push(const redisReply *reply, void *data)
-{
-    tw_redis_node_t *node = data;
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        tw_redis_session_reset(node, reply->str);
-        return;
-    }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-        reply->element[0]->type != REDIS_REPLY_STRING ||
-        reply->element[1]->type != REDIS_REPLY_STRING)
-        return;
-    const redisReply *kind = reply->element[0], *channel = reply->element[1];
-    if (strcmp(kind->str, "message") == 0 && reply->element[2]->type == REDIS_REPLY_STRING)
-        on_message(node, channel, reply->element[2]);
-    else if (strcmp(kind->str, "subscribe") == 0)
-        confirm(node, channel->str, channel->len);
-    else if (strcmp(kind->str, "unsubscribe") == 0)
-        tw_redis_route_left(node, channel->str, channel->len);
+    tw_redis_session_t *session = data;
+    session->links.inbox_up = false;
+    on_down(session, reason, was_up);
+    tw_redis_client_reset(session->links.commands, reason);
 }
 
 /* --- joining --- */
 
-static void subscribe_own_channel(tw_redis_node_t *node)
+/* {epoch, newest, start, floor, existed, end of the inbox} */
+static bool is_join_answer(const redisReply *reply)
 {
-    char channel[TW_REDIS_KEY_MAX];
-    const char *argv[] = {"SUBSCRIBE", channel};
-    size_t lens[] = {9,
-                     (size_t)snprintf(channel, sizeof(channel), "tw:{n:%s}", node->info->node_id)};
-
-    set_phase(node, TW_REDIS_PHASE_SUBSCRIBING);
-    node->own_channel_confirmed = false;
-    node->probe_sent_ms = uv_now(node->loop->uv);
-    node->resubscribe_next = LIST_FIRST(&node->all_routes);
-    tw_redis_client_send_push(node->pushes, 2, argv, lens);
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 6 ||
+        reply->element[0]->len != sizeof(((tw_redis_session_t *)NULL)->epoch) - 1 ||
+        reply->element[4]->type != REDIS_REPLY_INTEGER)
+        return false;
+    for (size_t i = 0; i < reply->elements; ++i)
+        if (i != 4 && reply->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    return true;
 }
 
-static bool read_join(const redisReply *reply, uint64_t *epoch, uint64_t numbers[3])
+static uint64_t number_at(const redisReply *reply, size_t i)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4)
-        return false;
+    return strtoull(reply->element[i]->str, NULL, 10);
+}
+
+static void name_registration(const tw_redis_session_t *session,
+                              char name[TW_REDIS_REGISTRATION_SIZE])
+{
+    snprintf(name, TW_REDIS_REGISTRATION_SIZE, "%08" PRIx32 "-%" PRIx32, session->instance,
+             session->generation);
+}
+
+/* A session that ends before it was up leaves what it was for the next one to tell. */
+static void take_join(tw_redis_session_t *session, const redisReply *reply)
+{
+    bool first = session->epoch[0] == '\0',
+         same = strcmp(session->epoch, reply->element[0]->str) == 0,
+         existed = reply->element[4]->integer != 0;
+    char successor[TW_REDIS_REGISTRATION_SIZE];
+
+    name_registration(session, successor);
+
+    snprintf(session->epoch, sizeof(session->epoch), "%s", reply->element[0]->str);
+    session->epoch_number = strtoull(session->epoch, NULL, 16);
+    session->start = number_at(reply, 2);
+    session->floor = number_at(reply, 3);
+    session->joined.newest = number_at(reply, 1);
+    snprintf(session->own, sizeof(session->own), "%s/%" PRIu32,
+             existed ? session->registration : successor, session->generation);
+    session->joined.inbox_end = number_at(reply, 5);
+    if (existed)
+        return;
+    session->generation_joined = session->generation;
+    snprintf(session->registration, sizeof(session->registration), "%s", successor);
+    tw_redis_membership_t membership = first  ? TW_REDIS_BEGUN
+                                       : same ? TW_REDIS_BURIED
+                                              : TW_REDIS_OTHER_EPOCH;
+    if (session->joined.membership < membership || membership == TW_REDIS_BEGUN)
+        session->joined.membership = membership;
+}
+
+/* The inbox can be read, too: the session is there. */
+static void on_inbox_tried(const redisReply *reply, void *data)
+{
+    static const char *const continuity[] = {
+        "kept", "begun", "this node was taken for dead: its streams are told of a gap",
+        "another data set: streams are told of a gap"};
+    tw_redis_session_t *session = data;
+    const tw_redis_joined_t *joined = &session->joined;
+
+    if (reply == NULL)
+        return; /* the link is lost */
+    if (reply->type == REDIS_REPLY_ERROR) {
+        tw_redis_session_reset(session, reply->str);
+        return;
+    }
+    set_phase(session, TW_REDIS_PHASE_UP);
+    atomic_fetch_add(&session->stats->connects, 1);
+    tw_log(TW_LOG_INFO, "Redis is in use",
+           tw_log_text("address", session->links.commands_server.endpoint),
+           tw_log_text("version", session->links.commands_server.version),
+           tw_log_text("registration", session->registration),
+           tw_log_text("continuity", continuity[joined->membership]));
+    session->callbacks->on_up(session->data, joined);
+    session->joined.membership = TW_REDIS_KEPT;
+}
+
+static void try_inbox(tw_redis_session_t *session)
+{
+    char key[TW_REDIS_INBOX_KEY_SIZE];
+    tw_redis_args_t args;
+
+    tw_redis_session_inbox_key(session, key);
+    tw_redis_args_init(&args);
     for (size_t i = 0; i < 4; ++i)
-        if (reply->element[i]->type != REDIS_REPLY_STRING)
-            return false;
-    *epoch = strtoull(reply->element[0]->str, NULL, 16);
-    for (size_t i = 0; i < 3; ++i)
-        numbers[i] = strtoull(reply->element[i + 1]->str, NULL, 10);
-    return *epoch != 0 && numbers[0] != 0;
+        tw_redis_args_text(&args, (const char *[]){"XREAD", "STREAMS", key, "$"}[i]);
+    tw_redis_session_send_inbox(session, &args, on_inbox_tried, session);
 }
 
 static void on_join(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
-    uint64_t epoch, numbers[3]; /* newest, start, floor */
+    tw_redis_session_t *session = data;
 
     if (reply == NULL)
-        return; /* the session is lost */
-    if (!read_join(reply, &epoch, numbers)) {
-        tw_redis_session_reset(node, reply->type == REDIS_REPLY_ERROR
-                                         ? reply->str
-                                         : "the cluster's position cannot be read");
+        return; /* the link is lost */
+    if (!is_join_answer(reply)) {
+        tw_redis_session_reset(session, reply->type == REDIS_REPLY_ERROR
+                                            ? reply->str
+                                            : "the cluster's position cannot be read");
         return;
     }
-    node->fill_after = node->last;
-    if (node->epoch != epoch) {
-        tw_hub_set_epoch(node->hub, epoch);
-        if (node->epoch == 0)
-            node->last = node->fill_after = numbers[0];
-        else
-            node->epoch_changed = true;
-        /* Another data set, whose clock is behind ours: its numbers say nothing about the old ones.
-         */
-        if (numbers[0] < node->last)
-            node->last = node->fill_after = 0;
-    }
-    node->epoch = epoch;
-    node->epoch_start = numbers[1];
-    node->floor = numbers[2];
-    tw_hub_advance(node->hub, node->last);
-    subscribe_own_channel(node);
+    take_join(session, reply);
+    try_inbox(session);
 }
 
 static void on_script_loaded(const redisReply *reply, void *data)
 {
-    tw_redis_node_t *node = data;
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        tw_redis_session_reset(node, reply->str);
+        tw_redis_session_reset(data, reply->str);
 }
 
-static void join(tw_redis_node_t *node)
+static void load_scripts(tw_redis_session_t *session)
 {
     tw_redis_args_t args;
-    char fresh[20];
-    uint64_t epoch;
-
-    set_phase(node, TW_REDIS_PHASE_JOINING);
     for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i) {
         tw_redis_args_init(&args);
         tw_redis_args_text(&args, "SCRIPT");
         tw_redis_args_text(&args, "LOAD");
         tw_redis_args_text(&args, tw_redis_script_text((tw_redis_script_t)i));
-        tw_redis_args_send(&args, node->commands, on_script_loaded, node);
+        tw_redis_session_send(session, &args, on_script_loaded, session);
     }
+}
+
+static void join(tw_redis_session_t *session)
+{
+    tw_redis_args_t args;
+    char fresh[20], successor[TW_REDIS_REGISTRATION_SIZE];
+    uint64_t epoch;
+
+    set_phase(session, TW_REDIS_PHASE_JOINING);
+    load_scripts(session);
     do
         tw_random(&epoch, sizeof(epoch));
     while (epoch == 0);
     snprintf(fresh, sizeof(fresh), "%016" PRIx64, epoch);
-    tw_redis_args_script(&args, node, TW_REDIS_SCRIPT_JOIN);
-    tw_redis_args_text(&args, node->server.identity);
+    /* An answer may be lost: what was offered once is not offered again. */
+    ++session->generation;
+    name_registration(session, successor);
+    tw_redis_script_begin(session, &args, TW_REDIS_SCRIPT_JOIN);
+    tw_redis_args_text(&args, session->registration);
+    tw_redis_args_text(&args, session->links.commands_server.identity);
     tw_redis_args_text(&args, fresh);
-    tw_redis_args_number(&args, TW_REDIS_HISTORY_MS);
-    tw_redis_args_send(&args, node->commands, on_join, node);
+    tw_redis_args_text(&args, successor);
+    tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
+    tw_redis_args_number(&args, session->generation);
+    tw_redis_session_send(session, &args, on_join, session);
 }
 
-static void join_when_both_are_up(tw_redis_node_t *node)
+static void join_when_both_are_up(tw_redis_session_t *session)
 {
-    if (!node->commands_up || !node->pushes_up)
+    tw_redis_links_t *links = &session->links;
+
+    if (!links->commands_up || !links->inbox_up)
         return;
-    if (strcmp(node->server.identity, node->pushes_run) != 0)
-        tw_redis_session_reset(node, "Redis was replaced while we connected");
+    if (strcmp(links->commands_server.identity, links->inbox_server.identity) != 0)
+        tw_redis_session_reset(session, "Redis was replaced while we connected");
     else
-        join(node);
+        join(session);
 }
 
 static void on_commands_up(const tw_redis_server_t *server, void *data)
 {
-    tw_redis_node_t *node = data;
+    tw_redis_session_t *session = data;
 
-    node->commands_up = true;
-    node->server = *server;
+    session->links.commands_up = true;
+    session->links.commands_server = *server;
     if (server->memory_limited && server->may_evict)
         tw_log(TW_LOG_WARN,
                "Redis evicts keys when its memory is full: resuming streams may then miss events "
                "without being told",
                tw_log_text("change", "set its maxmemory-policy to noeviction"));
-    join_when_both_are_up(node);
+    join_when_both_are_up(session);
 }
 
-static void on_pushes_up(const tw_redis_server_t *server, void *data)
+static void on_inbox_up(const tw_redis_server_t *server, void *data)
 {
-    tw_redis_node_t *node = data;
-    node->pushes_up = true;
-    snprintf(node->pushes_run, sizeof(node->pushes_run), "%s", server->identity);
-    join_when_both_are_up(node);
+    tw_redis_session_t *session = data;
+    session->links.inbox_up = true;
+    session->links.inbox_server = *server;
+    join_when_both_are_up(session);
 }
 
-void tw_redis_session_caught_up(tw_redis_node_t *node)
+void tw_redis_session_settled(tw_redis_session_t *session)
 {
-    set_phase(node, TW_REDIS_PHASE_UP);
-    node->up_at_ms = uv_now(node->loop->uv);
-    atomic_fetch_add(TW_REDIS_STAT(node, connects), 1);
-    tw_log(TW_LOG_INFO, "Redis is in use", tw_log_text("address", node->server.endpoint),
-           tw_log_text("version", node->server.version),
-           tw_log_number("topics", (int64_t)atomic_load(TW_REDIS_STAT(node, routes))),
-           tw_log_text("continuity", node->epoch_changed
-                                         ? "another data set: streams were told of a gap"
-                                         : "kept"));
-    node->last_reason[0] = '\0';
-    node->epoch_changed = false;
-    tw_redis_openings_advance(node, &node->waiting);
-    tw_redis_registry_up(node);
-    tw_redis_publishes_expire(node, uv_now(node->loop->uv), true);
+    session->last_reason[0] = '\0';
+    tw_redis_client_settled(session->links.commands);
+    tw_redis_client_settled(session->links.inbox);
 }
 
 /* --- life --- */
 
-void tw_redis_session_start(tw_redis_node_t *node)
+/* Braces choose the slot of a key in a cluster, and are ours. */
+static bool is_prefix(const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; ++i)
+        if (text[i] <= ' ' || text[i] > '~' || strchr("{}*?[]\\", text[i]) != NULL)
+            return false;
+    return len >= 1 && len <= TW_REDIS_PREFIX_MAX;
+}
+
+int tw_redis_session_init(tw_redis_session_t *session, const tw_redis_access_config_t *access,
+                          const char *prefix, uint32_t instance, tw_redis_stats_t *stats,
+                          char *error, size_t error_size)
+{
+    prefix = prefix != NULL ? prefix : TW_REDIS_PREFIX;
+    if (!is_prefix(prefix)) {
+        snprintf(error, error_size,
+                 "TIDEWAY_REDIS_PREFIX must be 1 to %d printable characters, and none of {}*?[]\\",
+                 TW_REDIS_PREFIX_MAX);
+        return -1;
+    }
+    session->stats = stats;
+    session->instance = instance;
+    name_registration(session, session->registration);
+    snprintf(session->client_name, sizeof(session->client_name), "tideway-%08" PRIx32, instance);
+    snprintf(session->lane, sizeof(session->lane), "%s{0}:", prefix);
+    for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i)
+        tw_redis_script_sha((tw_redis_script_t)i, session->sha[i]);
+    return tw_redis_access_init(&session->access, access, error, error_size);
+}
+
+void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
+                            const tw_redis_session_callbacks_t *callbacks, void *data)
 {
     static const tw_redis_client_callbacks_t commands = {.on_up = on_commands_up,
                                                          .on_down = on_commands_down},
-                                             pushes = {.on_up = on_pushes_up,
-                                                       .on_down = on_pushes_down,
-                                                       .on_push = on_push};
-    tw_redis_client_config_t config = {
-        .access = &node->access,
-        .name = node->client_name,
-        .limits = {.connect_timeout_ms = 3000,
-                   .command_timeout_ms = 3000,
+                                             inbox = {.on_up = on_inbox_up,
+                                                      .on_down = on_inbox_down};
+    const tw_redis_client_config_t config = {
+        .access = &session->access,
+        .slot_key = session->lane,
+        .name = session->client_name,
+        .limits = {.connect_timeout_ms = LINK_TIMEOUT_MS,
+                   .command_timeout_ms = LINK_TIMEOUT_MS,
                    .pending_max = 1000000,
                    .output_bytes_max = (size_t)256 << 20,
                    .reply_bytes_max = (size_t)1 << 30},
-        .backoff_min_ms = 50,
-        .backoff_max_ms = 2000,
+        .backoff_min_ms = BACKOFF_MIN_MS,
+        .backoff_max_ms = BACKOFF_MAX_MS,
     };
 
-    set_phase(node, TW_REDIS_PHASE_DOWN);
-    node->commands = tw_redis_client_create(node->loop->uv, &config, &commands, node);
-    node->pushes = tw_redis_client_create(node->loop->uv, &config, &pushes, node);
-    tw_redis_client_start(node->commands);
-    tw_redis_client_start(node->pushes);
+    session->loop = loop;
+    session->callbacks = callbacks;
+    session->data = data;
+    set_phase(session, TW_REDIS_PHASE_DOWN);
+    session->links.commands = tw_redis_client_create(loop->uv, &config, &commands, session);
+    session->links.inbox = tw_redis_client_create(loop->uv, &config, &inbox, session);
+    tw_redis_client_start(session->links.commands);
+    tw_redis_client_start(session->links.inbox);
 }
 
-void tw_redis_session_turn(tw_redis_node_t *node)
+void tw_redis_session_stop(tw_redis_session_t *session)
 {
-    if (phase_of(node) == TW_REDIS_PHASE_UP && !TAILQ_EMPTY(&node->to_mark))
-        send_mark(node, false);
-    tw_redis_client_flush(node->commands);
-    tw_redis_client_flush(node->pushes);
+    tw_redis_links_t links = session->links;
+    bool was_up = tw_redis_session_up(session);
+
+    session->stopping = true;
+    session->generation_joined = 0;
+    session->links = (tw_redis_links_t){.commands = NULL};
+    set_phase(session, TW_REDIS_PHASE_STOPPED);
+    tw_redis_client_destroy(links.commands);
+    tw_redis_client_destroy(links.inbox);
+    if (was_up)
+        session->callbacks->on_down(session->data);
 }
 
-void tw_redis_session_pulse(tw_redis_node_t *node, uint64_t now_ms)
+void tw_redis_session_dispose(tw_redis_session_t *session)
 {
-    tw_redis_phase_t phase = phase_of(node);
-    const tw_redis_mark_t *oldest = TAILQ_FIRST(&node->marks);
-
-    if (oldest != NULL &&
-        (uint64_t)tw_clock_us() - oldest->sent_us > (uint64_t)TW_REDIS_PROBE_TIMEOUT_MS * 1000)
-        tw_redis_session_reset(node, "what is published does not come back");
-    else if (phase == TW_REDIS_PHASE_SUBSCRIBING && now_ms - node->probe_sent_ms > STALL_TIMEOUT_MS)
-        tw_redis_session_reset(node, "channels are not confirmed");
-    else if (phase == TW_REDIS_PHASE_UP && oldest == NULL &&
-             now_ms - node->probe_sent_ms >= TW_REDIS_PROBE_EVERY_MS)
-        send_mark(node, false);
-    if (phase == TW_REDIS_PHASE_UP && now_ms - node->up_at_ms >= SETTLED_AFTER_MS) {
-        tw_redis_client_settled(node->commands);
-        tw_redis_client_settled(node->pushes);
-    }
-}
-
-void tw_redis_session_end(tw_redis_node_t *node)
-{
-    tw_redis_client_destroy(node->commands);
-    tw_redis_client_destroy(node->pushes);
-    lose_session(node, "stopping");
-    node->commands = node->pushes = NULL; /* answers to peers may still come */
-}
-
-void tw_redis_session_dispose(tw_redis_node_t *node)
-{
-    assert(TAILQ_EMPTY(&node->marks));
-    free(node->peers);
+    tw_redis_access_dispose(&session->access);
 }

@@ -63,30 +63,29 @@ static void put_number(text_t *out, uint64_t number)
 static const char *const words[] = {
     "n",
     "other",
-    "tw:{n:n}",
-    "tw:{t:a}",
-    "tw:{t:b}",
-    "message",
-    "subscribe",
-    "unsubscribe",
+    "a",
+    "b",
+    "1000000005-1000000001",
     "1000000005-0",
     "e",
+    "m",
+    "cut",
     "hostname",
     "ip",
     "startedAt",
     "version",
     "instance",
     "state",
-    "1000000003 aa 1 2 17 1 1 0\naid: 1\ndata: x\n\n",
+    "aa 1 2 17 1 1 0\naid: 1\ndata: x\n\n",
     "aa 1 2 17 3 1 1\na,bid: 2\nevent: e\ndata: y\n\n",
-    "1000000009 bb 1 2 17 1 1 0\naid: 3\ndata: z\n\n",
+    "bb 1 2 17 1 1 0\naid: 3\ndata: z\n\n",
     "00000001-1 {\"c\":\"x\",\"t\":[\"a\"],\"a\":\"192.0.2.1:1\",\"p\":\"h2\",\"o\":17}",
     "Q{\"from\":\"other\",\"token\":1,\"op\":\"list\",\"topic\":\"a\",\"count\":5,\"skip\":0}",
     "Q{\"from\":\"other\",\"token\":2,\"op\":\"stats\",\"ids\":[\"00000001-1\"]}",
     "Q{\"from\":\"n\",\"token\":3,\"op\":\"close\",\"id\":\"00000001-1\"}",
     "A{\"token\":1,\"rows\":[{\"i\":\"1-1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\",\"o\":1}]}",
     "A{\"token\":2,\"closed\":true}",
-    "M 1 1000000004",
+    "00000009-1",
     "00000000000000aa",
     "master",
 };
@@ -129,7 +128,7 @@ static void make_value(text_t *out, tw_fuzz_input_t *input, unsigned depth)
         put(out, "$-1\r\n");
         break;
     case 5:
-        put(out, tw_fuzz_byte(input) % 2 != 0 ? "-NOSCRIPT no\r\n" : "-ERR no\r\n");
+        put(out, tw_fuzz_byte(input) % 2 != 0 ? "-EPOCH no\r\n" : "-ERR no\r\n");
         break;
     case 6:
         put_number(out, FIRST_SEQ + tw_fuzz_byte(input));
@@ -161,8 +160,8 @@ static void drop(tw_fake_redis_client_t *client)
     while (*at != client)
         at = &(*at)->next;
     *at = client->next;
-    if (client->redis->subscriber == client)
-        client->redis->subscriber = NULL;
+    if (client->redis->reader == client)
+        client->redis->reader = NULL;
     uv_tcp_close_reset(&client->tcp, on_closed); /* leaves no TIME_WAIT behind */
 }
 
@@ -176,31 +175,78 @@ static void send_text(tw_fake_redis_client_t *client, text_t *text)
     tw_test_text_dispose(text);
 }
 
-static void publish(tw_fake_redis_t *redis, const char *kind, const char *channel,
-                    const char *message)
+/* --- the inbox --- */
+
+/* Answers the read that waits with what is there. */
+static void deliver(tw_fake_redis_t *redis)
 {
+    tw_fake_redis_client_t *reader = redis->reader;
     text_t out = {0};
 
-    if (redis->subscriber == NULL)
+    if (reader == NULL || redis->entry_count == 0)
         return;
-    put(&out, "*3\r\n");
-    put_text(&out, kind);
-    put_text(&out, channel);
-    put_text(&out, message);
-    send_text(redis->subscriber, &out);
+    redis->reader = NULL;
+    put(&out, "*1\r\n*2\r\n");
+    put_text(&out, "inbox");
+    put_head(&out, '*', redis->entry_count);
+    tw_test_text_append(&out, redis->entries.bytes, redis->entries.len);
+    tw_test_text_dispose(&redis->entries);
+    redis->entry_count = 0;
+    send_text(reader, &out);
+}
+
+/* Begins an entry of so many fields, which follow. */
+static void begin_entry(tw_fake_redis_t *redis, uint64_t number, size_t fields)
+{
+    char id[48];
+
+    snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64, number, redis->inbox_end);
+    redis->inbox_end = number;
+    ++redis->entry_count;
+    put(&redis->entries, "*2\r\n");
+    put_text(&redis->entries, id);
+    put_head(&redis->entries, '*', fields);
 }
 
 void tw_fake_redis_publish(tw_fake_redis_t *redis)
 {
+    uint8_t kind = tw_fuzz_byte(redis->input);
+
+    if (kind % 8 == 7) { /* an entry that is anything */
+        make_value(&redis->entries, redis->input, 1);
+        ++redis->entry_count;
+    } else {
+        redis->seq += 1 + kind % 3;
+        redis->inbox_end -= kind % 16 == 8; /* it names another one before it */
+        begin_entry(redis, redis->seq, 2);
+        if (kind % 8 == 6)
+            put_text(&redis->entries, "m");
+        else
+            put_number(&redis->entries, redis->seq);
+        make_text(&redis->entries, redis->input);
+    }
+    deliver(redis);
+}
+
+static void on_clock(uv_timer_t *clock)
+{
+    tw_fake_redis_t *redis = clock->data;
+    tw_fake_redis_client_t *reader = redis->reader;
     text_t out = {0};
 
-    if (redis->subscriber == NULL)
-        return;
-    put(&out, "*3\r\n");
-    put_text(&out, tw_fuzz_byte(redis->input) % 8 != 7 ? "message" : "unsubscribe");
-    make_text(&out, redis->input);
-    make_value(&out, redis->input, 1);
-    send_text(redis->subscriber, &out);
+    redis->reader = NULL;
+    put(&out, "*-1\r\n");
+    if (reader != NULL)
+        send_text(reader, &out);
+    else
+        tw_test_text_dispose(&out);
+}
+
+static void read_inbox(tw_fake_redis_client_t *client)
+{
+    client->redis->reader = client;
+    uv_timer_start(&client->redis->clock, on_clock, 1000, 0);
+    deliver(client->redis);
 }
 
 /* --- answers as they should be --- */
@@ -210,48 +256,23 @@ static const char *argument(const redisReply *command, size_t i)
     return i < command->elements ? command->element[i]->str : "";
 }
 
-static void confirm(tw_fake_redis_client_t *client, const redisReply *command, const char *kind)
-{
-    text_t out = {0};
-
-    client->redis->subscriber = client;
-    for (size_t i = 1; i < command->elements; ++i) {
-        put(&out, "*3\r\n");
-        put_text(&out, kind);
-        put_text(&out, argument(command, i));
-        put_head(&out, ':', i);
-    }
-    send_text(client, &out);
-}
-
-/* EVALSHA sha 0 keep ttl windows events {body renew topics topic…}… */
+/* EVALSHA sha 1 lane epoch registration keep limit events {body renew topics topic…}… */
 static void answer_publish(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
 {
-    size_t events = strtoul(argument(command, 6), NULL, 10), at = 7;
+    size_t events = strtoul(argument(command, 8), NULL, 10), at = 9, topics;
 
-    put_head(out, '*', command->elements - 6 - 3 * events);
+    put_head(out, '*', command->elements - 8 - events);
     put_number(out, redis->seq + 1);
-    for (; at + 3 < command->elements; ++redis->seq) {
-        char channel[512], *message = NULL;
-        size_t last = at + 2 + strtoul(argument(command, at + 2), NULL, 10);
-        tw_check(asprintf(&message, "%" PRIu64 " %s", redis->seq + 1, argument(command, at)) > 0);
-        for (at += 3; at <= last; ++at) {
-            snprintf(channel, sizeof(channel), "tw:{t:%s}", argument(command, at));
-            publish(redis, "message", channel, message);
-            put_head(out, ':', 1);
-        }
-        free(message);
+    begin_entry(redis, redis->seq + events, 2 * events);
+    for (; at + 3 < command->elements; at += 3 + topics) {
+        topics = strtoul(argument(command, at + 2), NULL, 10);
+        put_number(&redis->entries, ++redis->seq);
+        put_bulk(&redis->entries, command->element[at]->str, command->element[at]->len);
+        put(out, ":0\r\n:1\r\n");
+        for (size_t i = 0; i < topics; ++i)
+            put(out, ":1\r\n");
     }
-}
-
-static void answer_mark(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
-{
-    char channel[64], message[64];
-
-    snprintf(channel, sizeof(channel), "tw:{n:%s}", redis->node_id);
-    snprintf(message, sizeof(message), "M %s %" PRIu64, argument(command, 4), redis->seq);
-    publish(redis, "message", channel, message);
-    put_number(out, redis->seq);
+    deliver(redis);
 }
 
 static void answer_script(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
@@ -261,45 +282,52 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
         ++script;
     switch (script) {
     case TW_REDIS_SCRIPT_JOIN:
-        put(out, "*4\r\n");
+        put(out, "*6\r\n");
         put_text(out, "00000000000000aa");
         put_number(out, redis->seq);
         put_number(out, FIRST_SEQ);
         put_text(out, "0");
+        put_head(out, ':', redis->joined);
+        put_number(out, redis->inbox_end);
+        redis->joined = true;
         break;
     case TW_REDIS_SCRIPT_PUBLISH:
         answer_publish(redis, command, out);
         break;
-    case TW_REDIS_SCRIPT_MARK:
-        answer_mark(redis, command, out);
-        break;
     case TW_REDIS_SCRIPT_LEASE:
-        put(out, "*4\r\n:1\r\n$1\r\n0\r\n");
+        put(out, "*6\r\n");
+        put_number(out, redis->seq);
+        put_number(out, redis->inbox_end);
+        put(out, ":0\r\n$1\r\n0\r\n");
+        put_text(out, "00000009-1");
         put_text(out, redis->node_id);
-        put_text(out, "other");
+        break;
+    case TW_REDIS_SCRIPT_FOLLOW:
+        put(out, "*2\r\n");
+        put_number(out, redis->seq);
+        put_number(out, redis->inbox_end);
         break;
     case TW_REDIS_SCRIPT_FOLLOWED:
-        put_head(out, '*', command->elements - 3);
-        for (size_t i = 3; i < command->elements; ++i)
+    case TW_REDIS_SCRIPT_MISSED: {
+        size_t first = script == TW_REDIS_SCRIPT_FOLLOWED ? 5 : 8;
+        put_head(out, '*', command->elements - first);
+        for (size_t i = first; i < command->elements; ++i)
             put(out, ":1\r\n");
         break;
-    case TW_REDIS_SCRIPT_PRIME:
-        put(out, "*2\r\n:0\r\n*0\r\n");
+    }
+    case TW_REDIS_SCRIPT_READ:
+        put(out, "*3\r\n:0\r\n$1\r\n0\r\n$1\r\n0\r\n");
         break;
     case TW_REDIS_SCRIPT_LEAVE:
+    case TW_REDIS_SCRIPT_SWEEP:
         put(out, ":0\r\n");
         break;
-    case TW_REDIS_SCRIPT_CALL_OWNER:
-        put(out, "*2\r\n:1\r\n");
-        put_text(out, argument(command, 5));
+    case TW_REDIS_SCRIPT_ACK:
+        put_number(out, redis->inbox_end);
         break;
     case TW_REDIS_SCRIPT_LIST_TOPICS:
     case TW_REDIS_SCRIPT_LIST_STREAMS:
         put(out, "*1\r\n:0\r\n");
-        break;
-    case TW_REDIS_SCRIPT_FILL: /* after EVALSHA, its name, 0 and three numbers: all the topics */
-        put(out, "*1\r\n");
-        put_head(out, ':', command->elements - 6);
         break;
     case TW_REDIS_SCRIPT_FOLLOWERS:
     case TW_REDIS_SCRIPT_LIST_NODES:
@@ -326,22 +354,12 @@ static void answer_as_it_should(tw_fake_redis_client_t *client, const redisReply
         put_text(&out, "master");
     } else if (strcmp(name, "INFO") == 0) {
         put_text(&out, "# Server\r\nrun_id:r\r\nmaster_replid:h\r\nloading:0\r\nmaxmemory:0\r\n");
-    } else if (strcmp(name, "SUBSCRIBE") == 0) {
-        confirm(client, command, "subscribe");
-    } else if (strcmp(name, "UNSUBSCRIBE") == 0) {
-        confirm(client, command, "unsubscribe");
     } else if (strcmp(name, "EVALSHA") == 0) {
         answer_script(client->redis, command, &out);
-    } else if (strcmp(name, "PUBSUB") == 0) {
-        put_head(&out, '*', 2 * (command->elements - 2));
-        for (size_t i = 2; i < command->elements; ++i) {
-            put_text(&out, argument(command, i));
-            put(&out, ":0\r\n");
-        }
-    } else if (strcmp(name, "XREVRANGE") == 0) {
-        put(&out, "*0\r\n");
+    } else if (strcmp(name, "XREAD") == 0 && strcmp(argument(command, 1), "COUNT") == 0) {
+        read_inbox(client);
     } else {
-        put(&out, strcmp(name, "HGET") == 0 ? "$1\r\n1\r\n" : "+OK\r\n");
+        put(&out, strcmp(name, "XREAD") == 0 ? "*-1\r\n" : "+OK\r\n");
     }
     send_text(client, &out);
 }
@@ -428,9 +446,11 @@ void tw_fake_redis_init(tw_fake_redis_t *redis, uv_loop_t *loop, const char *nod
     *redis = (tw_fake_redis_t){.node_id = node_id, .input = input, .seq = FIRST_SEQ + 1};
     for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i)
         tw_redis_script_sha((tw_redis_script_t)i, redis->sha[i]);
+    redis->inbox_end = redis->seq;
     uv_tcp_init(loop, &redis->listener);
-    redis->listener.data = redis;
-    redis->handles = 1;
+    uv_timer_init(loop, &redis->clock);
+    redis->listener.data = redis->clock.data = redis;
+    redis->handles = 2;
     tw_check(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
     tw_check(uv_tcp_bind(&redis->listener, (struct sockaddr *)&address, 0) == 0);
     tw_check(uv_listen((uv_stream_t *)&redis->listener, 8, on_connection) == 0);
@@ -438,7 +458,7 @@ void tw_fake_redis_init(tw_fake_redis_t *redis, uv_loop_t *loop, const char *nod
     redis->port = ntohs(address.sin_port);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     tw_fake_redis_t *redis = handle->data;
     --redis->handles;
@@ -448,5 +468,8 @@ void tw_fake_redis_close(tw_fake_redis_t *redis)
 {
     while (redis->clients != NULL)
         drop(redis->clients);
-    uv_close((uv_handle_t *)&redis->listener, on_listener_closed);
+    tw_test_text_dispose(&redis->entries);
+    redis->entry_count = 0;
+    uv_close((uv_handle_t *)&redis->listener, on_handle_closed);
+    uv_close((uv_handle_t *)&redis->clock, on_handle_closed);
 }

@@ -1,12 +1,12 @@
 /*
- * Events as they travel through Redis (runtime/redis/codec.h). The input is a body as any other
+ * Events as they travel through Redis (runtime/redis/protocol/codec.h). The input is a body as any other
  * client of that Redis could publish it. Checked: what is read lies within the body, an event that
  * is made of it can be written and read again, and is the same then, and its frame ends as a
  * subscriber expects.
  */
 #include <stdlib.h>
 
-#include "runtime/redis/codec.h"
+#include "runtime/redis/protocol/codec.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/check.h"
 #include "tests/support/sse_reader.h"

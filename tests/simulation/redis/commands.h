@@ -56,6 +56,7 @@
     X("scard", scard, 2, 0)                                                                        \
     X("sismember", sismember, 3, 0)                                                                \
     X("smembers", smembers, 2, 0)                                                                  \
+    X("spop", spop, 3, TW_MODEL_WRITE)                                                             \
     X("srem", srem, -3, TW_MODEL_WRITE)                                                            \
     X("sscan", sscan, -3, 0)                                                                       \
     /* zset_writes.c */                                                                            \

@@ -42,6 +42,27 @@ void tw_model_srem(tw_model_call_t *call)
     tw_model_reply_integer(call->out, removed);
 }
 
+/* Which members it takes is Redis' own choice; here, those that were added first. */
+void tw_model_spop(tw_model_call_t *call)
+{
+    tw_model_object_t *object;
+    int64_t count;
+
+    if (!tw_model_arg_integer(call, &call->argv[2], &count) ||
+        !tw_model_lookup_type(call, &call->argv[1], TW_MODEL_SET, &object))
+        return;
+    size_t used = object != NULL ? object->dict.used : 0;
+    size_t taken = count < 0 ? 0 : (size_t)count < used ? (size_t)count : used;
+    tw_model_reply_array(call->out, taken);
+    for (; taken > 0; --taken) {
+        tw_model_entry_t *entry = object->dict.first;
+        tw_model_reply_bulk(call->out, entry->key, entry->len);
+        tw_model_meter(-(ptrdiff_t)entry->len);
+        tw_model_dict_remove(&object->dict, entry);
+    }
+    tw_model_delete_if_empty(call->server, &call->argv[1]);
+}
+
 void tw_model_scard(tw_model_call_t *call)
 {
     tw_model_object_t *object;

@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "runtime/redis/codec.h"
-#include "runtime/redis/scripts.h"
+#include "runtime/redis/protocol/codec.h"
+#include "runtime/redis/protocol/scripts.h"
 
 static tw_event_t *make_event(const char *topic_names, const char *id, const char *type,
                               const char *payload)
@@ -158,7 +158,7 @@ static void test_script__sha_is_that_of_its_text(void **state)
 {
     char sha[TW_REDIS_SHA_LEN + 1], other[TW_REDIS_SHA_LEN + 1];
     tw_redis_script_sha(TW_REDIS_SCRIPT_PUBLISH, sha);
-    tw_redis_script_sha(TW_REDIS_SCRIPT_MARK, other);
+    tw_redis_script_sha(TW_REDIS_SCRIPT_ACK, other);
     assert_int_equal(strlen(sha), TW_REDIS_SHA_LEN);
     assert_string_not_equal(sha, other);
     for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i)

@@ -1,4 +1,4 @@
-#include "runtime/redis/codec.h"
+#include "runtime/redis/protocol/codec.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
  * The listing of connections: which there are is in Redis; what changes with every event
  * (delivered, queued) only their node knows, and is asked.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ static bool parse_row(const tw_redis_query_t *query, tw_redis_parsed_row_t *pars
 static void deliver(tw_redis_query_t *query)
 {
     if (query->rows == NULL) {
-        query->on_answer.connections(query->data, TW_UNAVAILABLE, 0, NULL, 0);
+        query->on_answer.streams(query->data, TW_UNAVAILABLE, 0, NULL, 0);
         return;
     }
     size_t most = json_array_size(query->rows) / 2, count = 0;
@@ -81,7 +82,7 @@ static void deliver(tw_redis_query_t *query)
         if (parse_row(query, &parsed[i], &rows[count], json_array_get(query->rows, 2 + 2 * i)))
             ++count;
     }
-    query->on_answer.connections(query->data, TW_OK, tw_redis_total_of(query->rows), rows, count);
+    query->on_answer.streams(query->data, TW_OK, tw_redis_total_of(query->rows), rows, count);
     for (size_t i = 0; i < most; ++i) {
         free(parsed[i].topics);
         json_decref(parsed[i].fields);
@@ -108,7 +109,7 @@ static void part_done(tw_redis_part_t *part)
 
 /* --- all streams --- */
 
-static void on_stats(void *data, const json_t *answer)
+static void on_stats(void *data, tw_status_t status, const json_t *answer)
 {
     tw_redis_part_t *part = data;
     const json_t *rows = json_object_get(answer, "rows");
@@ -119,24 +120,26 @@ static void on_stats(void *data, const json_t *answer)
     part_done(part);
 }
 
-/* Which node carries which of the page's streams: node → [id…]. */
-static json_t *ids_by_node(const json_t *rows)
+/* Which process carries which of the page's streams: instance → [id…]. */
+static json_t *ids_by_instance(const json_t *rows)
 {
-    json_t *nodes = json_object();
+    json_t *instances = json_object();
     for (size_t i = 1; i + 1 < json_array_size(rows); i += 2) {
-        const char *node = tw_redis_text_at(rows, i), *member = tw_redis_text_at(rows, i + 1);
-        json_t *ids = json_object_get(nodes, node);
+        const char *member = tw_redis_text_at(rows, i + 1);
+        char instance[TW_REDIS_INSTANCE_LEN + 1];
+        snprintf(instance, sizeof(instance), "%s", member); /* ids begin with it */
+        json_t *ids = json_object_get(instances, instance);
         if (ids == NULL)
-            json_object_set_new(nodes, node, ids = json_array());
+            json_object_set_new(instances, instance, ids = json_array());
         json_array_append_new(ids, json_stringn(member, strcspn(member, " ")));
     }
-    return nodes;
+    return instances;
 }
 
 static void on_streams(const redisReply *reply, void *data)
 {
     tw_redis_query_t *query = data;
-    const char *node;
+    const char *instance;
     json_t *ids;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
@@ -146,16 +149,16 @@ static void on_streams(const redisReply *reply, void *data)
     query->rows = tw_redis_to_json(reply);
     query->stats = json_object();
     query->pending = 1;
-    json_t *nodes = ids_by_node(query->rows);
-    json_object_foreach(nodes, node, ids)
+    json_t *instances = ids_by_instance(query->rows);
+    json_object_foreach(instances, instance, ids)
     {
         tw_redis_part_t *part = tw_alloc(sizeof(*part));
         *part = (tw_redis_part_t){.query = query, .ids = json_incref(ids)};
         ++query->pending;
-        tw_redis_call(query->node, node, json_pack("{s:s,s:O}", "op", "stats", "ids", ids),
-                      on_stats, part);
+        tw_redis_peers_ask(query->queries->peers, instance,
+                           json_pack("{s:s,s:O}", "op", "stats", "ids", ids), on_stats, part);
     }
-    json_decref(nodes);
+    json_decref(instances);
     if (--query->pending == 0)
         tw_redis_query_answer(query);
 }
@@ -188,7 +191,7 @@ static void deliver_parts(tw_redis_query_t *query)
     deliver(query);
 }
 
-static void on_part(void *data, const json_t *answer)
+static void on_part(void *data, tw_status_t status, const json_t *answer)
 {
     tw_redis_part_t *part = data;
     const json_t *rows = json_object_get(answer, "rows");
@@ -198,7 +201,7 @@ static void on_part(void *data, const json_t *answer)
     part_done(part);
 }
 
-/* {node, streams, …}: the page is a range over one node after the other. */
+/* {registration, node, streams, …}: the page is a range over one node after the other. */
 static void on_followers(const redisReply *reply, void *data)
 {
     tw_redis_query_t *query = data;
@@ -211,22 +214,23 @@ static void on_followers(const redisReply *reply, void *data)
     json_t *followers = tw_redis_to_json(reply);
     query->rows = json_array();
     query->pending = 1;
-    for (size_t i = 0; i + 1 < json_array_size(followers); i += 2) {
-        const char *node = tw_redis_text_at(followers, i);
-        uint64_t here = strtoull(tw_redis_text_at(followers, i + 1), NULL, 10);
+    for (size_t i = 0; i + 2 < json_array_size(followers); i += 3) {
+        const char *registration = tw_redis_text_at(followers, i);
+        uint64_t here = strtoull(tw_redis_text_at(followers, i + 2), NULL, 10);
         query->total += here;
         if (skip < here && left > 0) {
             uint64_t take = here - skip < left ? here - skip : left;
             tw_redis_part_t *part = tw_alloc(sizeof(*part));
             *part = (tw_redis_part_t){.query = query, .at = json_array_size(query->rows)};
-            json_array_append_new(query->rows, json_pack("{s:s}", "node", node));
+            json_array_append_new(query->rows,
+                                  json_pack("{s:s}", "node", tw_redis_text_at(followers, i + 1)));
             ++query->pending;
             left -= take;
-            tw_redis_call(query->node, node,
-                          json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", "topic", query->text,
-                                    query->text_len, "skip", (json_int_t)skip, "count",
-                                    (json_int_t)take),
-                          on_part, part);
+            tw_redis_peers_ask(query->queries->peers, registration,
+                               json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", "topic", query->text,
+                                         query->text_len, "skip", (json_int_t)skip, "count",
+                                         (json_int_t)take),
+                               on_part, part);
         }
         skip -= here < skip ? here : skip;
     }
@@ -238,22 +242,21 @@ static void on_followers(const redisReply *reply, void *data)
 static void send_topic(tw_redis_query_t *query)
 {
     tw_redis_args_t args;
-    tw_redis_args_script(&args, query->node, TW_REDIS_SCRIPT_FOLLOWERS);
+    tw_redis_script_begin(query->queries->session, &args, TW_REDIS_SCRIPT_FOLLOWERS);
     tw_redis_args_add(&args, query->text, query->text_len);
-    if (tw_redis_args_send(&args, query->node->commands, on_followers, query) != 0)
-        tw_redis_query_answer(query);
+    tw_redis_session_send(query->queries->session, &args, on_followers, query);
 }
 
-void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
-                           tw_streams_fn on_page, void *data)
+void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
+                           const tw_page_query_t *page, tw_streams_fn on_page, void *data)
 {
     bool by_topic = page->topic != NULL;
     tw_redis_query_t *query =
-        tw_redis_query_begin(adapter, from, by_topic ? page->topic->base : page->prefix,
+        tw_redis_query_begin(queries, from, by_topic ? page->topic->base : page->prefix,
                              by_topic ? page->topic->len : page->prefix_len, data);
     tw_redis_query_set_page(query, page);
     query->send = by_topic ? send_topic : send_all;
     query->deliver = by_topic ? deliver_parts : deliver;
-    query->on_answer.connections = on_page;
+    query->on_answer.streams = on_page;
     tw_redis_query_post(query);
 }

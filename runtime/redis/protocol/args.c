@@ -1,4 +1,4 @@
-#include "runtime/redis/args.h"
+#include "runtime/redis/protocol/args.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/node.h"
 
 void tw_redis_args_init(tw_redis_args_t *args)
 {
@@ -46,21 +45,4 @@ void tw_redis_args_number(tw_redis_args_t *args, uint64_t number)
     tw_redis_args_add(
         args, text,
         (size_t)snprintf(text, sizeof(args->numbers[0]), "%llu", (unsigned long long)number));
-}
-
-void tw_redis_args_script(tw_redis_args_t *args, const tw_redis_node_t *node,
-                          tw_redis_script_t script)
-{
-    tw_redis_args_init(args);
-    tw_redis_args_add(args, "EVALSHA", 7);
-    tw_redis_args_add(args, node->sha[script], TW_REDIS_SHA_LEN);
-    tw_redis_args_add(args, "0", 1);
-}
-
-int tw_redis_args_send(tw_redis_args_t *args, tw_redis_client_t *client, tw_redis_reply_cb on_reply,
-                       void *data)
-{
-    int result = tw_redis_client_send(client, args->count, args->argv, args->lens, on_reply, data);
-    tw_redis_args_dispose(args);
-    return result;
 }

@@ -7,17 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/redis/client/client.h"
-#include "runtime/redis/scripts.h"
+#define TW_REDIS_ARGS_NUMBERS_MAX 136
 
-struct tw_redis_node;
-
-#define TW_REDIS_ARGS_NUMBERS_MAX 40
-
-/** Arguments of a command: borrowed bytes. */
+/** Arguments of a command: borrowed bytes, but for numbers. */
 typedef struct tw_redis_args {
-    const char **argv;
-    size_t *lens;
+    const char **argv; /* owned */
+    size_t *lens;      /* owned */
     int count, capacity;
     char numbers[TW_REDIS_ARGS_NUMBERS_MAX][24];
     int number_count;
@@ -29,11 +24,5 @@ void tw_redis_args_add(tw_redis_args_t *args, const char *bytes, size_t len);
 void tw_redis_args_text(tw_redis_args_t *args, const char *text);
 /** Up to TW_REDIS_ARGS_NUMBERS_MAX of them. */
 void tw_redis_args_number(tw_redis_args_t *args, uint64_t number);
-/** Begins with EVALSHA of the script. */
-void tw_redis_args_script(tw_redis_args_t *args, const struct tw_redis_node *node,
-                          tw_redis_script_t script);
-/** Sends and disposes; see tw_redis_client_send(). */
-int tw_redis_args_send(tw_redis_args_t *args, tw_redis_client_t *client, tw_redis_reply_cb on_reply,
-                       void *data);
 
 #endif

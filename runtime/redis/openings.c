@@ -1,0 +1,358 @@
+#include "runtime/redis/openings.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/container.h"
+#include "runtime/join.h"
+#include "runtime/redis/registry.h"
+
+#define OPENING_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_opening_t, wait)
+
+#define OPEN_TIMEOUT_MS 5000 /* a new stream waits so long for Redis */
+/* What a step costs the control loop, and each of its topics. */
+#define STEP_NS 2000
+#define STEP_TOPIC_NS 1500
+
+static void step(tw_redis_opening_t *opening);
+static void on_ready(void *owner, void *data);
+
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_history_t *history,
+                            tw_hub_t *hub, tw_redis_opened_fn on_opened, void *data)
+{
+    openings->session = history->session;
+    openings->routes = history->routes;
+    openings->history = history;
+    openings->hub = hub;
+    openings->on_opened = on_opened;
+    openings->data = data;
+    TAILQ_INIT(&openings->all);
+    TAILQ_INIT(&openings->away);
+    TAILQ_INIT(&openings->to_catch_up);
+}
+
+/* --- steps --- */
+
+static void on_step(tw_slice_t *slice)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_loop_spend(opening->openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
+    step(opening);
+}
+
+/* Many may wait for the same: each goes on in a slice of its own. */
+static void schedule(tw_redis_opening_t *opening)
+{
+    opening->state = TW_REDIS_OPENING_STEPPING;
+    tw_loop_defer(opening->openings->loop, &opening->slice, on_step);
+}
+
+static void on_wait_over(tw_redis_wait_t *wait)
+{
+    schedule(OPENING_OF(wait));
+}
+
+/* Done with it here: the worker joins the hub, or says why not. */
+static void answer(tw_redis_opening_t *opening, tw_status_t status)
+{
+    tw_redis_openings_t *openings = opening->openings;
+
+    tw_redis_wait_cancel(&opening->wait);
+    tw_loop_cancel(openings->loop, &opening->slice);
+    TAILQ_REMOVE(&openings->all, opening, all);
+    atomic_fetch_sub(&openings->session->stats->openings, 1);
+    opening->state = TW_REDIS_OPENING_JOINING;
+    opening->status = status;
+    tw_loop_post(opening->worker, on_ready, opening);
+}
+
+static bool waits_for_routes(tw_redis_opening_t *opening)
+{
+    for (size_t i = 0; i < opening->topic_count; ++i) {
+        if (opening->routes[i]->state == TW_REDIS_ROUTE_FOLLOWED)
+            continue;
+        opening->state = TW_REDIS_OPENING_FOLLOWING;
+        tw_redis_wait_in(&opening->routes[i]->waits, &opening->wait);
+        return true;
+    }
+    return false;
+}
+
+static void wait_for_session(tw_redis_opening_t *opening)
+{
+    opening->state = TW_REDIS_OPENING_AWAY;
+    tw_redis_wait_in(&opening->openings->away, &opening->wait);
+}
+
+/* Has the histories read that are missing. */
+static bool waits_for_history(tw_redis_opening_t *opening)
+{
+    tw_redis_route_t *unprimed = NULL;
+
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        if (!opening->routes[i]->primed)
+            tw_redis_history_prime(opening->openings->history, opening->routes[i]);
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        if (!opening->routes[i]->primed)
+            unprimed = opening->routes[i];
+    if (unprimed == NULL)
+        return false;
+    if (unprimed->priming == NULL) {
+        wait_for_session(opening); /* it could not be sent */
+        return true;
+    }
+    opening->state = TW_REDIS_OPENING_PRIMING;
+    tw_redis_history_when_read(unprimed, &opening->wait);
+    return true;
+}
+
+static void step(tw_redis_opening_t *opening)
+{
+    tw_redis_openings_t *openings = opening->openings;
+    bool resumes = opening->last_event_id != NULL;
+
+    if (openings->stopping) {
+        answer(opening, TW_UNAVAILABLE);
+    } else if (!tw_redis_session_up(openings->session)) {
+        wait_for_session(opening);
+    } else if (waits_for_routes(opening)) {
+        return;
+    } else if (resumes && opening->caught_up != openings->session->generation_joined) {
+        opening->state = TW_REDIS_OPENING_CATCHING_UP;
+        tw_redis_wait_in(&openings->to_catch_up, &opening->wait);
+    } else if (!resumes || !waits_for_history(opening)) {
+        answer(opening, TW_OK);
+    }
+}
+
+/* --- catching up --- */
+
+/* All openings of a turn ask together how far the cluster is. */
+typedef struct tw_redis_position {
+    tw_redis_wait_t wait; /* first member: until the inbox was read to where it was */
+    tw_redis_openings_t *openings;
+    tw_redis_waits_t waits;
+    uint32_t generation;
+    uint64_t newest;
+} tw_redis_position_t;
+
+static void end_position(tw_redis_position_t *position, bool caught_up)
+{
+    tw_redis_wait_t *wait;
+    while ((wait = TAILQ_FIRST(&position->waits)) != NULL) {
+        tw_redis_opening_t *opening = OPENING_OF(wait);
+        tw_redis_wait_cancel(wait);
+        if (caught_up)
+            opening->caught_up = position->generation;
+        schedule(opening);
+    }
+    free(position);
+}
+
+static void on_inbox_there(tw_redis_wait_t *wait)
+{
+    tw_redis_position_t *position = (tw_redis_position_t *)wait;
+    bool same = position->generation == position->openings->session->generation_joined;
+    if (same)
+        tw_hub_advance(position->openings->hub, position->newest);
+    end_position(position, same);
+}
+
+/* {newest number, newest in our inbox} */
+static void on_position(const redisReply *reply, void *data)
+{
+    tw_redis_position_t *position = data;
+    tw_redis_wait_t *wait;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[0]->type == REDIS_REPLY_STRING &&
+        reply->element[1]->type == REDIS_REPLY_STRING) {
+        position->newest = strtoull(reply->element[0]->str, NULL, 10);
+        position->wait.run = on_inbox_there;
+        tw_redis_inbox_when_read(position->openings->routes->inbox, &position->wait,
+                                 strtoull(reply->element[1]->str, NULL, 10));
+        return;
+    }
+    if (reply == NULL) {
+        end_position(position, false); /* they ask again in the next session */
+        return;
+    }
+    tw_redis_session_refused(position->openings->session, "the cluster's position", reply);
+    while ((wait = TAILQ_FIRST(&position->waits)) != NULL)
+        answer(OPENING_OF(wait), TW_UNAVAILABLE);
+    free(position);
+}
+
+void tw_redis_openings_turn(tw_redis_openings_t *openings)
+{
+    tw_redis_wait_t *wait;
+    tw_redis_args_t args;
+
+    if (TAILQ_EMPTY(&openings->to_catch_up))
+        return;
+    tw_redis_position_t *position = tw_alloc(sizeof(*position));
+    position->openings = openings;
+    position->generation = openings->session->generation_joined;
+    TAILQ_INIT(&position->waits);
+    while ((wait = TAILQ_FIRST(&openings->to_catch_up)) != NULL) {
+        tw_redis_wait_cancel(wait);
+        tw_redis_wait_in(&position->waits, wait);
+    }
+    tw_redis_script_begin_own(openings->session, &args, TW_REDIS_SCRIPT_FOLLOW);
+    tw_redis_session_send(openings->session, &args, on_position, position);
+}
+
+/* --- beginning and giving up --- */
+
+static void begin(tw_slice_t *slice)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_redis_openings_t *openings = opening->openings;
+
+    opening->routes = tw_alloc(opening->topic_count * sizeof(tw_redis_route_t *));
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        opening->routes[i] = tw_redis_route_use(openings->routes, &opening->topics[i]);
+    opening->deadline_ms = uv_now(openings->loop->uv) + OPEN_TIMEOUT_MS;
+    TAILQ_INSERT_TAIL(&openings->all, opening, all);
+    atomic_fetch_add(&openings->session->stats->openings, 1);
+    on_step(slice);
+}
+
+static void on_request(void *owner, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    opening->wait.run = on_wait_over;
+    tw_loop_defer(opening->openings->loop, &opening->slice, begin);
+}
+
+void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *subscriber,
+                             const tw_resume_t *resume, tw_opened_fn on_open, void *data)
+{
+    size_t count = subscriber->topic_count;
+    tw_redis_opening_t *opening =
+        tw_alloc(sizeof(*opening) + tw_topic_names_size(subscriber->joining, count));
+
+    opening->openings = openings;
+    opening->worker = &subscriber->connection->shard->loop;
+    opening->subscriber = subscriber;
+    opening->on_open = on_open;
+    opening->data = data;
+    opening->topic_count = count;
+    tw_topic_names_copy(opening->topics, subscriber->joining, count);
+    if (resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0) {
+        opening->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
+        opening->last_event_id_len = resume->last_event_id_len;
+    }
+    subscriber->opening = opening;
+    atomic_fetch_add(&openings->count, 1);
+    tw_loop_post(openings->loop, on_request, opening);
+}
+
+void tw_redis_openings_expire(tw_redis_openings_t *openings, uint64_t now_ms, bool all)
+{
+    tw_redis_opening_t *opening;
+    while ((opening = TAILQ_FIRST(&openings->all)) != NULL &&
+           (all || now_ms >= opening->deadline_ms))
+        answer(opening, TW_UNAVAILABLE);
+}
+
+void tw_redis_openings_up(tw_redis_openings_t *openings)
+{
+    tw_redis_wait_wake(&openings->away);
+}
+
+static void free_opening(tw_redis_opening_t *opening)
+{
+    atomic_fetch_sub(&opening->openings->count, 1);
+    free(opening->routes);
+    free(opening->last_event_id);
+    free(opening);
+}
+
+/* The uses of an opening that came to nothing, and the opening. */
+static void give_up(tw_slice_t *slice)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+
+    tw_loop_spend(opening->openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
+    for (size_t i = 0; i < opening->topic_count; ++i)
+        tw_redis_route_unuse(opening->openings->routes, opening->routes[i]);
+    free(opening->member);
+    free_opening(opening);
+}
+
+static void on_given_up(void *owner, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    tw_loop_defer(opening->openings->loop, &opening->slice, give_up);
+}
+
+static void take_opened(tw_slice_t *slice)
+{
+    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
+    tw_redis_openings_t *openings = opening->openings;
+
+    tw_loop_spend(openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
+    openings->on_opened(openings->data, opening->member, opening->routes, opening->topic_count);
+    free_opening(opening);
+}
+
+static void on_opened(void *owner, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    tw_loop_defer(opening->openings->loop, &opening->slice, take_opened);
+}
+
+/* --- the worker's part --- */
+
+/* The hub has the stream. */
+static void on_joined(void *data, tw_status_t status, const tw_opening_t *begins)
+{
+    tw_redis_opening_t *opening = data;
+    tw_opened_fn on_open = opening->on_open;
+    void *open_data = opening->data;
+
+    assert(status == TW_OK);
+    opening->subscriber->opening = NULL;
+    opening->member = tw_redis_member(opening->subscriber);
+    tw_loop_post(opening->openings->loop, on_opened, opening);
+    on_open(open_data, TW_OK, begins);
+}
+
+static void on_ready(void *owner, void *data)
+{
+    tw_redis_opening_t *opening = data;
+    tw_status_t status = opening->status;
+
+    if (opening->subscriber != NULL && status == TW_OK) {
+        const tw_resume_t resume = {.last_event_id = opening->last_event_id,
+                                    .last_event_id_len = opening->last_event_id_len};
+        status =
+            tw_hub_join(opening->openings->hub, opening->subscriber, &resume, on_joined, opening);
+        if (status == TW_OK)
+            return;
+    }
+    if (opening->subscriber != NULL) {
+        opening->subscriber->opening = NULL;
+        opening->on_open(opening->data, status, NULL);
+    }
+    tw_loop_post(opening->openings->loop, on_given_up, opening);
+}
+
+void tw_redis_openings_close(tw_redis_openings_t *openings, tw_subscriber_t *subscriber)
+{
+    tw_redis_opening_t *opening = subscriber->opening;
+
+    assert(opening != NULL);
+    subscriber->opening = NULL;
+    opening->subscriber = NULL;
+    if (subscriber->state == TW_SUBSCRIBER_NEW) {
+        tw_subscriber_destroy(subscriber); /* the opening comes back and finds nobody */
+    } else {
+        /* The hub forgets the join without a word: its opening ends here. */
+        tw_hub_leave(openings->hub, subscriber);
+        tw_loop_post(openings->loop, on_given_up, opening);
+    }
+}

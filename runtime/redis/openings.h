@@ -1,0 +1,92 @@
+/**
+ * Streams on their way to being open.
+ *
+ *     STEPPING     its next step is scheduled
+ *     AWAY         waits for a session
+ *     FOLLOWING    waits until a topic of it is FOLLOWED
+ *     CATCHING_UP  resumes: waits until all that was published before it has been dispatched here
+ *     PRIMING      resumes: waits until a topic's history was read
+ *     JOINING      its worker has it: joins the hub, or says why not
+ *
+ * A resume merges one topic's history with another one's live events. Only when everything up to
+ * where the cluster was has been dispatched here is the merged order that of the cluster: hence
+ * CATCHING_UP. A fresh stream needs nothing but its routes. Control loop only, unless noted.
+ */
+#ifndef TW_REDIS_OPENINGS_H
+#define TW_REDIS_OPENINGS_H
+
+#include "runtime/adapter.h"
+#include "runtime/redis/history.h"
+
+typedef enum tw_redis_opening_state {
+    TW_REDIS_OPENING_STEPPING,
+    TW_REDIS_OPENING_AWAY,
+    TW_REDIS_OPENING_FOLLOWING,
+    TW_REDIS_OPENING_CATCHING_UP,
+    TW_REDIS_OPENING_PRIMING,
+    TW_REDIS_OPENING_JOINING,
+} tw_redis_opening_state_t;
+
+typedef struct tw_redis_openings tw_redis_openings_t;
+
+/* The worker owns `subscriber`, on_open and data, Control the rest. */
+typedef struct tw_redis_opening {
+    tw_slice_t slice; /* first member */
+    tw_redis_wait_t wait;
+    tw_redis_openings_t *openings;
+    TAILQ_ENTRY(tw_redis_opening) all; /* until its worker has it */
+    tw_loop_t *worker;
+    tw_subscriber_t *subscriber; /* NULL: the stream was closed meanwhile */
+    tw_opened_fn on_open;
+    void *data;
+    char *last_event_id; /* owned; NULL: a fresh stream */
+    size_t last_event_id_len;
+    uint64_t deadline_ms;
+    uint32_t caught_up; /* generation of the registration in which it has caught up; 0: none */
+    uint8_t state;      /* tw_redis_opening_state_t */
+    tw_status_t status;
+    char *member; /* owned: what the registry says about the stream; NULL until it is open */
+    size_t topic_count;
+    tw_redis_route_t **routes; /* owned; borrowed routes, one use of each */
+    tw_topic_name_t topics[];  /* bytes behind */
+} tw_redis_opening_t;
+
+/* The stream is open: the registry takes over its member and the uses of its routes. */
+typedef void (*tw_redis_opened_fn)(void *data, char *member, tw_redis_route_t *const *routes,
+                                   size_t count);
+
+struct tw_redis_openings {
+    tw_redis_session_t *session; /* borrowed */
+    tw_redis_routes_t *routes;   /* borrowed */
+    tw_redis_history_t *history; /* borrowed */
+    tw_hub_t *hub;               /* borrowed */
+    tw_loop_t *loop;             /* borrowed */
+    tw_redis_opened_fn on_opened;
+    void *data;
+    bool stopping;
+    TAILQ_HEAD(tw_redis_opening_list, tw_redis_opening) all; /* oldest first */
+    tw_redis_waits_t away;                                   /* until there is a session */
+    tw_redis_waits_t to_catch_up;                            /* asked for at the end of the turn */
+    _Atomic uint64_t count; /* those that a worker may still post about */
+};
+
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_history_t *history,
+                            tw_hub_t *hub, tw_redis_opened_fn on_opened, void *data);
+
+/** A stream wants to open. Worker's thread. See tw_adapter_ops_t.open_stream. */
+void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *subscriber,
+                             const tw_resume_t *resume, tw_opened_fn on_open, void *data);
+
+/** A NEW or JOINING stream was closed: lets it go. Worker's thread. */
+void tw_redis_openings_close(tw_redis_openings_t *openings, tw_subscriber_t *subscriber);
+
+/** There is a session. */
+void tw_redis_openings_up(tw_redis_openings_t *openings);
+
+/** The end of a turn. */
+void tw_redis_openings_turn(tw_redis_openings_t *openings);
+
+/** Gives up those that waited too long; all of them with `all`. */
+void tw_redis_openings_expire(tw_redis_openings_t *openings, uint64_t now_ms, bool all);
+
+#endif

@@ -1,0 +1,14 @@
+-- Whether a publish to these topics would be accepted now.
+--
+-- ARGV: epoch, topic…
+-- Answer: {1 or 0, …}
+local state = call('HMGET', L .. 'state', 'id', 'grace')
+if state[1] ~= ARGV[1] then return redis.error_reply('EPOCH the data set is another one') end
+local now, answer = now_ms(), {}
+local grace = state[2] and tonumber(state[2]) > now
+
+for i = 2, #ARGV do
+  local topic = read_topic(ARGV[i])
+  answer[i - 1] = (grace or #topic.registrations > 0 or topic.window > now) and 1 or 0
+end
+return answer

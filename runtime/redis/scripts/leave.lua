@@ -1,0 +1,24 @@
+-- With: depart.lua
+-- Ends a registration, or one whose lease ran out, slice by slice: the first makes it void, so that nothing is put into
+-- its inbox any more; each takes some of its topics, and no slice begins where another one was.
+--
+-- ARGV: epoch, registration without session ('': one whose lease ran out), topics at most, ms of the resume window (0: none)
+-- Answer: 0 there is none, 1 more of its topics are left, 2 it is gone
+local wrong = refusal()
+if wrong then return wrong end
+local registration = ARGV[2]
+if registration == '' then
+  registration = call('ZRANGEBYSCORE', L .. 'nodes', '-inf', text(now_ms()), 'LIMIT', 0, 1)[1]
+  if not registration then return 0 end
+end
+
+local node = L .. 'n:' .. registration
+call('HDEL', L .. 'inboxes', registration .. ':e', registration .. ':b', registration .. ':s')
+call('UNLINK', L .. 'i:' .. registration, node)
+for _, name in ipairs(call('SPOP', node .. ':t', ARGV[3])) do
+  depart(registration, name, tonumber(ARGV[4]))
+end
+if call('EXISTS', node .. ':t') == 1 then return 1 end
+call('UNLINK', node .. ':c')
+call('ZREM', L .. 'nodes', registration)
+return 2

@@ -1,0 +1,30 @@
+-- With: listing.lua
+-- A page of the followed topics, in byte order. One that only dead nodes follow is counted until they are buried, and
+-- its row is left out.
+--
+-- ARGV: epoch, rows to pass over, rows, prefix
+-- Answer: {total, topic, {node id, streams, …}, …}
+local wrong = refusal()
+if wrong then return wrong end
+local from, count = tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, total = range(L .. 'topics', ARGV[4])
+local answer, nodes = {total}, live_nodes()
+if from >= total then return answer end
+
+count = math.min(count, total - from)
+for _, name in ipairs(call('ZRANGE', L .. 'topics', text(first + from), text(first + from + count - 1))) do
+  local topic, row, streams = read_topic(name), {}, {}
+  for i, registration in ipairs(topic.registrations) do streams[registration] = topic.streams[i] end
+  for _, node in ipairs(nodes) do
+    local here = streams[node.registration]
+    if here and here > 0 then
+      row[#row + 1] = node.id
+      row[#row + 1] = text(here)
+    end
+  end
+  if #row > 0 then
+    answer[#answer + 1] = name
+    answer[#answer + 1] = row
+  end
+end
+return answer

@@ -1,0 +1,101 @@
+/* The newest kept events of a topic, for admins: read in pieces. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "runtime/redis/history.h"
+#include "runtime/redis/protocol/codec.h"
+#include "runtime/redis/query.h"
+
+static void deliver_tail(tw_redis_query_t *query)
+{
+    tw_status_t status = query->events != NULL ? TW_OK : TW_UNAVAILABLE;
+    query->on_answer.tail(query->data, status, query->events, query->event_count);
+}
+
+static void read_piece(tw_redis_query_t *query, uint64_t to);
+
+/* They come newest first. */
+static void reverse(tw_redis_query_t *query)
+{
+    for (size_t i = 0, j = query->event_count; i + 1 < j; ++i) {
+        tw_event_t *event = query->events[i];
+        query->events[i] = query->events[--j];
+        query->events[j] = event;
+    }
+}
+
+/* Takes an event that is newer than what is asked for; the number in *number. */
+static void take_entry(tw_redis_query_t *query, const redisReply *id, const redisReply *body,
+                       uint64_t *number)
+{
+    tw_redis_body_t parsed;
+    tw_event_t *event;
+    uint64_t before;
+
+    if (!tw_redis_entry_id(id, number, &before) || *number <= query->after ||
+        body->type != REDIS_REPLY_STRING ||
+        tw_redis_body_read(&parsed, body->str, body->len) != 0 ||
+        (event = tw_redis_body_event(&parsed)) == NULL)
+        return;
+    event->position =
+        (tw_position_t){.epoch = query->queries->session->epoch_number, .seq = *number};
+    query->events[query->event_count++] = event;
+}
+
+/* {more, newest number, floor, id, body, …} */
+static void on_piece(const redisReply *reply, void *data)
+{
+    tw_redis_query_t *query = data;
+    uint64_t number = 0;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) {
+        tw_redis_session_refused(query->queries->session, "a topic's history", reply);
+        for (size_t i = 0; i < query->event_count; ++i)
+            tw_event_unref(query->events[i]);
+        free(query->events);
+        query->events = NULL;
+        query->event_count = 0;
+        tw_redis_query_answer(query);
+        return;
+    }
+    size_t entries = (reply->elements - 3) / 2;
+    query->events =
+        tw_realloc(query->events, (query->event_count + entries + 1) * sizeof(*query->events));
+    for (size_t i = 0; i < entries; ++i)
+        take_entry(query, reply->element[3 + 2 * i], reply->element[4 + 2 * i], &number);
+    query->count -= entries < query->count ? entries : query->count;
+    if (reply->element[0]->integer != 0 && query->count > 0 && number > query->after + 1) {
+        read_piece(query, number - 1);
+        return;
+    }
+    reverse(query);
+    tw_redis_query_answer(query);
+}
+
+static void read_piece(tw_redis_query_t *query, uint64_t to)
+{
+    const tw_topic_name_t topic = {.base = query->text, .len = query->text_len};
+    tw_redis_history_read(query->queries->session, &topic, to, query->count, on_piece, query);
+}
+
+static void send_tail(tw_redis_query_t *query)
+{
+    uint64_t most = query->queries->hub->config.tail_events;
+    if (query->count > most)
+        query->count = most > 0 ? most : 1;
+    read_piece(query, 0);
+}
+
+void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
+                          const tw_topic_name_t *topic, const tw_position_t *after, size_t limit,
+                          tw_tail_fn on_events, void *data)
+{
+    tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
+    if (after != NULL && after->epoch == tw_hub_position(queries->hub).epoch)
+        query->after = after->seq;
+    query->count = limit;
+    query->send = send_tail;
+    query->deliver = deliver_tail;
+    query->on_answer.tail = on_events;
+    tw_redis_query_post(query);
+}
