@@ -44,7 +44,7 @@ void tw_redis_history_read(tw_redis_session_t *session, const tw_topic_name_t *t
 
     tw_redis_script_begin(session, &args, TW_REDIS_SCRIPT_READ);
     tw_redis_args_add(&args, topic->base, topic->len);
-    if (to == 0)
+    if (to == UINT64_MAX)
         tw_redis_args_add(&args, "+", 1);
     else
         tw_redis_args_number(&args, to);

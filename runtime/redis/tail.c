@@ -83,7 +83,7 @@ static void send_tail(tw_redis_query_t *query)
     uint64_t most = query->queries->hub->config.tail_events;
     if (query->count > most)
         query->count = most > 0 ? most : 1;
-    read_piece(query, 0);
+    read_piece(query, UINT64_MAX);
 }
 
 void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
