@@ -22,8 +22,8 @@ typedef struct tw_auth {
     size_t count;
 } tw_auth_t;
 
-/** Reads the keys of a comma-separated text, without the white space around them. Returns how many different
- * ones there are. */
+/** Reads the keys of a comma-separated text, without the white space around them. Returns how many
+ * different ones there are. */
 size_t tw_auth_init(tw_auth_t *auth, const char *keys);
 
 /** Frees the digests. */

@@ -126,8 +126,8 @@ static int run_seed(uint64_t seed)
     return verdict != TW_SIM_NONE;
 }
 
-/* Windows are long, so that no key expires while the record is replayed. Topics are few, since which
- * part of a large hash a scan returns first is Redis' secret. */
+/* Windows are long, so that no key expires while the record is replayed. Topics are few, since
+ * which part of a large hash a scan returns first is Redis' secret. */
 static int record_seed(uint64_t seed)
 {
     tw_sim_schedule_t schedule;

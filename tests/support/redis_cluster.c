@@ -56,17 +56,21 @@ static bool serves(const tw_test_redis_t *node)
 void tw_test_cluster_start(tw_test_cluster_t *cluster, const char *const *options,
                            const char *password)
 {
-    char command[512] = "redis-cli --cluster create --cluster-replicas 1 --cluster-yes";
+    char addresses[TW_TEST_CLUSTER_NODES][24];
+    const char *create[TW_TEST_CLUSTER_NODES + 6] = {"--cluster", "create"};
+    size_t count = 2;
 
     if (password != NULL)
         setenv("REDISCLI_AUTH", password, 1);
     for (size_t i = 0; i < TW_TEST_CLUSTER_NODES; ++i) {
         start_node(&cluster->nodes[i], options);
-        size_t len = strlen(command);
-        snprintf(command + len, sizeof(command) - len, " 127.0.0.1:%u", cluster->nodes[i].port);
+        snprintf(addresses[i], sizeof(addresses[i]), "127.0.0.1:%u", cluster->nodes[i].port);
+        create[count++] = addresses[i];
     }
-    strncat(command, " >/dev/null", sizeof(command) - strlen(command) - 1);
-    assert_int_equal(system(command), 0);
+    create[count++] = "--cluster-replicas";
+    create[count++] = "1";
+    create[count] = "--cluster-yes";
+    free(tw_test_redis_cli(&cluster->nodes[0], create));
     for (size_t i = 0; i < TW_TEST_CLUSTER_NODES; ++i)
         for (unsigned tries = 0; !serves(&cluster->nodes[i]); ++tries) {
             if (tries == TRIES)
