@@ -33,8 +33,8 @@ void tw_redis_history_when_read(tw_redis_route_t *route, tw_redis_wait_t *wait);
 /** Splits an entry's id ("<number>-<number before>"); false when it is none. */
 bool tw_redis_entry_id(const redisReply *id, uint64_t *number, uint64_t *before);
 
-/** Reads a piece of a topic's history: from the event `to` on (UINT64_MAX: the newest) backwards. See
- * scripts/read.lua. */
+/** Reads a piece of a topic's history: from the event `to` on (UINT64_MAX: the newest) backwards.
+ * See scripts/read.lua. */
 void tw_redis_history_read(tw_redis_session_t *session, const tw_topic_name_t *topic, uint64_t to,
                            uint64_t events, tw_redis_reply_cb on_reply, void *data);
 

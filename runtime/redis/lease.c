@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #define LEASE_EVERY_MS 1000
+#define DOUBT_MS 3000 /* of a node whose lease ran out: it has missed three times to renew it */
 #define SLICE_TOPICS 1000
 #define SLICE_PAUSE_MS 50
 #define BURY_IDLE_MS 1000
@@ -122,6 +123,7 @@ static void send_leave(tw_redis_lease_t *lease, const char *registration,
     tw_redis_args_text(&args, registration);
     tw_redis_args_number(&args, SLICE_TOPICS);
     tw_redis_args_number(&args, (uint64_t)lease->hub->config.resume_window_ms);
+    tw_redis_args_number(&args, DOUBT_MS);
     tw_redis_session_send(lease->session, &args, on_reply, lease);
 }
 

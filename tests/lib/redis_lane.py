@@ -80,6 +80,11 @@ class Lane:
         """Its lease ran out."""
         self.call("ZADD", self.key("nodes"), 1, registration)
 
+    def doubt(self, registration):
+        """And the time to renew it, too."""
+        self.expire(registration)
+        self.call("HSET", self.key("inboxes"), registration + ":d", 1)
+
     def follow(self, registration, *topics, streams=1):
         return self.run("follow", EPOCH, own(registration), *[x for t in topics for x in (t, streams)])
 
@@ -141,5 +146,5 @@ class Lane:
 
     def bury(self, registration):
         """What another node does with one whose lease ran out."""
-        while self.run("leave", self.epoch(), registration, 500, 0) == 1:
+        while self.run("leave", self.epoch(), registration, 500, 0, 0) == 1:
             pass

@@ -23,11 +23,12 @@ end
 local newest = call('HGET', L .. 'inboxes', registration .. ':e')
 if newest and known == id then
   call('HSET', L .. 'inboxes', registration .. ':s', number)
+  call('HDEL', L .. 'inboxes', registration .. ':d')
   return {id, seq, start, floor, 1, newest}
 end
 
 -- The old one is over at once, so that no listing shows its node twice.
-call('HDEL', L .. 'inboxes', registration .. ':e', registration .. ':b', registration .. ':s')
+call('HDEL', L .. 'inboxes', registration .. ':e', registration .. ':b', registration .. ':s', registration .. ':d')
 if call('ZSCORE', L .. 'nodes', registration) then call('ZADD', L .. 'nodes', 0, registration) end
 call('HSET', L .. 'inboxes', successor .. ':e', seq, successor .. ':b', '0', successor .. ':s', number)
 call('ZADD', L .. 'nodes', text(now_ms() + lease), successor)

@@ -10,6 +10,7 @@ local now = now_ms()
 even_if_full()
 call('ZADD', L .. 'nodes', text(now + ARGV[3]), own)
 call('HSET', L .. 'n:' .. own, unpack(ARGV, 4))
+call('HDEL', L .. 'inboxes', own .. ':d')
 local inbox = call('HMGET', L .. 'inboxes', own .. ':e', own .. ':b')
 local state = call('HMGET', L .. 'state', 'seq', 'floor', 'grace')
 if state[3] and tonumber(state[3]) <= now then call('HDEL', L .. 'state', 'grace') end
