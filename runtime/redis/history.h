@@ -30,7 +30,7 @@ void tw_redis_history_prime(tw_redis_history_t *history, tw_redis_route_t *route
  * followed any more, or the session was lost. Never [now]. */
 void tw_redis_history_when_read(tw_redis_route_t *route, tw_redis_wait_t *wait);
 
-/** Splits an entry's id ("<number>-<number before>"); false when it is none. */
+/** Splits an entry's id ("<number>-<number before>"); false when it is not one. */
 bool tw_redis_entry_id(const redisReply *id, uint64_t *number, uint64_t *before);
 
 /** Reads a piece of a topic's history: from the event `to` on (UINT64_MAX: the newest) backwards.

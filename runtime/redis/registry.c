@@ -158,7 +158,7 @@ static void see_refusal(tw_redis_registry_t *registry, const char *what, const r
     if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
         return;
     tw_redis_session_refused(registry->session, what, reply);
-    registry->torn = true;
+    registry->incomplete = true;
 }
 
 static void on_streams(const redisReply *reply, void *data)
@@ -327,7 +327,7 @@ static void on_walked(void *owner, void *data)
 /* Nothing of ours is in Redis any more: all streams go there again, in the usual pace. */
 static void register_everything(tw_redis_registry_t *registry)
 {
-    registry->torn = false;
+    registry->incomplete = false;
     if (registry->walking) {
         registry->walk_again = true;
         return;
@@ -346,7 +346,7 @@ void tw_redis_registry_up(tw_redis_registry_t *registry, bool kept)
 
 void tw_redis_registry_granted(tw_redis_registry_t *registry)
 {
-    if (registry->torn)
+    if (registry->incomplete)
         register_everything(registry);
 }
 

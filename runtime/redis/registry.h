@@ -24,7 +24,7 @@ typedef struct tw_redis_registry {
     unsigned leaving;       /* streams whose end waits for its turn */
     bool walking;           /* everything is being registered again */
     bool walk_again;        /* and once more after that */
-    bool torn;              /* Redis refused something, or has lost it */
+    bool incomplete;        /* Redis refused something, or has lost it */
     bool stopping, stopped; /* no walks any more; no ends of streams any more */
 } tw_redis_registry_t;
 

@@ -80,7 +80,7 @@ typedef struct tw_redis_session {
     bool stopping;
     tw_redis_joined_t joined;      /* what the next on_up says */
     uint32_t instance, generation; /* the newest generation that was offered to Redis */
-    uint32_t generation_joined;    /* that of the registration; 0: there is none */
+    uint32_t generation_joined;    /* that of the registration; 0: not registered */
     char epoch[17];                /* "": never joined */
     char registration[TW_REDIS_REGISTRATION_SIZE];
     char own[TW_REDIS_REGISTRATION_SIZE + 12]; /* registration/session, as the scripts want it */
@@ -145,7 +145,7 @@ void tw_redis_session_send_inbox(tw_redis_session_t *session, tw_redis_args_t *a
 /** Writes what this turn has sent. */
 void tw_redis_session_flush(tw_redis_session_t *session);
 
-/** Logs an error reply, now and then; nothing if it is none. */
+/** Logs an error reply, now and then; without effect on another reply. */
 void tw_redis_session_refused(tw_redis_session_t *session, const char *what,
                               const redisReply *reply);
 

@@ -29,7 +29,7 @@ static char *put_number(char *to, uint64_t number, unsigned base, char delimiter
     return to;
 }
 
-/* The digit's value; 16 when it is none. */
+/* The digit's value; 16 when it is not a digit. */
 static unsigned digit_of(char c)
 {
     return c >= '0' && c <= '9'   ? (unsigned)(c - '0')

@@ -31,14 +31,14 @@ typedef struct tw_redis_body {
 char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
                           size_t *len);
 
-/** Takes a body apart, borrowing its bytes; 0, or -1 when it is none. */
+/** Takes a body apart, borrowing its bytes; 0, or -1 when the bytes are not a body. */
 int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len);
 
-/** The event in a body that was read, with one reference for the caller; NULL: no memory, or its
- * topics are none. */
+/** The event in a body that was read, with one reference for the caller; NULL: no memory, or it
+ * names no valid topic. */
 tw_event_t *tw_redis_body_event(const tw_redis_body_t *body);
 
-/** Reads a number in front of `end` bytes' delimiter: "123 …" or "123-0"; 0 when there is none. */
+/** Reads a number in front of `end` bytes' delimiter: "123 …" or "123-0"; 0 without a number. */
 uint64_t tw_redis_number(const char *bytes, size_t len, size_t *digits);
 
 #endif

@@ -1,7 +1,7 @@
 -- Puts a message for a node into its inbox, with a number as an event has one.
 --
 -- ARGV: epoch, registration, what the other registration begins with (its instance, or all of it), message
--- Answer: 1, or 0 when there is none whose lease runs
+-- Answer: 1, or 0 when no such registration has a lease that runs
 local wrong = refusal(true)
 if wrong then return wrong end
 

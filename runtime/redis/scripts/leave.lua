@@ -4,7 +4,7 @@
 --
 -- ARGV: epoch, registration without session ('': one whose lease ran out), topics at most, ms of the resume window (0: none),
 --       ms that one whose lease ran out still has to renew it
--- Answer: 0 there is none, 1 more of its topics are left, 2 it is gone
+-- Answer: 0 no such registration, 1 more of its topics are left, 2 it is gone
 local wrong = refusal()
 if wrong then return wrong end
 local registration = ARGV[2]
