@@ -174,7 +174,8 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
     }
     client->is_open = true;
     client->stream_since_us = tw_sim_now_us();
-    if (client->record.since_us < 0)
+    /* Who was deaf before it read an opening block has no id to come back with: it begins anew. */
+    if (client->record.since_us < 0 || client->last_id[0] == '\0')
         client->record.since_us = tw_sim_now_us();
     if (!client->is_deaf) {
         bool anew = opening->gap == TW_GAP_UNKNOWN_ID || opening->gap == TW_GAP_OTHER_EPOCH;
