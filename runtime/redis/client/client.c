@@ -113,15 +113,6 @@ static void on_open(void *data)
                            client->config.name);
 }
 
-static void on_push(const redisReply *reply, void *data)
-{
-    tw_redis_client_t *client = data;
-    if (client->callbacks->on_push != NULL)
-        client->callbacks->on_push(reply, client->data);
-    else
-        tw_redis_link_fail(client->link, "a reply came that nothing asked for");
-}
-
 /*
  * Errors after which nothing on this link can be trusted. A master that became a replica or lost
  * its data set says so in its replies, and so does a node of a cluster that does not serve the slot
@@ -167,7 +158,7 @@ static const char *on_error(const char *error, void *data)
 static void connect_to_master(tw_redis_client_t *client)
 {
     static const tw_redis_link_callbacks_t callbacks = {
-        .on_open = on_open, .on_push = on_push, .on_error = on_error, .on_fail = on_fail};
+        .on_open = on_open, .on_error = on_error, .on_fail = on_fail};
     client->state = CONNECTING;
     client->link = tw_redis_link_open(client->loop, &client->master,
                                       tw_redis_access_tls(client->config.access),
@@ -256,12 +247,4 @@ void tw_redis_client_flush(tw_redis_client_t *client)
 {
     if (client != NULL && client->state == UP)
         tw_redis_link_flush(client->link);
-}
-
-int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
-                              const size_t *lens)
-{
-    if (client == NULL || client->state != UP)
-        return -1;
-    return tw_redis_link_send_push(client->link, argc, argv, lens);
 }

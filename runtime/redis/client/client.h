@@ -37,8 +37,6 @@ typedef struct tw_redis_client_callbacks {
      * Commands that waited have had their callbacks. `reason` is one line.
      */
     void (*on_down)(const char *reason, bool was_up, void *data);
-    /* What is published to us; may be NULL. */
-    void (*on_push)(const redisReply *reply, void *data);
 } tw_redis_client_callbacks_t;
 
 /** `config` is copied; `callbacks` and `data` are borrowed until the destroy. */
@@ -71,9 +69,5 @@ int tw_redis_client_send(tw_redis_client_t *client, int argc, const char *const 
 /** Writes what this turn has sent so far: for those who send in the loop's last moment before it
  * waits. */
 void tw_redis_client_flush(tw_redis_client_t *client);
-
-/** As tw_redis_link_send_push(); -1 also when the client is not up. */
-int tw_redis_client_send_push(tw_redis_client_t *client, int argc, const char *const *argv,
-                              const size_t *lens);
 
 #endif

@@ -170,12 +170,8 @@ static void dispatch(tw_redis_link_t *link, const redisReply *reply)
 {
     const char *reason = NULL;
 
-    /* A subscriber's link mixes both: only what is published comes as an array of its own kind. */
     if (link->ring_count == 0) {
-        if (link->callbacks->on_push != NULL)
-            link->callbacks->on_push(reply, link->data);
-        else
-            tw_redis_link_fail(link, "a reply came that nothing asked for");
+        tw_redis_link_fail(link, "a reply came that nothing asked for");
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR && link->callbacks->on_error != NULL)
@@ -316,10 +312,4 @@ int tw_redis_link_send(tw_redis_link_t *link, int argc, const char *const *argv,
         return -1;
     ring_push(link, (waiting_t){on_reply, data, uv_now(link->loop)});
     return 0;
-}
-
-int tw_redis_link_send_push(tw_redis_link_t *link, int argc, const char *const *argv,
-                            const size_t *lens)
-{
-    return append(link, argc, argv, lens);
 }

@@ -37,9 +37,6 @@ typedef void (*tw_redis_reply_cb)(const redisReply *reply, void *data);
 
 typedef struct tw_redis_link_callbacks {
     void (*on_open)(void *data);
-    /* A reply that no command waits for: what is published to us. May be NULL (then it ends the
-     * link). */
-    void (*on_push)(const redisReply *reply, void *data);
     /*
      * An error came as the reply to a command. Returns NULL, and the command gets it as its reply;
      * or the reason (one line) for which the link ends, and the command and all behind it get NULL.
@@ -65,12 +62,6 @@ tw_redis_link_t *tw_redis_link_open(uv_loop_t *loop, const tw_redis_endpoint_t *
  */
 int tw_redis_link_send(tw_redis_link_t *link, int argc, const char *const *argv, const size_t *lens,
                        tw_redis_reply_cb on_reply, void *data);
-
-/**
- * Sends a command whose answers come to on_push, as those of SUBSCRIBE do. 0 or -1 as above.
- */
-int tw_redis_link_send_push(tw_redis_link_t *link, int argc, const char *const *argv,
-                            const size_t *lens);
 
 /** Writes what this turn has sent so far; the loop does it by itself before it waits. */
 void tw_redis_link_flush(tw_redis_link_t *link);

@@ -28,8 +28,6 @@ typedef struct fixture {
     unsigned ups, downs;
     char reason[TW_REDIS_ERROR_MAX];
     tw_redis_server_t server;
-    char pushed[256];
-    bool was_pushed;
     char replies[4096]; /* of on_reply, one after the other */
     unsigned reply_count, lost_count;
 } fixture_t;
@@ -53,15 +51,7 @@ static void on_down(const char *reason, bool was_up, void *data)
     snprintf(f->reason, sizeof(f->reason), "%s", reason);
 }
 
-static void on_push(const redisReply *reply, void *data)
-{
-    fixture_t *f = data;
-    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
-    snprintf(f->pushed, sizeof(f->pushed), "%s %s", reply->element[0]->str, reply->element[2]->str);
-    f->was_pushed = true;
-}
-
-static const tw_redis_client_callbacks_t callbacks = {on_up, on_down, on_push};
+static const tw_redis_client_callbacks_t callbacks = {on_up, on_down};
 
 static void use_defaults(fixture_t *f)
 {
@@ -571,7 +561,7 @@ static void count_down(const char *reason, bool was_up, void *data)
 
 static void test_client__pauses_grow_until_the_session_works(void **state)
 {
-    static const tw_redis_client_callbacks_t failing = {reset_at_once, count_down, NULL};
+    static const tw_redis_client_callbacks_t failing = {reset_at_once, count_down};
     fixture_t *f = *state;
     char url[64];
 
@@ -617,22 +607,6 @@ static void test_client__destroy_reports_what_waits(void **state)
     tw_redis_client_destroy(f->client);
     f->client = NULL;
     assert_int_equal(f->lost_count, 1);
-}
-
-static void test_client__gives_what_is_published(void **state)
-{
-    fixture_t *f = *state;
-    const char *argv[] = {"SUBSCRIBE", "channel"};
-    const size_t lens[] = {9, 7};
-    tw_test_redis_start(&f->redis, NULL);
-    connect_to_port(f, "redis://127.0.0.1", "");
-    wait_up(f);
-    assert_int_equal(tw_redis_client_send_push(f->client, 2, argv, lens), 0);
-    tw_test_loop_until_set(&f->loop, &f->was_pushed, DEADLINE_MS);
-    f->was_pushed = false;
-    free(tw_test_redis_cli(&f->redis, (const char *[]){"PUBLISH", "channel", "hello", NULL}));
-    tw_test_loop_until_set(&f->loop, &f->was_pushed, DEADLINE_MS);
-    assert_string_equal(f->pushed, "message hello");
 }
 
 /* ---- Sentinel ---- */
@@ -776,7 +750,6 @@ int main(void)
         TEST(test_client__pauses_grow_until_the_session_works),
         TEST(test_client__the_pause_is_short_again_after_a_session_that_worked),
         TEST(test_client__destroy_reports_what_waits),
-        TEST(test_client__gives_what_is_published),
         TEST(test_sentinel__is_asked_again_at_each_reconnect),
         TEST(test_sentinel__says_when_none_knows_the_master),
         TEST(test_sentinel__is_told_who_we_are),

@@ -61,7 +61,7 @@ static void on_reply(const redisReply *reply, void *data)
 
 static void connect_with(fixture_t *f, const tw_redis_access_config_t *with, const char *slot_key)
 {
-    static const tw_redis_client_callbacks_t callbacks = {on_up, on_down, NULL};
+    static const tw_redis_client_callbacks_t callbacks = {on_up, on_down};
     char error[512];
     if (tw_redis_access_init(&f->access, with, error, sizeof(error)) != 0)
         fail_msg("%s", error);
