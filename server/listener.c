@@ -214,11 +214,10 @@ static in_port_t port_of(const struct sockaddr *address)
 static bool has_socket(const tw_listener_t *listener, in_port_t port, bool any_v6)
 {
     for (size_t i = 0; i < listener->count; ++i) {
-        struct sockaddr_storage bound;
-        const struct sockaddr *address = (const struct sockaddr *)&bound;
+        struct sockaddr_in6 bound = {.sin6_family = AF_UNSPEC};
+        struct sockaddr *address = (struct sockaddr *)&bound;
         socklen_t len = sizeof(bound);
-        if (getsockname(listener->sockets[i].fd, (struct sockaddr *)&bound, &len) == 0 &&
-            port_of(address) == port &&
+        if (getsockname(listener->sockets[i].fd, address, &len) == 0 && bound.sin6_port == port &&
             (any_v6 ? is_any_v6(address) : address->sa_family == AF_INET))
             return true;
     }

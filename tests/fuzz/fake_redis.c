@@ -275,6 +275,36 @@ static void answer_publish(tw_fake_redis_t *redis, const redisReply *command, te
     deliver(redis);
 }
 
+static void answer_join(tw_fake_redis_t *redis, text_t *out)
+{
+    put(out, "*6\r\n");
+    put_text(out, "00000000000000aa");
+    put_number(out, redis->seq);
+    put_number(out, FIRST_SEQ);
+    put_text(out, "0");
+    put_head(out, ':', redis->joined);
+    put_number(out, redis->inbox_end);
+    redis->joined = true;
+}
+
+static void answer_lease(const tw_fake_redis_t *redis, text_t *out)
+{
+    put(out, "*6\r\n");
+    put_number(out, redis->seq);
+    put_number(out, redis->inbox_end);
+    put(out, ":0\r\n$1\r\n0\r\n");
+    put_text(out, "00000009-1");
+    put_text(out, redis->node_id);
+}
+
+/* One 1 for each argument from the `first` element of the command on. */
+static void answer_each(const redisReply *command, size_t first, text_t *out)
+{
+    put_head(out, '*', command->elements - first);
+    for (size_t i = first; i < command->elements; ++i)
+        put(out, ":1\r\n");
+}
+
 static void answer_script(tw_fake_redis_t *redis, const redisReply *command, text_t *out)
 {
     int script = 0;
@@ -282,25 +312,13 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
         ++script;
     switch (script) {
     case TW_REDIS_SCRIPT_JOIN:
-        put(out, "*6\r\n");
-        put_text(out, "00000000000000aa");
-        put_number(out, redis->seq);
-        put_number(out, FIRST_SEQ);
-        put_text(out, "0");
-        put_head(out, ':', redis->joined);
-        put_number(out, redis->inbox_end);
-        redis->joined = true;
+        answer_join(redis, out);
         break;
     case TW_REDIS_SCRIPT_PUBLISH:
         answer_publish(redis, command, out);
         break;
     case TW_REDIS_SCRIPT_LEASE:
-        put(out, "*6\r\n");
-        put_number(out, redis->seq);
-        put_number(out, redis->inbox_end);
-        put(out, ":0\r\n$1\r\n0\r\n");
-        put_text(out, "00000009-1");
-        put_text(out, redis->node_id);
+        answer_lease(redis, out);
         break;
     case TW_REDIS_SCRIPT_FOLLOW:
         put(out, "*2\r\n");
@@ -308,13 +326,11 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
         put_number(out, redis->inbox_end);
         break;
     case TW_REDIS_SCRIPT_FOLLOWED:
-    case TW_REDIS_SCRIPT_MISSED: {
-        size_t first = script == TW_REDIS_SCRIPT_FOLLOWED ? 5 : 8;
-        put_head(out, '*', command->elements - first);
-        for (size_t i = first; i < command->elements; ++i)
-            put(out, ":1\r\n");
+        answer_each(command, 5, out);
         break;
-    }
+    case TW_REDIS_SCRIPT_MISSED:
+        answer_each(command, 8, out);
+        break;
     case TW_REDIS_SCRIPT_READ:
         put(out, "*3\r\n:0\r\n$1\r\n0\r\n$1\r\n0\r\n");
         break;

@@ -1,7 +1,7 @@
 /*
- * Events as they travel through Redis (runtime/redis/protocol/codec.h). The input is a body as any other
- * client of that Redis could publish it. Checked: what is read lies within the body, an event that
- * is made of it can be written and read again, and is the same then, and its frame ends as a
+ * Events as they travel through Redis (runtime/redis/protocol/codec.h). The input is a body as any
+ * other client of that Redis could publish it. Checked: what is read lies within the body, an event
+ * that is made of it can be written and read again, and is the same then, and its frame ends as a
  * subscriber expects.
  */
 #include <stdlib.h>
