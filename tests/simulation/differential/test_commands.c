@@ -57,6 +57,7 @@ static const tw_pattern_t patterns[] = {
     {"scard %e", TW_SAME},
     {"sismember %e %f", TW_SAME},
     {"smembers %e", TW_SAME_SET},
+    {"spop %e (1000|0)", TW_SAME_SET},
     {"srem %e {%f}", TW_SAME},
     {"sscan %e 0 count 1000", TW_SAME_SCAN_SET},
     {"zadd %z [(nx|xx)] [(gt|lt)] [ch] {%d %f}", TW_SAME},
