@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/** Allocates zeroed memory of a size that no peer chooses; aborts when there is no memory. The
- * caller frees it with free(). */
+/** Allocates zeroed memory of a size that no peer chooses, or one below 1 KiB, as for a topic's
+ * name; aborts when there is no memory. The caller frees it with free(). */
 void *tw_alloc(size_t bytes);
 
 /** Is realloc() for a size that no peer chooses; aborts when there is no memory. */

@@ -1,6 +1,6 @@
 /**
  * Answers requests: JSON bodies, errors, which all have the same form, and headers that all answers
- * share. On the thread of the request's worker.
+ * share. On the request's thread: its worker's, or the control loop's for the ops listener.
  */
 #ifndef TW_HANDLERS_REPLY_H
 #define TW_HANDLERS_REPLY_H

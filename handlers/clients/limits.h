@@ -79,9 +79,9 @@ tw_client_key_t tw_client_key(const tw_address_t *address);
 bool tw_limits_is_proxy(const tw_limits_t *limits, const tw_address_t *address);
 
 /**
- * Counts one more connection (stream) of the client. Returns NULL, and counts the refusal, when its
- * limit is reached. The result is passed to the matching remove function. A stream of a client
- * without limits has no result to pass: tw_limits_remove_stream() takes NULL.
+ * Counts one more connection (stream) of the client, and returns the entry to give back to the
+ * matching remove function. NULL: its limit is reached, and the refusal is counted. A trusted proxy
+ * is not counted; for its streams tw_limits_remove_stream() takes NULL.
  */
 tw_client_t *tw_limits_add_connection(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client);

@@ -1,7 +1,8 @@
 /**
  * The tail of a topic: its last events, oldest first, as a bounded ring of references.
  *
- * Not thread-safe: the hub guards every tail with its order lock.
+ * Not thread-safe: the hub writes a tail under its order lock and the topic's stripe, and reads it
+ * under either.
  */
 #ifndef TW_MODEL_TAIL_H
 #define TW_MODEL_TAIL_H

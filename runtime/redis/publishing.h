@@ -8,8 +8,9 @@
  *     ANSWERED   its worker has the answer
  *
  * A publish is answered once Redis has accepted the event and our own workers have queued it. When
- * either is not known in time it is answered with TW_UNAVAILABLE: the publisher repeats it. Control
- * loop only, unless noted.
+ * either is not known in time it is answered with TW_UNAVAILABLE: the publisher repeats it. A
+ * publish is made by the worker that asks, used on the control loop, and freed by that worker with
+ * its answer. Control loop only, unless noted.
  */
 #ifndef TW_REDIS_PUBLISHING_H
 #define TW_REDIS_PUBLISHING_H

@@ -3,7 +3,8 @@
  *
  * What is given beside the URL is taken as it is, without percent-encoding, and wins over the URL.
  * No password is ever part of an error. Errors name the options of the program, since there is no
- * other way to configure any of this. Any thread while nobody else uses the object.
+ * other way to configure any of this. Not thread-safe: it is written once at the start, on the main
+ * thread, and only read after that, on the control loop.
  */
 #ifndef TW_REDIS_ACCESS_H
 #define TW_REDIS_ACCESS_H
