@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "tests/simulation/redis/model.h"
+#include "tests/simulation/redis/dicts.h"
 
 /* Small ones are one block, which a scan returns as a whole. */
 #define BLOCK_ENTRIES_MAX 128
@@ -100,41 +100,22 @@ void tw_model_hmget(tw_model_call_t *call)
 
 void tw_model_hexists(tw_model_call_t *call)
 {
-    const tw_model_arg_t *field = &call->argv[2];
-    tw_model_object_t *object;
-
-    if (tw_model_lookup_type(call, &call->argv[1], TW_MODEL_HASH, &object))
-        tw_model_reply_integer(
-            call->out,
-            object != NULL && tw_model_dict_find(&object->dict, field->base, field->len) != NULL);
+    tw_model_dict_reply_has(call, TW_MODEL_HASH);
 }
 
 void tw_model_hlen(tw_model_call_t *call)
 {
-    tw_model_object_t *object;
-    if (tw_model_lookup_type(call, &call->argv[1], TW_MODEL_HASH, &object))
-        tw_model_reply_integer(call->out, object != NULL ? (int64_t)object->dict.used : 0);
+    tw_model_dict_reply_size(call, TW_MODEL_HASH);
+}
+
+static void free_value(tw_model_entry_t *entry)
+{
+    tw_model_text_free(entry->value);
 }
 
 void tw_model_hdel(tw_model_call_t *call)
 {
-    tw_model_object_t *object;
-    int64_t deleted = 0;
-
-    if (!tw_model_lookup_type(call, &call->argv[1], TW_MODEL_HASH, &object))
-        return;
-    for (int i = 2; object != NULL && i < call->argc; ++i) {
-        tw_model_entry_t *entry =
-            tw_model_dict_find(&object->dict, call->argv[i].base, call->argv[i].len);
-        if (entry == NULL)
-            continue;
-        tw_model_text_free(entry->value);
-        tw_model_meter(-(ptrdiff_t)entry->len);
-        tw_model_dict_remove(&object->dict, entry);
-        ++deleted;
-    }
-    tw_model_delete_if_empty(call->server, &call->argv[1]);
-    tw_model_reply_integer(call->out, deleted);
+    tw_model_dict_remove_named(call, TW_MODEL_HASH, free_value);
 }
 
 static void reply_all(tw_model_call_t *call, bool keys, bool values)

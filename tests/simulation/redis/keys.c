@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/simulation/redis/dicts.h"
 #include "tests/simulation/redis/server_inside.h"
 
 #define SCAN_COUNT 10
@@ -197,16 +198,6 @@ void tw_model_scan_reply(tw_model_call_t *call, tw_model_scan_t *scan)
     tw_model_buffer_dispose(&scan->elements);
 }
 
-static void visit_key(tw_model_entry_t *entry, void *data)
-{
-    tw_model_scan_t *scan = data;
-    ++scan->seen;
-    if (!tw_model_scan_matches(scan, entry->key, entry->len))
-        return;
-    ++scan->found;
-    tw_model_reply_bulk(&scan->elements, entry->key, entry->len);
-}
-
 /* Removes what has expired, which Redis does by and by. */
 static void expire_all(tw_model_server_t *server)
 {
@@ -225,7 +216,7 @@ void tw_model_scan(tw_model_call_t *call)
     if (!tw_model_scan_begin(call, 1, &scan))
         return;
     expire_all(call->server);
-    tw_model_scan_run(&scan, &call->server->data->keys, false, visit_key);
+    tw_model_scan_run(&scan, &call->server->data->keys, false, tw_model_dict_visit_name);
     tw_model_scan_reply(call, &scan);
 }
 
@@ -234,7 +225,7 @@ void tw_model_keys(tw_model_call_t *call)
     tw_model_scan_t scan = {.match = &call->argv[1]};
 
     expire_all(call->server);
-    tw_model_scan_run(&scan, &call->server->data->keys, true, visit_key);
+    tw_model_scan_run(&scan, &call->server->data->keys, true, tw_model_dict_visit_name);
     tw_model_reply_array(call->out, scan.found);
     tw_model_buffer_append(call->out, scan.elements.bytes, scan.elements.len);
     tw_model_buffer_dispose(&scan.elements);

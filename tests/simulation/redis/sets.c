@@ -1,5 +1,5 @@
 /* Commands of sets. */
-#include "tests/simulation/redis/model.h"
+#include "tests/simulation/redis/dicts.h"
 
 #define BLOCK_ENTRIES_MAX                                                                          \
     512 /* a set of few numbers is one block, which a scan returns as a whole */
@@ -24,22 +24,7 @@ void tw_model_sadd(tw_model_call_t *call)
 
 void tw_model_srem(tw_model_call_t *call)
 {
-    tw_model_object_t *object;
-    int64_t removed = 0;
-
-    if (!tw_model_lookup_type(call, &call->argv[1], TW_MODEL_SET, &object))
-        return;
-    for (int i = 2; object != NULL && i < call->argc; ++i) {
-        tw_model_entry_t *entry =
-            tw_model_dict_find(&object->dict, call->argv[i].base, call->argv[i].len);
-        if (entry == NULL)
-            continue;
-        tw_model_meter(-(ptrdiff_t)entry->len);
-        tw_model_dict_remove(&object->dict, entry);
-        ++removed;
-    }
-    tw_model_delete_if_empty(call->server, &call->argv[1]);
-    tw_model_reply_integer(call->out, removed);
+    tw_model_dict_remove_named(call, TW_MODEL_SET, NULL);
 }
 
 /* Which members it takes is Redis' own choice; here, those that were added first. */
@@ -65,20 +50,12 @@ void tw_model_spop(tw_model_call_t *call)
 
 void tw_model_scard(tw_model_call_t *call)
 {
-    tw_model_object_t *object;
-    if (tw_model_lookup_type(call, &call->argv[1], TW_MODEL_SET, &object))
-        tw_model_reply_integer(call->out, object != NULL ? (int64_t)object->dict.used : 0);
+    tw_model_dict_reply_size(call, TW_MODEL_SET);
 }
 
 void tw_model_sismember(tw_model_call_t *call)
 {
-    const tw_model_arg_t *member = &call->argv[2];
-    tw_model_object_t *object;
-
-    if (tw_model_lookup_type(call, &call->argv[1], TW_MODEL_SET, &object))
-        tw_model_reply_integer(
-            call->out,
-            object != NULL && tw_model_dict_find(&object->dict, member->base, member->len) != NULL);
+    tw_model_dict_reply_has(call, TW_MODEL_SET);
 }
 
 void tw_model_smembers(tw_model_call_t *call)
@@ -91,16 +68,6 @@ void tw_model_smembers(tw_model_call_t *call)
     for (const tw_model_entry_t *entry = object != NULL ? object->dict.first : NULL; entry != NULL;
          entry = entry->next)
         tw_model_reply_bulk(call->out, entry->key, entry->len);
-}
-
-static void visit_member(tw_model_entry_t *entry, void *data)
-{
-    tw_model_scan_t *scan = data;
-    ++scan->seen;
-    if (!tw_model_scan_matches(scan, entry->key, entry->len))
-        return;
-    ++scan->found;
-    tw_model_reply_bulk(&scan->elements, entry->key, entry->len);
 }
 
 static bool is_block(const tw_model_dict_t *dict)
@@ -126,6 +93,6 @@ void tw_model_sscan(tw_model_call_t *call)
     if (object == NULL)
         scan.cursor = 0;
     else
-        tw_model_scan_run(&scan, &object->dict, is_block(&object->dict), visit_member);
+        tw_model_scan_run(&scan, &object->dict, is_block(&object->dict), tw_model_dict_visit_name);
     tw_model_scan_reply(call, &scan);
 }

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "runtime/redis/client/client.h"
 #include "tests/support/loop.h"
+#include "tests/support/redis_client.h"
 #include "tests/support/redis_server.h"
 
 #define DEADLINE_MS 30000
@@ -55,26 +56,14 @@ static const tw_redis_client_callbacks_t callbacks = {on_up, on_down};
 
 static void use_defaults(fixture_t *f)
 {
-    f->config = (tw_redis_client_config_t){
-        .access = &f->access,
-        .name = "tideway-test",
-        .limits = {.connect_timeout_ms = 10000,
-                   .command_timeout_ms = 2000,
-                   .pending_max = 1000,
-                   .output_bytes_max = 1 << 20,
-                   .reply_bytes_max = 8 << 20},
-        .backoff_min_ms = 20,
-        .backoff_max_ms = 100,
-    };
+    f->config = tw_test_redis_client_config(&f->access);
 }
 
 static void init_access(fixture_t *f, const char *url)
 {
-    char error[512];
     tw_redis_access_dispose(&f->access);
     f->with.url = url;
-    if (tw_redis_access_init(&f->access, &f->with, error, sizeof(error)) != 0)
-        fail_msg("%s", error);
+    tw_test_redis_access_init(&f->access, &f->with);
 }
 
 static void connect_to(fixture_t *f, const char *url)
@@ -117,9 +106,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture_t *f = *state;
-    tw_redis_client_destroy(f->client);
-    tw_test_loop_close(&f->loop, DEADLINE_MS);
-    tw_redis_access_dispose(&f->access);
+    tw_test_redis_client_end(f->client, &f->loop, &f->access);
     tw_test_redis_dispose(&f->redis);
     free(f);
     return 0;
@@ -140,20 +127,8 @@ static void on_reply(const redisReply *reply, void *data)
         snprintf(f->replies + len, sizeof(f->replies) - len, "%s ", reply->str);
 }
 
-/* Sends the words of a command; what tw_redis_client_send() returns. */
-static int send_words(fixture_t *f, const char *const *words)
-{
-    const char *argv[8];
-    size_t lens[8];
-    int argc = 0;
-    for (; words[argc] != NULL; ++argc) {
-        argv[argc] = words[argc];
-        lens[argc] = strlen(words[argc]);
-    }
-    return tw_redis_client_send(f->client, argc, argv, lens, on_reply, f);
-}
-
-#define SEND(f, ...) send_words(f, (const char *const[]){__VA_ARGS__, NULL})
+#define SEND(f, ...)                                                                               \
+    tw_test_redis_client_send((f)->client, (const char *const[]){__VA_ARGS__, NULL}, on_reply, f)
 
 static bool has_one_reply(void *data)
 {

@@ -13,6 +13,7 @@
 #include "runtime/redis/client/client.h"
 #include "runtime/redis/client/slots.h"
 #include "tests/support/loop.h"
+#include "tests/support/redis_client.h"
 #include "tests/support/redis_cluster.h"
 
 #define DEADLINE_MS 60000
@@ -62,21 +63,9 @@ static void on_reply(const redisReply *reply, void *data)
 static void connect_with(fixture_t *f, const tw_redis_access_config_t *with, const char *slot_key)
 {
     static const tw_redis_client_callbacks_t callbacks = {on_up, on_down};
-    char error[512];
-    if (tw_redis_access_init(&f->access, with, error, sizeof(error)) != 0)
-        fail_msg("%s", error);
-    f->config = (tw_redis_client_config_t){
-        .access = &f->access,
-        .slot_key = slot_key,
-        .name = "tideway-test",
-        .limits = {.connect_timeout_ms = 3000,
-                   .command_timeout_ms = 2000,
-                   .pending_max = 1000,
-                   .output_bytes_max = 1 << 20,
-                   .reply_bytes_max = 8 << 20},
-        .backoff_min_ms = 20,
-        .backoff_max_ms = 200,
-    };
+    tw_test_redis_access_init(&f->access, with);
+    f->config = tw_test_redis_client_config(&f->access);
+    f->config.slot_key = slot_key;
     f->client = tw_redis_client_create(&f->loop, &f->config, &callbacks, f);
     tw_redis_client_start(f->client);
 }
@@ -98,16 +87,9 @@ static void wait_up(fixture_t *f)
 /* Sends the words of a command and waits for its callback. */
 static void call(fixture_t *f, const char *const *words)
 {
-    const char *argv[8];
-    size_t lens[8];
-    int argc = 0;
-    for (; words[argc] != NULL; ++argc) {
-        argv[argc] = words[argc];
-        lens[argc] = strlen(words[argc]);
-    }
     f->answered = false;
     f->reply[0] = '\0';
-    assert_int_equal(tw_redis_client_send(f->client, argc, argv, lens, on_reply, f), 0);
+    assert_int_equal(tw_test_redis_client_send(f->client, words, on_reply, f), 0);
     tw_test_loop_until_set(&f->loop, &f->answered, DEADLINE_MS);
 }
 
@@ -146,9 +128,7 @@ static int setup_cluster(void **state)
 static int teardown(void **state)
 {
     fixture_t *f = *state;
-    tw_redis_client_destroy(f->client);
-    tw_test_loop_close(&f->loop, DEADLINE_MS);
-    tw_redis_access_dispose(&f->access);
+    tw_test_redis_client_end(f->client, &f->loop, &f->access);
     tw_test_cluster_dispose(&f->cluster);
     free(f);
     return 0;
