@@ -87,10 +87,15 @@ static void check_url(const char *text)
         return;
     }
     tw_check(url.endpoint_count >= 1 && url.endpoint_count <= TW_REDIS_ENDPOINTS_MAX);
-    tw_check(url.master_name != NULL || url.endpoint_count == 1);
+    tw_check((url.kind == TW_REDIS_URL_SENTINEL) == (url.master_name != NULL));
+    tw_check(url.kind == TW_REDIS_URL_SENTINEL || url.kind == TW_REDIS_URL_CLUSTER ||
+             url.endpoint_count == 1);
     for (size_t i = 0; i < url.endpoint_count; ++i) {
         char name[TW_REDIS_ENDPOINT_TEXT_MAX];
-        tw_check(url.endpoints[i].port != 0 && url.endpoints[i].host[0] != '\0');
+        bool is_path = url.kind == TW_REDIS_URL_UNIX;
+        tw_check(url.endpoints[i].host[0] != '\0');
+        tw_check(is_path == (url.endpoints[i].port == 0));
+        tw_check(is_path == tw_redis_endpoint_is_path(&url.endpoints[i]));
         tw_redis_endpoint_text(&url.endpoints[i], name, sizeof(name));
     }
     tw_redis_url_dispose(&url);
