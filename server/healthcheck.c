@@ -13,7 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "base/text.h"
-#include "server/listener.h"
+#include "server/options/host_port.h"
 
 #define STEP_TIMEOUT_S 2 /* of each connect, read and write */
 #define ANSWER_MAX 256   /* only the status line counts */
@@ -106,7 +106,7 @@ int tw_healthcheck(const tw_options_t *options, char *error, size_t error_size)
     char host[256], port[6], answer[ANSWER_MAX + 1];
 
     tw_text_next_item(&list, &first);
-    if (!tw_listener_split(first.base, first.len, host, port)) {
+    if (!tw_host_port_split(first.base, first.len, host, port)) {
         snprintf(error, error_size, "\"%.*s\" is not an address: write host:port or [v6]:port",
                  (int)first.len, first.base);
         return -1;

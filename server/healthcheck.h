@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "server/options.h"
+#include "server/options/options.h"
 
 /**
  * Requests /healthz of the ops listener or, if that is off, of the first main address. Blocks for a

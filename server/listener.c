@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/text.h"
+#include "server/options/host_port.h"
 
 #define SOCKETS_MAX 64
 #define ACCEPTS_PER_TURN 256
@@ -161,29 +162,6 @@ static void poll_all(tw_listener_t *listener, bool on)
 
 /* --- opening --- */
 
-bool tw_listener_split(const char *address, size_t len, char host[256], char port[6])
-{
-    const char *colon = memrchr(address, ':', len);
-    if (colon == NULL)
-        return false;
-    size_t host_len = (size_t)(colon - address), port_len = len - host_len - 1;
-    bool bracketed = host_len >= 2 && address[0] == '[' && colon[-1] == ']';
-
-    if (bracketed) {
-        ++address;
-        host_len -= 2;
-    } else if (memchr(address, ':', host_len) != NULL) {
-        return false; /* an IPv6 address without brackets */
-    }
-    if (host_len == 0 || host_len > 255 || port_len == 0 || port_len > 5)
-        return false;
-    memcpy(host, address, host_len);
-    host[host_len] = '\0';
-    memcpy(port, colon + 1, port_len);
-    port[port_len] = '\0';
-    return strspn(port, "0123456789") == port_len && strtoul(port, NULL, 10) <= 65535;
-}
-
 static void log_address(int fd)
 {
     struct sockaddr_storage address;
@@ -269,7 +247,7 @@ static bool bind_address(tw_listener_t *listener, uv_loop_t *loop, const char *a
     struct addrinfo *found;
     char host[256], port[6];
 
-    if (!tw_listener_split(address, len, host, port)) {
+    if (!tw_host_port_split(address, len, host, port)) {
         snprintf(error, error_size,
                  "TIDEWAY_LISTEN contains \"%.*s\": write host:port or [v6]:port", (int)len,
                  address);

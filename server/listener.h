@@ -32,7 +32,4 @@ tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *con
 /** Stops accepting; the listener is freed when the loop has closed its handles. */
 void tw_listener_close(tw_listener_t *listener);
 
-/** Splits `host:port` or `[v6]:port` into buffers of the caller. False: the text is neither. */
-bool tw_listener_split(const char *address, size_t len, char host[256], char port[6]);
-
 #endif

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "server/healthcheck.h"
-#include "server/options.h"
+#include "server/options/options.h"
 #include "server/privileges.h"
 #include "server/process.h"
 #include "server/trim.h"

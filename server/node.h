@@ -4,7 +4,7 @@
 #define TW_SERVER_NODE_H
 
 #include "runtime/adapter.h"
-#include "server/options.h"
+#include "server/options/options.h"
 
 /** Fills in `info`; its strings live as long as the process. */
 void tw_node_detect(tw_node_info_t *info, const tw_options_t *options, const char *version);

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "handlers/routes.h"
-#include "server/listener.h"
+#include "server/options/host_port.h"
 
 #define CONNECTIONS_MAX 128
 #define BACKLOG 128
@@ -73,7 +73,7 @@ tw_ops_t *tw_ops_open(uv_loop_t *loop, tw_gateway_t *gateway, const char *addres
 {
     char host[256], port[6];
 
-    if (!tw_listener_split(address, strlen(address), host, port)) {
+    if (!tw_host_port_split(address, strlen(address), host, port)) {
         snprintf(error, error_size,
                  "TIDEWAY_OPS_LISTEN is \"%s\": it must be host:port, [v6]:port or off", address);
         return NULL;

@@ -16,7 +16,7 @@
 #include "handlers/gateway.h"
 #include "server/control.h"
 #include "server/listener.h"
-#include "server/options.h"
+#include "server/options/options.h"
 #include "server/worker.h"
 #include "tls/server_context.h"
 

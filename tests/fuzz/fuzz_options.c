@@ -8,8 +8,8 @@
 
 #include "handlers/clients/limits.h"
 #include "runtime/redis/client/url.h"
-#include "server/listener.h"
-#include "server/options.h"
+#include "server/options/host_port.h"
+#include "server/options/options.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/check.h"
 
@@ -58,7 +58,7 @@ static void check_line(const char *error)
 static void check_addresses(const char *text)
 {
     char host[256], port[6];
-    if (tw_listener_split(text, strlen(text), host, port))
+    if (tw_host_port_split(text, strlen(text), host, port))
         tw_check(strlen(host) < sizeof(host) && strtoul(port, NULL, 10) <= 65535);
 }
 

@@ -27,8 +27,9 @@ FLOORS = {
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
     "handlers/clients": (["base"], ["openssl/"]),
     "handlers": (["base", "runtime/model", "runtime", "handlers/clients"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
+    "server/options": (["base", "runtime/redis/client", "handlers/clients"], []),
     "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients",
-                "handlers"],
+                "handlers", "server/options"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
 LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "h2o"]

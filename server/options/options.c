@@ -1,4 +1,4 @@
-#include "server/options.h"
+#include "server/options/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "server/listener.h"
+#include "server/options/host_port.h"
 
 typedef enum tw_option_kind {
     TW_OPTION_GROUP, /* a heading: only `help` is set */
@@ -249,7 +249,7 @@ static tw_options_result_t check_addresses(const char *variable, const char *add
     char host[256], port[6];
 
     while (tw_text_next_item(&list, &item)) {
-        if (tw_listener_split(item.base, item.len, host, port))
+        if (tw_host_port_split(item.base, item.len, host, port))
             continue;
         snprintf(error, error_size,
                  "%s is \"%s\": it must be host:port or [v6]:port, with a port up to 65535",
