@@ -14,15 +14,15 @@
 #include "base/loop_watch.h"
 #include "handlers/clients/auth.h"
 #include "handlers/clients/limits.h"
+#include "handlers/clients/origins.h"
 #include "runtime/adapter.h"
 #include "runtime/shard.h"
 #include "runtime/stats.h"
 
 /** Which origins may read answers (Fetch standard, CORS protocol). */
 typedef struct tw_cors {
-    bool any;       /* every origin may */
-    char **origins; /* owned */
-    size_t count;
+    tw_origins_t origins;
+    bool credentials; /* requests with cookies and the like, too; never together with any origin */
 } tw_cors_t;
 
 typedef struct tw_gateway {

@@ -3,6 +3,7 @@
  * key, because it is the same for all gateways of a version.
  */
 #include "handlers/asset.h"
+#include "handlers/cors.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "tideway_openapi.h"
@@ -23,6 +24,6 @@ void tw_handle_openapi(h2o_req_t *req)
         .plain = {tw_openapi_bytes, TIDEWAY_OPENAPI_SIZE},
     };
 
-    tw_reply_add_cors(req);
+    tw_cors_add(req);
     tw_reply_asset(req, &document);
 }

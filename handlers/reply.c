@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "handlers/cors.h"
 #include "handlers/gateway.h"
 
 #define MESSAGE_MAX 512
@@ -52,36 +53,6 @@ static const char *reason_of(int status)
     }
 }
 
-static bool origin_allowed(const tw_cors_t *cors, h2o_iovec_t origin)
-{
-    for (size_t i = 0; i < cors->count; ++i)
-        if (strlen(cors->origins[i]) == origin.len &&
-            memcmp(cors->origins[i], origin.base, origin.len) == 0)
-            return true;
-    return cors->any;
-}
-
-void tw_reply_add_cors(h2o_req_t *req)
-{
-    const tw_cors_t *cors = &tw_worker_of(req)->gateway->cors;
-    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
-
-    if (!cors->any && cors->count == 0)
-        return;
-    if (!cors->any)
-        h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("vary"), 0,
-                              H2O_STRLIT("Origin"), 1);
-    if (i == -1 || !origin_allowed(cors, req->headers.entries[i].value))
-        return;
-    h2o_iovec_t origin =
-        cors->any ? h2o_iovec_init(H2O_STRLIT("*")) : req->headers.entries[i].value;
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("access-control-allow-origin"),
-                          0, NULL, origin.base, origin.len);
-    h2o_add_header_by_str(&req->pool, &req->res.headers,
-                          H2O_STRLIT("access-control-expose-headers"), 0, NULL,
-                          H2O_STRLIT("x-sse-connection-id, retry-after, www-authenticate"));
-}
-
 /*
  * The length to announce. An answer on HTTP/2 that precedes the end of the request's body announces
  * none; its frames show where it ends. curl stops reading at the announced length, and then misses
@@ -107,7 +78,7 @@ void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const c
                        strlen(content_type));
     h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"),
                    0);
-    tw_reply_add_cors(req);
+    tw_cors_add(req);
     if (status >= 400 && status < 500 && tw_worker_of(req)->shard != NULL)
         tw_count(&tw_worker_of(req)->shard->counters.bad_requests, 1);
     h2o_send_inline(req, text, len);

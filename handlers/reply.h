@@ -37,10 +37,6 @@ void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds);
 /** Answers with the error of a runtime status other than TW_OK. */
 void tw_reply_status(h2o_req_t *req, tw_status_t status);
 
-/** Adds the CORS headers when the request has an Origin that is allowed. The functions above do it
- * themselves. */
-void tw_reply_add_cors(h2o_req_t *req);
-
 /** h2o_globalconf_t.on_error: answers what h2o refuses itself in the form of all errors. */
 void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const char *body,
                         int flags);

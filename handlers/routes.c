@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "handlers/age.h"
+#include "handlers/cors.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
@@ -142,14 +143,8 @@ static void add_header(h2o_req_t *req, const char *name, const char *value, size
 static void reply_options(h2o_req_t *req, h2o_iovec_t methods)
 {
     add_header(req, "allow", methods.base, methods.len);
-    if (tw_request_header(req, "access-control-request-method").base != NULL) {
-        add_header(req, "access-control-allow-methods", methods.base, methods.len);
-        add_header(
-            req, "access-control-allow-headers",
-            H2O_STRLIT(
-                "authorization, content-type, last-event-id, x-sse-topic, x-sse-id, x-sse-event"));
-        add_header(req, "access-control-max-age", H2O_STRLIT("600"));
-    }
+    if (tw_request_header(req, "access-control-request-method").base != NULL)
+        tw_cors_add_preflight(req, methods);
     tw_reply_text(req, 204, NULL, "", 0);
 }
 

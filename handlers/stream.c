@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "handlers/cors.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
@@ -66,7 +67,7 @@ void tw_stream_add_head(h2o_req_t *req)
                    H2O_STRLIT("no-store, no-transform"));
     h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-accel-buffering"), 0, NULL,
                           H2O_STRLIT("no"));
-    tw_reply_add_cors(req);
+    tw_cors_add(req);
 }
 
 void tw_stream_reply_head(h2o_req_t *req)

@@ -41,20 +41,6 @@ fail(char *error, size_t error_size, const char *format, ...)
 
 /* --- the gateway that handlers know --- */
 
-static void read_cors(tw_cors_t *cors, const char *origins)
-{
-    tw_text_t list = tw_text_of(origins), item;
-
-    while (tw_text_next_item(&list, &item)) {
-        if (item.len == 1 && *item.base == '*') {
-            cors->any = true;
-            continue;
-        }
-        cors->origins = tw_realloc(cors->origins, (cors->count + 1) * sizeof(*cors->origins));
-        cors->origins[cors->count++] = tw_strndup(item.base, item.len);
-    }
-}
-
 static bool create_adapter(tw_process_t *process, char *error, size_t error_size)
 {
     const tw_options_t *options = &process->options;
@@ -88,10 +74,7 @@ static bool set_up_limits(tw_process_t *process, char *error, size_t error_size)
     tw_text_t bad;
 
     if (!tw_networks_parse(options->trusted_proxies, &process->proxies, &proxy_count, &bad))
-        return fail(error, error_size,
-                    "TIDEWAY_TRUSTED_PROXIES contains \"%.*s\": each item must be an address or a "
-                    "network such as 10.0.0.0/8",
-                    (int)bad.len, bad.base);
+        return fail(error, error_size, "TIDEWAY_TRUSTED_PROXIES cannot be read");
     const tw_limits_config_t config = {.connections_per_address = options->max_connections_per_ip,
                                        .streams_per_address = options->max_streams_per_ip,
                                        .failures_per_minute = options->max_auth_failures,
@@ -122,6 +105,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
                                         .resume_window_ms = (int64_t)options->resume_window_ms,
                                         .connection_age_max_ms =
                                             (int64_t)options->max_connection_age_ms};
+    tw_text_t bad;
 
     process->hub = tw_hub_create(&hub_config);
     gateway->hub = process->hub;
@@ -135,7 +119,9 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     gateway->retry_ms = (uint32_t)options->retry_ms;
     gateway->drain_ms = (uint32_t)options->drain_ms;
     gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
-    read_cors(&gateway->cors, options->cors_origins);
+    gateway->cors.credentials = options->cors_credentials;
+    if (!tw_origins_parse(options->cors_origins, &gateway->cors.origins, &bad))
+        return fail(error, error_size, "TIDEWAY_CORS_ORIGINS cannot be read");
     if (options->tls && options->hsts_s > 0)
         snprintf(gateway->hsts, sizeof(gateway->hsts), "max-age=%" PRIu64, options->hsts_s);
     if (tw_auth_init(&gateway->auth, options->api_keys) == 0)
@@ -298,7 +284,5 @@ void tw_process_close(tw_process_t *process)
     tw_limits_dispose(&process->gateway.limits);
     free(process->proxies);
     tw_auth_dispose(&process->gateway.auth);
-    for (size_t i = 0; i < process->gateway.cors.count; ++i)
-        free(process->gateway.cors.origins[i]);
-    free(process->gateway.cors.origins);
+    tw_origins_dispose(&process->gateway.cors.origins);
 }

@@ -38,21 +38,30 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
 
 /* GROUP(title) heads the rows that follow
  * TEXT(field, variable, default, help) any text; NULL: none
+ * FORM(field, variable, default, form, rule, help) a text of a form (forms.h); the rule says which
  * CHOICE(field, variable, default, choices, help) one of the words; kept as its value
  * NUMBER(field, variable, default, min, max, unit, help) a whole number */
-#define TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)                                               \
+#define TW_OPTION_TABLE(GROUP, TEXT, FORM, CHOICE, NUMBER)                                         \
     GROUP("Addresses and keys")                                                                    \
     TEXT(api_keys, "SSE_PUBLISHER_API_KEYS", NULL,                                                 \
          "keys that may publish and administer, comma-separated; required")                        \
-    TEXT(listen, "TIDEWAY_LISTEN", "127.0.0.1:8443",                                               \
+    FORM(listen, "TIDEWAY_LISTEN", "127.0.0.1:8443", tw_form_addresses,                            \
+         "write host:port or [v6]:port, with a port up to 65535",                                  \
          "addresses to serve on, comma-separated: host:port or [v6]:port")                         \
-    TEXT(ops_listen, "TIDEWAY_OPS_LISTEN", "127.0.0.1:9090",                                       \
+    FORM(ops_listen, "TIDEWAY_OPS_LISTEN", "127.0.0.1:9090", tw_form_address_or_off,               \
+         "write host:port, [v6]:port or off",                                                      \
          "address for probes and metrics over plain HTTP, or off")                                 \
-    TEXT(trusted_proxies, "TIDEWAY_TRUSTED_PROXIES", NULL,                                         \
+    FORM(trusted_proxies, "TIDEWAY_TRUSTED_PROXIES", NULL, tw_form_networks,                       \
+         "write addresses, or networks such as 10.0.0.0/8",                                        \
          "addresses or networks of proxies, comma-separated; their X-Forwarded-For is trusted, "   \
          "and limits per address apply to the clients behind them")                                \
-    TEXT(cors_origins, "TIDEWAY_CORS_ORIGINS", NULL,                                               \
-         "origins whose pages may use the API, comma-separated, or * for all")                     \
+    FORM(cors_origins, "TIDEWAY_CORS_ORIGINS", NULL, tw_form_origins,                              \
+         "write origins such as https://app.example or https://*.example.com, or * for all",       \
+         "origins whose pages may use the API, comma-separated, or * for all; "                    \
+         "https://*.example.com is any name below example.com")                                    \
+    CHOICE(cors_credentials, "TIDEWAY_CORS_CREDENTIALS", TW_SWITCH_OFF, TW_SWITCH_CHOICES,         \
+           "on lets pages of listed origins send cookies and the like, for an authorising proxy "  \
+           "in front; not with *")                                                                 \
     NUMBER(workers, "TIDEWAY_WORKERS", 0, 0, 64, "threads",                                        \
            "event loops; 0: one for each CPU that the process may use")                            \
     GROUP("TLS")                                                                                   \
@@ -95,7 +104,8 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
          "PEM file with the private key of that certificate")                                      \
     TEXT(redis_server_name, "TIDEWAY_REDIS_SERVER_NAME", NULL,                                     \
          "name that the certificate of Redis must hold; without it, the host of the connection")   \
-    TEXT(node_id, "TIDEWAY_NODE_ID", NULL,                                                         \
+    FORM(node_id, "TIDEWAY_NODE_ID", NULL, tw_form_node_id,                                        \
+         "it must be 1 to 128 printable ASCII characters without spaces",                          \
          "name of this node in the cluster; generated if not given")                               \
     TEXT(node_ip, "TIDEWAY_NODE_IP", NULL,                                                         \
          "address of this node as shown to operators; HOST_IP, POD_IP or detected if not given")   \
@@ -164,11 +174,13 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
 typedef struct tw_options {
 #define GROUP(title)
 #define TEXT(field, variable, fallback, help) const char *field;
+#define FORM(field, variable, fallback, form, rule, help) const char *field;
 #define CHOICE(field, variable, fallback, choices, help) int field;
 #define NUMBER(field, variable, fallback, min, max, unit, help) uint64_t field;
-    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+    TW_OPTION_TABLE(GROUP, TEXT, FORM, CHOICE, NUMBER)
 #undef GROUP
 #undef TEXT
+#undef FORM
 #undef CHOICE
 #undef NUMBER
 } tw_options_t;

@@ -1,12 +1,16 @@
 /*
  * What an operator writes: options in environment and arguments, and the small languages in them
- * (addresses, networks, the URL of Redis). Each line is `NAME=value` for the environment, or a word
- * of the command line if it begins with `-` or follows such a one. Checked: what is taken is within
- * its range, what is refused is told in one line, and no line quotes the password of the URL.
+ * (addresses, networks, origins, the URL of Redis). Each line is `NAME=value` for the environment,
+ * or a word of the command line if it begins with `-` or follows such a one. Checked: what is taken
+ * is within its range, what is refused is told in one line, and no line quotes the password of the
+ * URL.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "handlers/clients/limits.h"
+#include "handlers/clients/origins.h"
 #include "runtime/redis/client/url.h"
 #include "server/options/host_port.h"
 #include "server/options/options.h"
@@ -19,11 +23,13 @@
 static const char *const variables[] = {
 #define GROUP(title)
 #define TEXT(field, variable, fallback, help) variable,
+#define FORM(field, variable, fallback, form, rule, help) variable,
 #define CHOICE(field, variable, fallback, choices, help) variable,
 #define NUMBER(field, variable, fallback, min, max, unit, help) variable,
-    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+    TW_OPTION_TABLE(GROUP, TEXT, FORM, CHOICE, NUMBER)
 #undef GROUP
 #undef TEXT
+#undef FORM
 #undef CHOICE
 #undef NUMBER
 };
@@ -35,13 +41,15 @@ static void check_ranges(const tw_options_t *options)
 #define GROUP(title)
 #define TEXT(field, variable, fallback, help)                                                      \
     tw_check(options->field == NULL || options->field[0] != '\0');
+#define FORM(field, variable, fallback, form, rule, help) TEXT(field, variable, fallback, help)
 #define CHOICE(field, variable, fallback, choices, help)                                           \
     tw_check(options->field >= 0 && options->field < 4);
 #define NUMBER(field, variable, fallback, min, max, unit, help)                                    \
     tw_check(options->field + 1 > (uint64_t)(min) && options->field <= (uint64_t)(max));
-    TW_OPTION_TABLE(GROUP, TEXT, CHOICE, NUMBER)
+    TW_OPTION_TABLE(GROUP, TEXT, FORM, CHOICE, NUMBER)
 #undef GROUP
 #undef TEXT
+#undef FORM
 #undef CHOICE
 #undef NUMBER
     /* NOLINTEND(bugprone-redundant-branch-condition) */
@@ -53,6 +61,8 @@ static void check_line(const char *error)
 {
     size_t len = strlen(error);
     tw_check(len > 0 && len < ERROR_BYTES);
+    for (size_t i = 0; i < len; ++i)
+        tw_check((unsigned char)error[i] >= ' ');
 }
 
 static void check_addresses(const char *text)
@@ -74,6 +84,35 @@ static void check_networks(const char *text)
     else
         tw_check(bad.base >= text && bad.len > 0 && bad.base + bad.len <= text + strlen(text));
     free(networks);
+}
+
+/* What was read is written as browsers write it: it is read as itself, and matches itself. */
+static void check_origins(const char *text)
+{
+    tw_origins_t origins, again;
+    tw_text_t bad;
+
+    if (!tw_origins_parse(text, &origins, &bad)) {
+        tw_check(bad.base >= text && bad.len > 0 && bad.base + bad.len <= text + strlen(text));
+        return;
+    }
+    for (size_t i = 0; i < origins.count; ++i) {
+        const tw_origin_t *origin = &origins.items[i];
+        char written[TW_ORIGIN_MAX + 2], one[TW_ORIGIN_MAX + 2];
+        const char *below = origin->star > 0 ? "*" : "";
+        snprintf(written, sizeof(written), "%.*s%s%.*s", (int)origin->star, origin->text, below,
+                 (int)(origin->len - origin->star), origin->text + origin->star);
+        snprintf(one, sizeof(one), "%.*s%s%.*s", (int)origin->star, origin->text,
+                 origin->star > 0 ? "a" : "", (int)(origin->len - origin->star),
+                 origin->text + origin->star);
+        tw_check(tw_origins_parse(written, &again, &bad) && again.count == 1);
+        tw_check(again.items[0].len == origin->len && again.items[0].star == origin->star);
+        tw_check(memcmp(again.items[0].text, origin->text, origin->len) == 0);
+        tw_check(tw_origins_contain(&again, tw_text_of(one)));
+        tw_check(!tw_origins_contain(&again, tw_text_of("null")));
+        tw_origins_dispose(&again);
+    }
+    tw_origins_dispose(&origins);
 }
 
 static void check_url(const char *text)
@@ -112,6 +151,8 @@ static void read_all(int argc, char *const argv[])
         if (options.trusted_proxies != NULL)
             check_networks(options.trusted_proxies);
         check_addresses(options.listen);
+        if (options.cors_origins != NULL)
+            check_origins(options.cors_origins);
         check_url(options.redis_url != NULL ? options.redis_url : "");
         break;
     case TW_OPTIONS_BAD:
@@ -154,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         wants_value = is_flag && strchr(line, '=') == NULL;
         check_url(line);
         check_networks(line);
+        check_origins(line);
         check_addresses(line);
         argv[argc++] = line;
     }

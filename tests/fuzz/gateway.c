@@ -72,7 +72,7 @@ static void set_up_gateway(void)
     tw_check(gateway->adapter->ops->start(gateway->adapter, &self.loop) == 0);
     tw_check(tw_auth_init(&gateway->auth, "k") == 1);
     tw_limits_init(&gateway->limits, &limits, 1);
-    gateway->cors.any = true;
+    gateway->cors.origins.any = true;
     gateway->version = "0";
     gateway->topics_max = 4;
     gateway->payload_bytes_max = 4096;

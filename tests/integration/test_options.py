@@ -25,14 +25,61 @@ from lib.ports import free_port
     ("TIDEWAY_LOG_FORMAT", "xml"),
     ("TIDEWAY_NODE_ID", "two words"),
     ("TIDEWAY_NODE_ID", "n" * 129),
+    ("TIDEWAY_NODE_ID", "two\nlines"),
+    ("TIDEWAY_OPS_LISTEN", "9090"),
+    ("TIDEWAY_CORS_CREDENTIALS", "yes"),
 ])
 def test_options__bad_value_is_one_line_with_name_value_and_range(start_gateway, name, value):
     gateway = start_gateway(ready=False, environment={name: value})
-    assert gateway.wait_exit() != 0
+    assert gateway.wait_exit() == 64
     lines = [line for line in gateway.output if line.strip()]
     assert len(lines) == 1, lines
-    assert value in lines[0]
+    assert value.replace("\n", "?") in lines[0]
     assert name in lines[0] or name[8:].lower().replace("_", "-") in lines[0]
+
+
+ORIGINS = "origins such as https://app.example"
+ADDRESSES = "host:port or [v6]:port"
+NETWORKS = "networks such as 10.0.0.0/8"
+KEYS = "at least one, comma-separated"
+URLS = "redis+cluster://"
+
+
+@pytest.mark.parametrize("name, value, wrong, form", [
+    *(("TIDEWAY_CORS_ORIGINS", f"https://app.example,{wrong}", wrong, ORIGINS) for wrong in (
+        "app.example", "https://", "https://app.example/path", "https://user@app.example", "https://*", "https://*.",
+        "https://a*.example", "https://app.*", "https://*.*.example", "https://*.10.0.0.1", "https://a..b", "null",
+        "https://app.example:", "https://app.example:65536", "https://app.example?", "https://bücher.example",
+        "https://10.0.1", "https://[::1", "//app.example", "**")),
+    ("TIDEWAY_LISTEN", "127.0.0.1:1,nonsense", "nonsense", ADDRESSES),
+    ("TIDEWAY_LISTEN", "127.0.0.1:1,::1", "::1", ADDRESSES),
+    ("TIDEWAY_LISTEN", " , ", " , ", ADDRESSES),
+    ("TIDEWAY_TRUSTED_PROXIES", "10.0.0.0/8, proxy", "proxy", NETWORKS),
+    ("TIDEWAY_TRUSTED_PROXIES", "10.0.0.0/33", "10.0.0.0/33", NETWORKS),
+    ("TIDEWAY_TRUSTED_PROXIES", "10.0.0.1,::1/129", "::1/129", NETWORKS),
+    ("SSE_PUBLISHER_API_KEYS", " , ", "", KEYS),
+    ("TIDEWAY_REDIS_URL", "http://127.0.0.1", "http://127.0.0.1", URLS),
+    ("TIDEWAY_REDIS_URL", "redis+sentinel://a:1,b:x/main", "b:x", "port"),
+])
+def test_options__bad_item_of_a_list_ends_the_start_with_what_is_allowed(start_gateway, name, value, wrong, form):
+    gateway = start_gateway(ready=False, environment={name: value})
+    assert gateway.wait_exit() == 64
+    lines = [line for line in gateway.output if line.strip()]
+    assert len(lines) == 1, lines
+    for part in (name, wrong, form):
+        assert part in lines[0]
+
+
+def test_options__the_password_of_a_bad_url_is_not_shown(start_gateway):
+    gateway = start_gateway(ready=False, environment={"TIDEWAY_REDIS_URL": "redis://u:hunter2@host:port"})
+    assert gateway.wait_exit() == 64
+    assert "TIDEWAY_REDIS_URL" in gateway.text() and "hunter2" not in gateway.text()
+
+
+def test_options__a_bad_flag_is_named_as_it_was_written(start_gateway):
+    gateway = start_gateway(ready=False, arguments=["--cors-origins", "app.example"])
+    assert gateway.wait_exit() == 64
+    assert "--cors-origins is" in gateway.text()
 
 
 def test_options__unknown_flag_is_refused(start_gateway):
