@@ -224,6 +224,15 @@ def test_body__that_is_dropped_has_the_announced_length(server, path, bodies):
 
 
 @pytest.mark.patch(8)
+def test_body__that_is_announced_has_to_come(server):
+    with Http2(server.port) as client:
+        client.send(headers(1, request("/echo", "POST", content_length=5)), headers(3, request("/hello")))
+        reset = client.frames_until(lambda f: f.type in (RST_STREAM, DATA))[-1]
+        assert (reset.type, reset.stream, error_of(reset)) == (RST_STREAM, 1, PROTOCOL_ERROR)
+        assert client.response(3)[1] == b"hello"
+
+
+@pytest.mark.patch(8)
 def test_trailers__that_are_invalid_are_a_stream_error(server):
     with Http2(server.port) as client:
         client.send(headers(1, request("/echo", "POST"), end_stream=False), frame(DATA, 0, 1, b"x"))
