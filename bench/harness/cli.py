@@ -13,8 +13,7 @@ GROUPS = {"all": scenarios.MAIN + scenarios.SCALING, "scaling": scenarios.SCALIN
           "peers": [scenario for scenario in scenarios.MAIN
                     if any(other in servers.PEERS for other in scenario.others)]}
 EXIT_NOT_CLEAN, EXIT_NOT_RUN = 1, 2
-RUNNERS = {"load": load.run, "registration": redis_runs.registration,
-           "throughput": redis_runs.throughput}
+RUNNERS = {"load": load.run, "registration": redis_runs.registration}
 
 
 def parse(arguments):
@@ -23,7 +22,8 @@ def parse(arguments):
                         help="all (default), quick, peers, on-redis, scaling, or names of scenarios")
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
-                        help="compare with mercure or centrifugo too, whose binary is at PATH")
+                        help="compare with mercure or centrifugo too, whose binary is at PATH; "
+                        "before=PATH is another build of tideway, for every scenario of load")
     parser.add_argument("--only", action="append", default=[], metavar="SERVER",
                         help="only these servers (tideway, floor, nchan, …); writes nothing")
     parser.add_argument("--build", default=str(machine.ROOT / "build"), metavar="DIR",
@@ -38,8 +38,9 @@ def parse(arguments):
     options.peers = {"nchan": "nginx"}
     for peer in options.peer:
         name, _, path = peer.partition("=")
-        if name not in servers.PEERS or not os.access(path, os.X_OK):
-            parser.error(f"--peer {peer}: expected mercure=PATH or centrifugo=PATH of a program")
+        if name not in (*servers.PEERS, "before") or not os.access(path, os.X_OK):
+            parser.error(f"--peer {peer}: expected before=PATH, mercure=PATH or centrifugo=PATH "
+                         "of a program")
         options.peers[name] = str(pathlib.Path(path).resolve())
     return options
 
@@ -51,7 +52,8 @@ def plan(options):
         for scenario in GROUPS.get(name, [scenarios.BY_NAME.get(name)]):
             chosen[scenario.name] = scenario
     for scenario in chosen.values():
-        for server in ("tideway", *scenario.others):
+        before = ("before",) if scenario.kind == "load" else ()
+        for server in ("tideway", *before, *scenario.others):
             wanted = not options.only or server in options.only
             if wanted and (server in ("tideway", "floor", "memory") or server in options.peers):
                 yield scenario, server

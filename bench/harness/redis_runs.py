@@ -1,13 +1,9 @@
-"""What only a gateway on Redis can be asked: how fast it registers streams, and how much of what one
-Redis can do its publishes reach. Both are measured against something else in the same run."""
+"""What only a gateway on Redis can be asked: how fast it registers streams, against one that keeps
+them in memory in the same run."""
 
-import codecs
 import contextlib
 import http.client
 import json
-import os
-import re
-import select
 import socket
 import ssl
 import subprocess
@@ -20,7 +16,7 @@ PROBE_RATE = 200  # events a second
 PROBE_LANES = 20
 PROBE_TOPIC = "probe"
 REGISTER_SECONDS = 60
-PUBLISH_KEY = "tw:{t:bench-000000}"
+KEYS = "tw:{0}:"  # what the keys of the first lane begin with
 
 
 class Resp:
@@ -61,13 +57,6 @@ class Resp:
 def cpu_seconds(info):
     return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
-
-def calls(info, command):
-    stats = dict(part.split("=") for part in info.get(f"cmdstat_{command}", "calls=0").split(","))
-    return int(stats["calls"])
-
-
-# ---- registering ----
 
 class Probe:
     """Publishes in open loop to a topic of its own, from start() to stop(), and keeps how long each
@@ -136,6 +125,12 @@ class Probe:
                 "p99_ms": share(0.99), "max_ms": taken[-1]}
 
 
+def node_key(ask, part):
+    """A key of the only node: `c` its streams, `t` its topics."""
+    registration, = ask("ZRANGE", KEYS + "nodes", 0, -1)
+    return f"{KEYS}n:{registration.decode()}:{part}"
+
+
 def wait_registered(server, process, wanted, begun):
     """Seconds until all streams are open, and until Redis knows all of them and their topics."""
     gateway, redis = server.gateway, server.redis
@@ -150,8 +145,8 @@ def wait_registered(server, process, wanted, begun):
             if opened is None and servers.metrics(gateway)["tideway_streams"] >= wanted:
                 opened = time.monotonic() - begun
             if opened is not None and (not redis or (
-                    ask("ZCARD", "tw:{n:bench}:c") >= wanted and
-                    ask("HLEN", "tw:{n:bench}:t") >= wanted)):
+                    ask("ZCARD", KEYS + "topics") >= wanted and
+                    ask("ZCARD", node_key(ask, "c")) >= wanted)):
                 return opened, time.monotonic() - begun
             time.sleep(0.01)
     raise load.LoadError(f"not all streams were registered within {REGISTER_SECONDS} s")
@@ -163,10 +158,11 @@ def registry_in_redis(redis, scenario):
 
     def size(key):
         return ask("MEMORY", "USAGE", key, "SAMPLES", 0)
+    topics = scenario.load["topics"]
     info = ask.info()
-    found = {"stream_bytes": size("tw:{n:bench}:c") / scenario.streams,
-             "topic_bytes": size("tw:topics") / scenario.load["topics"],
-             "topic_on_node_bytes": size("tw:{n:bench}:t") / scenario.load["topics"],
+    found = {"stream_bytes": size(node_key(ask, "c")) / scenario.streams,
+             "topic_bytes": size(KEYS + "topics") / topics + size(f"{KEYS}t:{PROBE_TOPIC}"),
+             "topic_on_node_bytes": size(node_key(ask, "t")) / topics,
              "all_bytes": int(info["used_memory"]) / scenario.streams,
              "cpu_us": cpu_seconds(info) / scenario.streams * 1e6}
     ask.close()
@@ -204,107 +200,4 @@ def registration(scenario, name, build, peer_paths, changes):
         report = json.loads(out)
         report["registration"] = measured
         report["verification"]["clean"] &= published["failed"] == 0
-        return load.make_result(scenario, name, server, command, f"{line}; {err.strip()}", report)
-
-
-# ---- publishing ----
-
-def publish_command(redis):
-    """What a gateway sends to publish: [sha, constants…] and one event's arguments."""
-    monitor = Resp(redis.port)
-    monitor("MONITOR")
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        line = monitor.file.readline()
-        words = [codecs.escape_decode(word)[0] for word in re.findall(rb'"((?:[^"\\]|\\.)*)"', line)]
-        # EVALSHA sha 0 keep ttl windows events {body renew topics topic}…
-        if (len(words) >= 11 and words[0] == b"EVALSHA" and words[8:10] == [b"0", b"1"] and
-                words[10].startswith(b"bench-")):
-            monitor.close()
-            return words[1:6], words[7:10]
-    raise load.LoadError("no publish reached Redis")
-
-
-@contextlib.contextmanager
-def subscribers(redis, count, topics):
-    """So many connections that get every event, as gateways do, and throw it away."""
-    sockets = []
-    for _ in range(count):
-        connection = Resp(redis.port)
-        connection.send("SUBSCRIBE", *(f"tw:{{t:bench-{number:012}}}" for number in range(topics)))
-        for _ in range(topics):
-            connection.reply()
-        sockets.append(connection.socket)
-    stopping = threading.Event()
-
-    def drain():
-        while not stopping.wait(0.001):
-            for ready in select.select(sockets, [], [], 0.1)[0]:
-                ready.recv(1 << 22)
-    thread = threading.Thread(target=drain)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-        for ready in sockets:
-            ready.close()
-
-
-def redis_benchmark(redis, nodes, topics, command, batch, depth, count):
-    """The same script with the same arguments from as many connections, pipelined as deep."""
-    head, event = command
-    ask = Resp(redis.port)
-    arguments = ["redis-benchmark", "-p", str(redis.port), "-c", str(nodes), "-P", str(depth),
-                 "-n", str(count), "-r", str(topics), "--csv", "EVALSHA", *head, str(batch)]
-    for _ in range(batch):
-        arguments += [*event, "bench-__rand_int__"]
-    with subscribers(redis, nodes, topics):
-        before = ask.info()
-        output = subprocess.run(arguments, stdout=subprocess.PIPE, check=True, timeout=60).stdout
-        after = ask.info()
-    ask.close()
-    rate = float(output.decode(errors="replace").rstrip().splitlines()[-1].split('","')[1])
-    return {"events_per_second": rate * batch, "pipeline": depth, "events_per_command": batch,
-            "redis_us": (cpu_seconds(after) - cpu_seconds(before)) / (count * batch) * 1e6}
-
-
-def throughput(scenario, name, build, peer_paths, changes):
-    """Publishes through all nodes; then redis-benchmark gives the same Redis the same commands."""
-    with servers.started(name, scenario, build, peer_paths) as server:
-        command = [f"{build}/bench/tw-load", *load.arguments(scenario, server, changes)]
-        ask = Resp(server.redis.port)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True) as process:
-            published = publish_command(server.redis)  # while it warms up
-            time.sleep(0.2)
-            before = ask.info()
-            out, err = process.communicate(timeout=load.DEADLINE_MS / 1000)
-            after = ask.info()
-        report = json.loads(out)
-        events = calls(after, "xadd") - calls(before, "xadd")
-        commands = calls(after, "evalsha") - calls(before, "evalsha")
-        reads = int(after["total_reads_processed"]) - int(before["total_reads_processed"])
-        history = ask("MEMORY", "USAGE", PUBLISH_KEY, "SAMPLES", 0) / ask("XLEN", PUBLISH_KEY)
-        server.stop_nodes()
-        batch, depth = max(1, round(events / commands)), max(1, round(commands / reads))
-        bench = redis_benchmark(server.redis, scenario.nodes, scenario.load["topics"], published,
-                                batch, depth, max(2000, 3 * commands))
-        ask.close()
-        used = cpu_seconds(after) - cpu_seconds(before)
-        all_seconds = report["cpu"]["server_seconds"] + report["cpu"]["client_seconds"]
-        all_us = all_seconds / report["publish"]["sent_measured"] * 1e6
-        report["redis"] = {"redis_us": used / events * 1e6, "events_per_command": events / commands,
-                           "commands_per_read": commands / reads, "kept_event_bytes": history,
-                           "all_us": all_us, "machine_events": os.cpu_count() / all_us * 1e6,
-                           "redis_ratio": used / events * 1e6 / bench["redis_us"],
-                           "benchmark": bench,
-                           "share": report["publish"]["events_per_second"] /
-                           bench["events_per_second"]}
-        line = (f"{report['publish']['events_per_second']:,.0f} events/s, {used / events * 1e6:.1f} µs "
-                f"of Redis each; redis-benchmark -c {scenario.nodes} -P {depth} with {batch} events "
-                f"a command: {bench['events_per_second']:,.0f} events/s, {bench['redis_us']:.1f} µs "
-                f"each; share {report['redis']['share']:.2f}; all processes take {all_us:.1f} µs an "
-                f"event, so {os.cpu_count()} CPUs allow {report['redis']['machine_events']:,.0f}/s")
         return load.make_result(scenario, name, server, command, f"{line}; {err.strip()}", report)

@@ -123,10 +123,10 @@ class Gateway(Server):
 
     redis = None  # what a Cluster has
 
-    def __init__(self, folder, build, options, redis_url=None, ops=False):
+    def __init__(self, folder, binary, options, redis_url=None, ops=False):
         super().__init__(folder)
         self.ops_port = free_port() if ops else None
-        self.binary = pathlib.Path(build) / "tideway"
+        self.binary = binary
         # The drain is for real clients; here all are ours and gone.
         self.options = {"WORKERS": 1, "DRAIN_MS": 100, **options}
         if redis_url:
@@ -134,7 +134,7 @@ class Gateway(Server):
         self.settings = {f"TIDEWAY_{name}": str(value) for name, value in self.options.items()}
 
     def command(self):
-        return [str(self.binary)]
+        return [self.binary]
 
     def environment(self):
         return {**self.settings, "SSE_PUBLISHER_API_KEYS": KEY,
@@ -146,7 +146,7 @@ class Gateway(Server):
         return self
 
     def version(self):
-        return version_of(str(self.binary), "--version")
+        return version_of(self.binary, "--version")
 
 
 def metrics(gateway):
@@ -413,10 +413,10 @@ class Cluster:
 
     name = "tideway"
 
-    def __init__(self, folder, build, options, nodes, ops=False):
+    def __init__(self, folder, binary, options, nodes, ops=False):
         self.redis = Redis(folder)
         url = f"redis://127.0.0.1:{self.redis.port}/0"
-        self.nodes = [Gateway(folder, build, options, url, ops) for _ in range(nodes)]
+        self.nodes = [Gateway(folder, binary, options, url, ops) for _ in range(nodes)]
         self.settings = {**self.nodes[0].settings, "nodes": str(nodes),
                          "TIDEWAY_REDIS_URL": "redis://127.0.0.1:PORT/0"}
         self.stack = contextlib.ExitStack()
@@ -433,11 +433,6 @@ class Cluster:
 
     def __exit__(self, *_):
         self.stack.close()
-
-    def stop_nodes(self):
-        """Leaves Redis running."""
-        for node in self.nodes:
-            node.__exit__()
 
     @property
     def gateway(self):
@@ -466,17 +461,18 @@ def started(name, scenario, build, peer_paths):
     """Starts the server `name` for a scenario in a folder of its own; stops and removes both."""
     raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="tideway-bench-") as folder:
-        if name == "tideway" and scenario.redis:
-            server = Cluster(folder, build, scenario.gateway, scenario.nodes, scenario.ops)
-        elif name in ("tideway", "memory"):
-            server = Gateway(folder, build, scenario.gateway, ops=scenario.ops)
+        binary = peer_paths["before"] if name == "before" else f"{build}/tideway"
+        if name in ("tideway", "before") and scenario.redis:
+            server = Cluster(folder, binary, scenario.gateway, scenario.nodes, scenario.ops)
+        elif name in ("tideway", "before", "memory"):
+            server = Gateway(folder, binary, scenario.gateway, ops=scenario.ops)
         elif name == "floor":
             server = Floor(folder, build)
         elif name == "nchan":
             server = Nchan(folder, scenario)
         else:
             server = PEERS[name](folder, peer_paths[name])
-        if name == "memory":
+        if name in ("before", "memory"):
             server.name = name
         with server:
             yield server
