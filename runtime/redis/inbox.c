@@ -67,20 +67,31 @@ void tw_redis_inbox_hole_passed(tw_redis_inbox_t *inbox)
     read_on(inbox);
 }
 
-/* {number, body, …} or {"m", message, …} */
-static void take_items(tw_redis_inbox_t *inbox, const redisReply *items)
+/* Events whose numbers follow one another. */
+static void take_events(tw_redis_inbox_t *inbox, uint64_t number, const char *items, size_t len)
 {
-    for (size_t i = 0; i + 1 < items->elements; i += 2) {
-        const redisReply *key = items->element[i], *value = items->element[i + 1];
+    const char *body;
+    size_t body_len;
+
+    for (; tw_redis_item_next(&items, &len, &body, &body_len); ++number) {
+        if (number <= inbox->late_upto)
+            atomic_fetch_add(&inbox->session->stats->filled, 1);
+        inbox->callbacks->on_event(inbox->data, number, body, body_len);
+    }
+}
+
+/* {number of the first event, items, …} or {"m", message, …} */
+static void take_fields(tw_redis_inbox_t *inbox, const redisReply *fields)
+{
+    for (size_t i = 0; i + 1 < fields->elements; i += 2) {
+        const redisReply *key = fields->element[i], *value = fields->element[i + 1];
         size_t digits;
         if (key->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
             continue;
         inbox->bytes += value->len;
         uint64_t number = tw_redis_number(key->str, key->len, &digits);
-        if (digits > 0 && number <= inbox->late_upto)
-            atomic_fetch_add(&inbox->session->stats->filled, 1);
         if (digits > 0)
-            inbox->callbacks->on_event(inbox->data, number, value->str, value->len);
+            take_events(inbox, number, value->str, value->len);
         else
             inbox->callbacks->on_message(inbox->data, value->str, value->len);
     }
@@ -104,7 +115,7 @@ static bool take_entry(tw_redis_inbox_t *inbox, const redisReply *entry)
         find_hole(inbox, before);
         return false;
     }
-    take_items(inbox, entry->element[1]);
+    take_fields(inbox, entry->element[1]);
     inbox->read = number;
     if (inbox->end < number)
         inbox->end = number;

@@ -13,8 +13,12 @@
 #define EVENT_TIMEOUT_MS 5000 /* an accepted event waits so long for its delivery here */
 #define RENEW_EVERY_MS 30000
 /* Of one call: Redis does nothing else meanwhile, and all of them share its fate. */
-#define BATCH_EVENTS_MAX 32
+#define BATCH_EVENTS_MAX 64
+#define BATCH_TOPICS_MAX 512
 #define BATCH_BYTES_MAX ((size_t)64 * 1024)
+/* With so many calls under way, events wait for an answer, or until they fill another call: the
+ * more there are, the more of them share what a call costs by itself. */
+#define BATCHES_MAX 1
 
 typedef enum tw_redis_publish_state {
     QUEUED,
@@ -33,8 +37,6 @@ struct tw_redis_publish {
     tw_published_fn on_done;
     void *data;
     uint64_t token;
-    char *body; /* owned until it is sent */
-    size_t body_len;
     tw_redis_publish_state_t state;
     bool replied; /* while DISPATCHED: Redis' answer is there */
     bool queued;  /* and our workers have the event */
@@ -93,8 +95,10 @@ static void enter(tw_redis_publish_t *publish, tw_redis_publish_state_t state)
     bool was_found = publish->state == SENT || publish->state == ACCEPTED,
          is_found = state == SENT || state == ACCEPTED;
 
-    if (publish->state == QUEUED)
+    if (publish->state == QUEUED) {
         TAILQ_REMOVE(&publishing->queued, publish, link);
+        --publishing->queued_count;
+    }
     if (publish->state == ACCEPTED)
         TAILQ_REMOVE(&publishing->accepted, publish, link);
     if (was_found && !is_found)
@@ -111,8 +115,6 @@ static void conclude(tw_redis_publish_t *publish, tw_status_t status)
 {
     enter(publish, ANSWERED);
     publish->status = status;
-    free(publish->body);
-    publish->body = NULL;
     atomic_fetch_sub(&publish->publishing->count, 1);
     tw_loop_post(publish->worker, on_published, publish);
 }
@@ -173,35 +175,27 @@ static void take_answer(const tw_redis_publish_batch_t *batch, const redisReply 
     }
 }
 
+/* The batch is over. */
+static void give_up(tw_redis_publish_batch_t *batch, tw_status_t status)
+{
+    for (size_t i = 0; i < batch->count; ++i)
+        take_reply(batch->items[i], status, false);
+    --batch->publishing->batches;
+    free(batch);
+}
+
 static void on_reply(const redisReply *reply, void *data)
 {
     tw_redis_publish_batch_t *batch = data;
 
     tw_redis_session_refused(batch->publishing->session, "events", reply);
-    if (reply != NULL && is_answer(reply, batch)) {
-        take_answer(batch, reply);
-    } else {
-        /* The events may have been published: the publisher has to repeat them. */
-        for (size_t i = 0; i < batch->count; ++i)
-            take_reply(batch->items[i], TW_UNAVAILABLE, false);
+    if (reply == NULL || !is_answer(reply, batch)) {
+        give_up(batch, TW_UNAVAILABLE); /* they may have been published: the publisher repeats */
+        return;
     }
+    take_answer(batch, reply);
+    --batch->publishing->batches;
     free(batch);
-}
-
-/* Whether the topics' histories have to be told again that they are in use: now and then, not each
- * time. A place is shared by topics; who takes it renews. */
-static bool renews(tw_redis_publishing_t *publishing, const tw_event_t *event, uint64_t now_ms)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < event->topic_count; ++i) {
-        uint64_t hash = event->topics[i].hash;
-        tw_redis_renewed_t *place = &publishing->renewed[hash % TW_REDIS_RENEWED_PLACES];
-        if (place->hash == hash && now_ms - place->at_ms < RENEW_EVERY_MS)
-            continue;
-        *place = (tw_redis_renewed_t){.hash = hash, .at_ms = now_ms};
-        any = true;
-    }
-    return any;
 }
 
 static tw_redis_publish_batch_t *take_batch(tw_redis_publishing_t *publishing)
@@ -210,45 +204,84 @@ static tw_redis_publish_batch_t *take_batch(tw_redis_publishing_t *publishing)
     tw_redis_publish_t *publish;
     size_t bytes = 0;
 
+    ++publishing->batches;
     batch->publishing = publishing;
     batch->epoch = publishing->session->epoch_number;
-    while (batch->count < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX &&
-           (publish = TAILQ_FIRST(&publishing->queued)) != NULL) {
+    while (batch->count < BATCH_EVENTS_MAX && batch->topic_count < BATCH_TOPICS_MAX &&
+           bytes < BATCH_BYTES_MAX && (publish = TAILQ_FIRST(&publishing->queued)) != NULL) {
         enter(publish, SENT);
         batch->items[batch->count++] = publish;
         batch->topic_count += publish->event->topic_count;
-        bytes += publish->body_len;
+        bytes += publish->event->frame_len;
     }
     return batch;
+}
+
+/* All events' items, one after the other, and where each ends; NULL: no memory. */
+static char *write_items(const tw_redis_publish_batch_t *batch, size_t ends[BATCH_EVENTS_MAX])
+{
+    size_t room = 0;
+
+    for (size_t i = 0; i < batch->count; ++i)
+        room += tw_redis_item_room(batch->items[i]->event);
+    char *items = tw_try_alloc(room), *to = items;
+    for (size_t i = 0; items != NULL && i < batch->count; ++i) {
+        const tw_redis_publish_t *publish = batch->items[i];
+        to = tw_redis_item_write(to, publish->event, batch->epoch, publish->publishing->origin,
+                                 publish->token);
+        ends[i] = (size_t)(to - items);
+    }
+    return items;
+}
+
+/* Whether the topic's history has to be told again that it is in use: now and then, not each time.
+ * A place is shared by topics; who takes it renews. */
+static bool renews(tw_redis_publishing_t *publishing, const tw_topic_name_t *topic, uint64_t now_ms)
+{
+    tw_redis_renewed_t *place = &publishing->renewed[topic->hash % TW_REDIS_RENEWED_PLACES];
+    if (place->hash == topic->hash && now_ms - place->at_ms < RENEW_EVERY_MS)
+        return false;
+    *place = (tw_redis_renewed_t){.hash = topic->hash, .at_ms = now_ms};
+    return true;
+}
+
+static void add_renewed(tw_redis_args_t *args, tw_redis_publishing_t *publishing,
+                        const tw_event_t *event)
+{
+    uint64_t now_ms = uv_now(publishing->loop->uv);
+    for (uint32_t t = 0; t < event->topic_count; ++t)
+        if (renews(publishing, &event->topics[t], now_ms))
+            tw_redis_args_add(args, event->topics[t].base, event->topics[t].len);
 }
 
 static void send_batch(tw_redis_publishing_t *publishing)
 {
     tw_redis_publish_batch_t *batch = take_batch(publishing);
-    uint64_t now_ms = uv_now(publishing->loop->uv);
     uint32_t tail = publishing->hub->config.tail_events;
-    char *bodies[BATCH_EVENTS_MAX];
-    size_t count = batch->count;
+    size_t ends[BATCH_EVENTS_MAX];
+    char *items = write_items(batch, ends);
     tw_redis_args_t args;
 
+    if (items == NULL) {
+        give_up(batch, TW_NO_MEMORY);
+        return;
+    }
     tw_redis_script_begin_own(publishing->session, &args, TW_REDIS_SCRIPT_PUBLISH);
     tw_redis_args_number(&args, tail > 0 ? tail : 1);
     tw_redis_args_number(&args, TW_REDIS_INBOX_BYTES);
-    tw_redis_args_number(&args, count);
-    for (size_t i = 0; i < count; ++i) {
-        tw_redis_publish_t *publish = batch->items[i];
-        const tw_event_t *event = publish->event;
-        tw_redis_args_add(&args, publish->body, publish->body_len);
-        tw_redis_args_add(&args, renews(publishing, event, now_ms) ? "1" : "0", 1);
+    tw_redis_args_number(&args, batch->count);
+    tw_redis_args_add(&args, items, ends[batch->count - 1]);
+    for (size_t i = 0; i < batch->count; ++i) {
+        const tw_event_t *event = batch->items[i]->event;
+        tw_redis_args_number(&args, ends[i] - (i > 0 ? ends[i - 1] : 0));
         tw_redis_args_number(&args, event->topic_count);
         for (uint32_t t = 0; t < event->topic_count; ++t)
             tw_redis_args_add(&args, event->topics[t].base, event->topics[t].len);
-        bodies[i] = publish->body;
-        publish->body = NULL;
     }
+    for (size_t i = 0; i < batch->count; ++i)
+        add_renewed(&args, publishing, batch->items[i]->event);
     tw_redis_session_send(publishing->session, &args, on_reply, batch);
-    for (size_t i = 0; i < count; ++i)
-        free(bodies[i]);
+    free(items);
 }
 
 /* --- requests --- */
@@ -261,14 +294,9 @@ static void on_request(void *owner, void *data)
     publish->token = ++publishing->next_token;
     publish->by_token.hash = hash_of(publish->token);
     TAILQ_INSERT_TAIL(&publishing->queued, publish, link);
-    if (!tw_redis_session_up(publishing->session)) {
+    ++publishing->queued_count;
+    if (!tw_redis_session_up(publishing->session))
         conclude(publish, TW_UNAVAILABLE);
-        return;
-    }
-    publish->body = tw_redis_body_write(publish->event, publishing->session->epoch_number,
-                                        publishing->origin, publish->token, &publish->body_len);
-    if (publish->body == NULL)
-        conclude(publish, TW_NO_MEMORY);
 }
 
 void tw_redis_publishing_begin(tw_redis_publishing_t *publishing, tw_loop_t *from,
@@ -356,14 +384,15 @@ void tw_redis_publishing_expire(tw_redis_publishing_t *publishing, uint64_t now_
 
 void tw_redis_publishing_turn(tw_redis_publishing_t *publishing)
 {
-    while (!TAILQ_EMPTY(&publishing->queued))
+    while (publishing->queued_count >= BATCH_EVENTS_MAX ||
+           (publishing->queued_count > 0 && publishing->batches < BATCHES_MAX))
         send_batch(publishing);
     tw_redis_publishing_turn_asks(publishing);
 }
 
 void tw_redis_publishing_dispose(tw_redis_publishing_t *publishing)
 {
-    assert(publishing->by_token.count == 0 && TAILQ_EMPTY(&publishing->queued) &&
+    assert(publishing->by_token.count == 0 && publishing->queued_count == 0 &&
            publishing->asks == NULL);
     tw_table_dispose(&publishing->by_token);
 }

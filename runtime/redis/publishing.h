@@ -1,7 +1,8 @@
 /**
  * Events that are published here.
  *
- *     QUEUED     goes to Redis at the end of the turn, with others in one call
+ *     QUEUED     goes to Redis at the end of the turn, with others in one call; while enough calls
+ *                are under way, with those that come until one of them is answered
  *     SENT       Redis has not answered; the event itself may come before its answer
  *     ACCEPTED   answered; our own streams follow, and the event has not come yet
  *     DISPATCHED it came: our workers queue it
@@ -37,8 +38,10 @@ typedef struct tw_redis_publishing {
     tw_loop_t *loop;             /* borrowed */
     uint64_t origin;             /* this process, in the events that it publishes */
     uint64_t next_token;
-    tw_table_t by_token;           /* SENT and ACCEPTED */
-    tw_redis_publishes_t queued;   /* QUEUED */
+    tw_table_t by_token;         /* SENT and ACCEPTED */
+    tw_redis_publishes_t queued; /* QUEUED */
+    size_t queued_count;
+    uint32_t batches;              /* calls under way */
     tw_redis_publishes_t accepted; /* ACCEPTED, oldest first */
     tw_redis_ask_t *asks;          /* early drops of this turn, a list */
     _Atomic uint64_t count;        /* those that a worker waits for */

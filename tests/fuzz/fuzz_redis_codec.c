@@ -43,18 +43,21 @@ static void check_same(const tw_event_t *a, const tw_event_t *b)
 
 static void check_again(const tw_event_t *event, const tw_redis_body_t *body)
 {
-    size_t len;
+    char *item = malloc(tw_redis_item_room(event));
+    const char *end = tw_redis_item_write(item, event, body->epoch, body->origin, body->token);
+    const char *items = item, *text;
+    size_t left = (size_t)(end - item), len;
     tw_redis_body_t second;
-    char *text = tw_redis_body_write(event, body->epoch, body->origin, body->token, &len);
 
-    tw_check(tw_redis_body_read(&second, text, len) == 0);
+    tw_check(left <= tw_redis_item_room(event) && tw_redis_item_next(&items, &left, &text, &len));
+    tw_check(left == 0 && tw_redis_body_read(&second, text, len) == 0);
     tw_check(second.epoch == body->epoch && second.origin == body->origin);
     tw_check(second.token == body->token && second.published_at_ms == body->published_at_ms);
     tw_event_t *again = tw_redis_body_event(&second);
     tw_check(again != NULL);
     check_same(event, again);
     tw_event_unref(again);
-    free(text);
+    free(item);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -64,6 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t digits;
     uint64_t number = tw_redis_number(bytes, size, &digits);
 
+    const char *items = bytes, *item;
+    size_t left = size, item_len;
+    while (tw_redis_item_next(&items, &left, &item, &item_len))
+        tw_check(item + item_len == items && items + left == bytes + size);
     tw_check(digits <= size && (digits > 0 || number == 0));
     if (tw_redis_body_read(&body, bytes, size) != 0)
         return 0;

@@ -75,7 +75,7 @@ def test_after_an_epoch_nobody_counts_as_gone_until_its_time_is_over(lane):
 
 @pytest.mark.parametrize("script, arguments", [
     ("lease", [own("a-1"), 1000, "nodeId", "a"]), ("follow", [own("a-1"), "t", 1]), ("unfollow", [own("a-1"), 0, "t"]),
-    ("publish", [own("a-1"), 10, 1000, 1, "x", 1, 1, "t"]), ("call", [own("a-1"), "b", "m"]), ("ack", [own("a-1"), 1, 1]),
+    ("publish", [own("a-1"), 10, 1000, 1, "1 x", 3, 1, "t"]), ("call", [own("a-1"), "b", "m"]), ("ack", [own("a-1"), 1, 1]),
     ("missed", [own("a-1"), 0, 1, "t"]), ("streams", [own("a-1"), 0]),
 ])
 def test_every_script_of_a_registration_sees_epoch_and_burial(pair, script, arguments):
@@ -110,10 +110,10 @@ def test_a_call_is_one_entry_of_each_inbox_and_chains(pair):
     first, rows = pair.publish("a-1", ("1", "t"), ("2", "u"), ("3", "t", "u"), ("4", "v"))
     assert first == 1
     assert rows == [(3, 1, [1]), (3, 0, [1]), (6, 1, [1, 1]), (0, 0, [0])]
-    assert pair.inbox("a-1") == [["3-0", ["1", "1", "3", "3"]]]
-    assert pair.inbox("b-1") == [["3-0", ["1", "1", "2", "2", "3", "3"]]]
+    assert pair.inbox("a-1") == [["3-0", ["1", "1 1", "3", "1 3"]]]
+    assert pair.inbox("b-1") == [["3-0", ["1", "1 11 21 3"]]]  # in a row
     pair.publish("a-1", ("5", "u"))
-    assert pair.inbox("b-1")[1] == ["5-3", ["5", "5"]]
+    assert pair.inbox("b-1")[1] == ["5-3", ["5", "1 5"]]
     assert [e[0] for e in pair.history("u")] == ["2-0", "3-2", "5-3"]
     assert pair.follow("b-1") == ["5", "5"]
 
@@ -135,16 +135,16 @@ def test_who_falls_behind_is_cut_and_the_chain_shows_it(pair):
     assert pair.lease("b-1")[1:3] == ["3", 1]
     assert pair.run("ack", EPOCH, own("b-1"), 0, 0) == "3"
     pair.publish("a-1", ("w", "t"), limit=100)
-    assert pair.inbox("b-1") == [["4-3", ["4", "w"]]]
+    assert pair.inbox("b-1") == [["4-3", ["4", "1 w"]]]
 
 
 def test_what_was_processed_is_trimmed(pair):
     pair.follow("b-1", "t")
     for body in "123":
         pair.publish("a-1", (body, "t"))
-    assert pair.run("ack", EPOCH, own("b-1"), 2, 2) == "3"
-    assert pair.inbox("b-1") == [["3-2", ["3", "3"]]]
-    assert pair.call("HGET", pair.key("inboxes"), "b-1:b") == "1"
+    assert pair.run("ack", EPOCH, own("b-1"), 2, 6) == "3"
+    assert pair.inbox("b-1") == [["3-2", ["3", "1 3"]]]
+    assert pair.call("HGET", pair.key("inboxes"), "b-1:b") == "3"
 
 
 def test_a_message_goes_to_the_one_that_lives(pair):

@@ -57,6 +57,10 @@ def own(registration, session=1):
     return f"{registration}/{session}"
 
 
+def item(body):
+    return f"{len(body)} {body}"
+
+
 class Lane:
     """The scripts of one lane, as a node calls them."""
 
@@ -95,8 +99,10 @@ class Lane:
         """Each event is (body, topic…); the answer is (first number, [(elsewhere, here, [accepted…])…])."""
         arguments = []
         for body, *topics in events:
-            arguments += [body, 1, len(topics), *topics]
-        answer = self.run("publish", EPOCH, own(registration), keep, limit, len(events), *arguments)
+            arguments += [len(item(body)), len(topics), *topics]
+        answer = self.run("publish", EPOCH, own(registration), keep, limit, len(events),
+                          "".join(item(body) for body, *_ in events), *arguments,
+                          *[topic for _, *topics in events for topic in topics])
         first, rest, rows = int(answer[0]), answer[1:], []
         for _, *topics in events:
             rows.append((rest[0], rest[1], rest[2:2 + len(topics)]))

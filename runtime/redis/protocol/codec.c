@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-#define HEAD_MAX 160
+#define HEAD_MAX 192 /* eight numbers, each with a delimiter */
 #define TOPICS_MAX 4096
 #define ID_PREFIX (sizeof("id: ") - 1)
 #define TYPE_PREFIX "event: "
@@ -54,30 +54,60 @@ static bool take_number(const char **from, const char *end, unsigned base, char 
     return true;
 }
 
-char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
-                          size_t *len)
+static size_t topics_len_of(const tw_event_t *event)
 {
-    size_t topics_len = event->topic_count - 1;
+    size_t len = event->topic_count - 1; /* the commas */
     for (uint32_t i = 0; i < event->topic_count; ++i)
-        topics_len += event->topics[i].len;
-    char *body = tw_try_alloc(HEAD_MAX + topics_len + event->frame_len), *to = body;
-    if (body == NULL)
-        return NULL;
-    to = put_number(to, epoch, 16, ' ');
-    to = put_number(to, origin, 16, ' ');
-    to = put_number(to, token, 16, ' ');
-    to = put_number(to, (uint64_t)event->published_at_ms, 10, ' ');
-    to = put_number(to, topics_len, 10, ' ');
-    to = put_number(to, event->id_len, 10, ' ');
-    to = put_number(to, event->type_len, 10, '\n');
+        len += event->topics[i].len;
+    return len;
+}
+
+size_t tw_redis_item_room(const tw_event_t *event)
+{
+    return HEAD_MAX + topics_len_of(event) + event->frame_len;
+}
+
+static char *put_bytes(char *to, const char *bytes, size_t len)
+{
+    return (char *)memcpy(to, bytes, len) + len;
+}
+
+char *tw_redis_item_write(char *to, const tw_event_t *event, uint64_t epoch, uint64_t origin,
+                          uint64_t token)
+{
+    char head[HEAD_MAX], *at = head;
+    size_t topics_len = topics_len_of(event);
+
+    at = put_number(at, epoch, 16, ' ');
+    at = put_number(at, origin, 16, ' ');
+    at = put_number(at, token, 16, ' ');
+    at = put_number(at, (uint64_t)event->published_at_ms, 10, ' ');
+    at = put_number(at, topics_len, 10, ' ');
+    at = put_number(at, event->id_len, 10, ' ');
+    at = put_number(at, event->type_len, 10, '\n');
+    size_t head_len = (size_t)(at - head);
+    to = put_number(to, head_len + topics_len + event->frame_len, 10, ' ');
+    to = put_bytes(to, head, head_len);
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         if (i > 0)
             *to++ = ',';
-        to = (char *)memcpy(to, event->topics[i].base, event->topics[i].len) + event->topics[i].len;
+        to = put_bytes(to, event->topics[i].base, event->topics[i].len);
     }
-    to = (char *)memcpy(to, event->frame, event->frame_len) + event->frame_len;
-    *len = (size_t)(to - body);
-    return body;
+    return put_bytes(to, event->frame, event->frame_len);
+}
+
+bool tw_redis_item_next(const char **items, size_t *len, const char **body, size_t *body_len)
+{
+    const char *at = *items, *end = *items + *len;
+    uint64_t bytes;
+
+    if (!take_number(&at, end, 10, ' ', &bytes) || bytes > (size_t)(end - at))
+        return false;
+    *body = at;
+    *body_len = bytes;
+    *items = at + bytes;
+    *len = (size_t)(end - *items);
+    return true;
 }
 
 /* Whether `bytes` begin with the prefix, then len bytes without a line's end, then one. */

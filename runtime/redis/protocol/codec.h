@@ -6,12 +6,13 @@
  * bytes>\n<topic>,<topic><frame>
  *
  * The first three are hexadecimal. Origin and token name the publishing process and its request, so
- * that it knows its own event again. What is published has the event's number and a space before
- * that. Any thread.
+ * that it knows its own event again. Where several bodies stand one after the other each is an
+ * item: its length, a space, and the body. Any thread.
  */
 #ifndef TW_REDIS_CODEC_H
 #define TW_REDIS_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,9 +28,16 @@ typedef struct tw_redis_body {
     size_t id_len, type_len;
 } tw_redis_body_t;
 
-/** The event's body; free() it. *len is set. NULL: no memory. */
-char *tw_redis_body_write(const tw_event_t *event, uint64_t epoch, uint64_t origin, uint64_t token,
-                          size_t *len);
+/** How many bytes the event's item has at most. */
+size_t tw_redis_item_room(const tw_event_t *event);
+
+/** Writes the event's item, "<bytes of the body> <body>", and returns its end. */
+char *tw_redis_item_write(char *to, const tw_event_t *event, uint64_t epoch, uint64_t origin,
+                          uint64_t token);
+
+/** Takes the first item off the front of several, borrowing its bytes; false when there is none, or
+ * what is there is not one. */
+bool tw_redis_item_next(const char **items, size_t *len, const char **body, size_t *body_len);
 
 /** Takes a body apart, borrowing its bytes; 0, or -1 when the bytes are not a body. */
 int tw_redis_body_read(tw_redis_body_t *body, const char *bytes, size_t len);

@@ -7,18 +7,16 @@ local wrong = refusal(true)
 if wrong then return wrong end
 
 even_if_full() -- a stream that was opened anywhere must not be missed by who publishes
-local function unlist(name)
-  if not read_topic(name).listed then call('ZREM', L .. 'topics', name) end
-end
-
 for i = 3, #ARGV, 2 do
-  local name, streams = ARGV[i], ARGV[i + 1]
-  local begins = call('HSET', L .. 't:' .. name, own, streams) == 1
-  if begins then call('SADD', L .. 'n:' .. own .. ':t', name) end
-  if streams ~= '0' then
+  local name, streams = ARGV[i], tonumber(ARGV[i + 1])
+  local topic = read_topic(name)
+  if not topic.streams[own] then call('SADD', L .. 'n:' .. own .. ':t', name) end
+  topic.streams[own] = streams
+  write_topic(name, topic)
+  if streams > 0 then
     call('ZADD', L .. 'topics', 0, name)
-  elseif not begins then
-    unlist(name)
+  elseif not is_listed(topic) then
+    call('ZREM', L .. 'topics', name)
   end
 end
 return {call('HGET', L .. 'state', 'seq'), call('HGET', L .. 'inboxes', own .. ':e')}

@@ -9,6 +9,6 @@ local grace = state[2] and tonumber(state[2]) > now
 
 for i = 2, #ARGV do
   local topic = read_topic(ARGV[i])
-  answer[i - 1] = (grace or #topic.registrations > 0 or topic.window > now) and 1 or 0
+  answer[i - 1] = (grace or is_followed(topic) or topic.window > now) and 1 or 0
 end
 return answer

@@ -5,12 +5,12 @@
 -- Answer: {registration, node id, streams, …} by node id
 local wrong = refusal()
 if wrong then return wrong end
-local answer = {}
+local topic, answer = read_topic(ARGV[2]), {}
 
 for _, node in ipairs(live_nodes()) do
-  local streams = call('HGET', L .. 't:' .. ARGV[2], node.registration)
-  if streams and streams ~= '0' then
-    for _, value in ipairs({node.registration, node.id, streams}) do answer[#answer + 1] = value end
+  local streams = topic.streams[node.registration] or 0
+  if streams > 0 then
+    for _, value in ipairs({node.registration, node.id, text(streams)}) do answer[#answer + 1] = value end
   end
 end
 return answer

@@ -13,11 +13,10 @@ if from >= total then return answer end
 
 count = math.min(count, total - from)
 for _, name in ipairs(call('ZRANGE', L .. 'topics', text(first + from), text(first + from + count - 1))) do
-  local topic, row, streams = read_topic(name), {}, {}
-  for i, registration in ipairs(topic.registrations) do streams[registration] = topic.streams[i] end
+  local topic, row = read_topic(name), {}
   for _, node in ipairs(nodes) do
-    local here = streams[node.registration]
-    if here and here > 0 then
+    local here = topic.streams[node.registration] or 0
+    if here > 0 then
       row[#row + 1] = node.id
       row[#row + 1] = text(here)
     end

@@ -13,7 +13,7 @@ local function newest_in_range(name)
   local entry = call('XREVRANGE', history, upto, '-', 'COUNT', 1)[1]
   if entry then return tonumber(string.match(entry[1], '^%d+')) end
   entry = call('XRANGE', history, '(' .. upto .. '-18446744073709551615', '+', 'COUNT', 1)[1]
-  local before = entry and string.match(entry[1], '%d+$') or call('HGET', L .. 't:' .. name, 'e') or '0'
+  local before = entry and string.match(entry[1], '%d+$') or read_topic(name).newest
   return before ~= '0' and tonumber(before) or floor
 end
 

@@ -7,7 +7,7 @@ local L, call = KEYS[1], redis.call
 local own, session = string.match(ARGV[2] or '', '^([^/]+)/(%d+)$')
 
 -- Lua's numbers are doubles, exact for all that is counted here, but the usual text of a large one loses digits.
-local function text(number) return string.format('%.0f', number) end
+local function text(number) return string.format('%d', number) end
 
 local function now_ms()
   local time = call('TIME')
@@ -28,22 +28,36 @@ end
 -- together is small and goes on, so it begins with a write that frees.
 local function even_if_full() call('DEL', L .. 'none') end
 
--- What is known about a topic: its registrations and their streams, its newest number, the end of its window.
+-- A topic is one text: "<newest number> <end of the window> <registration> <streams> <registration> <streams>…". Taken
+-- apart: newest and window as texts, and the rest with a space in front of each word.
+local function split_topic(row)
+  if not row then return '0', '0', '' end
+  return string.match(row, '^(%d+) (%d+)(.*)$')
+end
+
+-- What is known about a topic: its newest number, the end of its window, the streams of its registrations.
 local function read_topic(name)
-  local row = call('HGETALL', L .. 't:' .. name)
-  local topic = {registrations = {}, streams = {}, newest = '0', window = 0, listed = false}
-  for i = 1, #row, 2 do
-    local field, value = row[i], row[i + 1]
-    if field == 'e' then
-      topic.newest = value
-    elseif field == 'w' then
-      topic.window = tonumber(value)
-    else
-      local streams = tonumber(value)
-      topic.registrations[#topic.registrations + 1] = field
-      topic.streams[#topic.streams + 1] = streams
-      topic.listed = topic.listed or streams > 0
-    end
+  local newest, window, followers = split_topic(call('GET', L .. 't:' .. name))
+  local topic = {newest = newest, window = tonumber(window), streams = {}}
+  for registration, streams in string.gmatch(followers, ' (%S+) (%d+)') do
+    topic.streams[registration] = tonumber(streams)
   end
   return topic
+end
+
+local function is_followed(topic) return next(topic.streams) ~= nil end
+
+local function is_listed(topic)
+  for _, streams in pairs(topic.streams) do
+    if streams > 0 then return true end
+  end
+  return false
+end
+
+-- In the order of the registrations, so that topics with the same followers have the same text.
+local function write_topic(name, topic)
+  local words = {}
+  for registration, streams in pairs(topic.streams) do words[#words + 1] = registration .. ' ' .. text(streams) end
+  table.sort(words)
+  call('SET', L .. 't:' .. name, table.concat({topic.newest, text(topic.window), unpack(words)}, ' '))
 end

@@ -6,7 +6,7 @@
 local wrong = refusal()
 if wrong then return wrong end
 local history, to, bytes, left = L .. 'h:' .. ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local answer = {0, call('HGET', L .. 't:' .. ARGV[2], 'e') or '0', call('HGET', L .. 'state', 'floor') or '0'}
+local answer = {0, read_topic(ARGV[2]).newest, call('HGET', L .. 'state', 'floor') or '0'}
 local count = 4
 
 while left > 0 and bytes > 0 do

@@ -11,7 +11,7 @@ local floor = tonumber(call('HGET', L .. 'state', 'floor') or '0')
 
 for _, name in ipairs(names) do
   local topic = read_topic(name)
-  if #topic.registrations > 0 or topic.window > now then
+  if is_followed(topic) or topic.window > now then
     call('ZADD', L .. 'ages', text(math.max(now, topic.window)), name)
   else
     floor = math.max(floor, tonumber(topic.newest))
