@@ -2,7 +2,8 @@
 
 The ports from 20000 to 31999 are below those that the kernel gives to outgoing connections. They are divided into blocks. A
 process owns a block by binding the block's first port and never releasing it: the kernel refuses that port to everybody
-else, and frees it when the process ends, however it ends. tests/support/ports.c does the same for tests in C.
+else, and frees it when the process ends, however it ends. tests/support/ports.c does the same for tests in C, and
+tests/e2e/ui/gateway.mjs for those of the UI.
 """
 
 import itertools

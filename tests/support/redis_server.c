@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/ports.h"
+
 #define ARGUMENTS_MAX 40
 #define START_DEADLINE_MS 10000
 
@@ -33,17 +35,6 @@ static struct sockaddr_in loopback(uint16_t port)
 {
     return (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-uint16_t tw_test_free_port(void)
-{
-    struct sockaddr_in address = loopback(0);
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    return ntohs(address.sin_port);
 }
 
 static bool accepts(uint16_t port)

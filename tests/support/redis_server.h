@@ -15,9 +15,6 @@ typedef struct tw_test_redis {
     char directory[64];
 } tw_test_redis_t;
 
-/** A loopback TCP port that nobody uses now. */
-uint16_t tw_test_free_port(void);
-
 /**
  * Starts redis-server with `options` (a NULL-terminated list of command line arguments, may be
  * NULL) and waits until it accepts connections; fails the test when it does not. A server that ran

@@ -17,14 +17,42 @@ const BINARY = process.env.TIDEWAY_BIN ?? join(ROOT, "build/tideway");
 const PYTHON = "/usr/bin/python3";
 const STOP_MS = 20_000;
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+// The same blocks of ports as tests/lib/ports.py, so that suites which run at the same time do not take each other's: this
+// process keeps the first port of its block.
+const FIRST_PORT = 20000;
+const BLOCKS = 48;
+const BLOCK_PORTS = 250;
+let claimed;
+let asked = 0;
+
+function listenOn(port) {
+  return new Promise((resolve) => {
+    const server = createServer().on("error", () => resolve(null));
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
+}
+
+async function claimBlock() {
+  for (let first = FIRST_PORT; first < FIRST_PORT + BLOCKS * BLOCK_PORTS; first += BLOCK_PORTS) {
+    const server = await listenOn(first);
+    if (server) {
+      server.unref();
+      return server;
+    }
+  }
+  throw new Error(`all ${BLOCKS} blocks of ports are in use by other test processes`);
+}
+
+async function freePort() {
+  claimed ??= await claimBlock();
+  for (;;) {
+    const server = await listenOn(claimed.address().port + 1 + (asked++ % (BLOCK_PORTS - 1)));
+    if (server) {
+      const { port } = server.address();
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    }
+  }
 }
 
 function makeCertificate(folder) {

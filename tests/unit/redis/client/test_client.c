@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "runtime/redis/client/client.h"
 #include "tests/support/loop.h"
+#include "tests/support/ports.h"
 #include "tests/support/redis_client.h"
 #include "tests/support/redis_server.h"
 
