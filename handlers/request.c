@@ -251,28 +251,36 @@ bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
     return true;
 }
 
-bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
+/* Answers a wrong key, which is what too many of them are refused for; a right one never is, since
+ * others may be behind the same address. */
+static void refuse_key(h2o_req_t *req, bool sent)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_limits_t *limits = &worker->gateway->limits;
-    h2o_iovec_t header = tw_request_header(req, "authorization");
     tw_client_key_t client;
-    bool limited = tw_request_client(req, &client);
-    unsigned wait_s = limited ? tw_limits_key_wait_s(limits, &client) : 0;
 
-    if (wait_s > 0) {
-        tw_reply_error_wait(req, TW_ERROR_TOO_MANY_FAILURES, wait_s);
-        return false;
-    }
-    if (tw_auth_check(&worker->gateway->auth, header.base, header.len, key))
-        return true;
-    if (header.base != NULL && limited)
+    if (sent && tw_request_client(req, &client)) {
+        unsigned wait_s = tw_limits_key_wait_s(limits, &client);
+        if (wait_s > 0) {
+            tw_reply_error_wait(req, TW_ERROR_TOO_MANY_FAILURES, wait_s);
+            return;
+        }
         tw_limits_key_failed(limits, &client);
+    }
     tw_count(&worker->shard->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
                           H2O_STRLIT("Bearer"));
     tw_reply_error(req, TW_ERROR_UNAUTHORIZED);
-    return false;
+}
+
+bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
+{
+    h2o_iovec_t header = tw_request_header(req, "authorization");
+    bool valid = tw_auth_check(&tw_worker_of(req)->gateway->auth, header.base, header.len, key);
+
+    if (!valid)
+        refuse_key(req, header.base != NULL);
+    return valid;
 }
 
 bool tw_request_authorized(h2o_req_t *req)

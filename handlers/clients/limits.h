@@ -88,8 +88,8 @@ void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client);
 tw_client_t *tw_limits_add_stream(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client);
 
-/** Returns the seconds until the client may try a key again; 0: now. Counts a refusal when it is
- * not 0. */
+/** Returns the seconds until wrong keys of the client are told 401 again; 0: now. Counts a refusal
+ * when it is not 0. */
 unsigned tw_limits_key_wait_s(tw_limits_t *limits, const tw_client_key_t *key);
 
 /** Counts a wrong key of the client. */

@@ -135,7 +135,7 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
     NUMBER(max_streams_per_connection, "TIDEWAY_MAX_STREAMS_PER_CONNECTION", 1000, 1, 100000,      \
            "streams", "concurrent streams on one HTTP/2 connection, advertised and enforced")      \
     NUMBER(max_auth_failures, "TIDEWAY_MAX_AUTH_FAILURES", 100, 0, 1000000, "failures/min",        \
-           "failed authentications of one address before it is answered 429; 0: no limit")         \
+           "wrong keys of one address before further ones are answered 429; 0: no limit")          \
     NUMBER(publish_rate, "TIDEWAY_PUBLISH_RATE", 0, 0, 100000000, "publishes/s",                   \
            "publishes of one key on this node; 0: no limit")                                       \
     NUMBER(publish_burst, "TIDEWAY_PUBLISH_BURST", 0, 0, 100000000, "publishes",                   \

@@ -77,14 +77,27 @@ def test_limits__wrong_keys_of_one_address(start_gateway, protocol):
     wrong, right = [("authorization", "Bearer wrong")], [gateway.auth()]
     for _ in range(30):
         assert error(client.request("GET", "/v1/admin/nodes", wrong)) == (401, "unauthorized")
-    answer = client.request("GET", "/v1/admin/nodes", right)
+    answer = client.request("GET", "/v1/admin/nodes", wrong)
     assert error(answer) == (429, "too_many_failures")
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert refused(gateway, "auth_failures") == 1
     assert client.request("GET", "/healthz").status == 200
     deadline = time.monotonic() + 2 * int(answer.headers["retry-after"])
-    wait_until(lambda: client.request("GET", "/v1/admin/nodes", right).status == 200,
+    wait_until(lambda: client.request("GET", "/v1/admin/nodes", wrong).status == 401,
                "the address to be forgiven", deadline - time.monotonic())
+    assert client.request("GET", "/v1/admin/nodes", right).status == 200
+
+
+def test_limits__a_right_key_is_not_refused_because_of_wrong_ones(start_gateway, protocol):
+    """Other pods may be behind the same address."""
+    gateway = start_gateway(max_auth_failures=100)
+    client = gateway.client(protocol)
+    wrong, right = [("authorization", "Bearer wrong")], [gateway.auth()]
+    statuses = [client.request("GET", "/v1/admin/nodes", wrong).status for _ in range(103)]
+    assert statuses[:100] == [401] * 100 and 429 in statuses[100:]
+    assert client.request("GET", "/v1/admin/nodes", right).status == 200
+    assert client.request("POST", "/v1/publish", [*right, *PUBLISH], "x").status == 202
+    assert client.request("GET", "/v1/admin/nodes").status == 401
 
 
 def test_limits__a_request_without_a_key_is_no_wrong_key(start_gateway):
