@@ -46,6 +46,7 @@ static void close_all(tw_control_t *control)
     tw_loop_close(control->loop);
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
+    tw_key_file_close(control->keys);
     uv_stop(control->loop->uv);
 }
 
@@ -108,6 +109,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (signum == SIGHUP) {
         if (control->reload != NULL)
             tw_tls_reload_now(control->reload);
+        if (control->keys != NULL)
+            tw_key_file_load(control->keys);
     } else if (control->stage == TW_CONTROL_RUNNING) {
         begin_drain(control, signum);
     } else {

@@ -2,7 +2,7 @@
  * The life of the process, seen from the control loop: signals, housekeeping, and the shutdown.
  *
  * SIGTERM or SIGINT begins the shutdown, whose stages are tw_control_stage_t. A second signal ends
- * the process at once. SIGHUP reloads the certificate. Control-loop thread only.
+ * the process at once. SIGHUP reloads the certificate and the keys. Control-loop thread only.
  */
 #ifndef TW_SERVER_CONTROL_H
 #define TW_SERVER_CONTROL_H
@@ -11,6 +11,7 @@
 
 #include "handlers/gateway.h"
 #include "runtime/hub.h"
+#include "server/key_file.h"
 #include "server/listener.h"
 #include "server/ops.h"
 #include "server/trim.h"
@@ -37,6 +38,7 @@ typedef struct tw_control {
     tw_listener_t *listener;
     tw_ops_t *ops;           /* NULL: off */
     tw_tls_reload_t *reload; /* NULL: cleartext */
+    tw_key_file_t *keys;     /* NULL: no file */
     uint64_t drain_ms;
 
     /* Private. */

@@ -87,7 +87,7 @@ static bool set_up_limits(tw_process_t *process, char *error, size_t error_size)
                                        .handshakes_per_address = options->max_handshakes_per_ip,
                                        .proxies = process->proxies,
                                        .proxy_count = proxy_count};
-    tw_limits_init(&process->gateway.limits, &config, process->gateway.auth.count);
+    tw_limits_init(&process->gateway.limits, &config, TW_KEYS_MAX);
     return true;
 }
 
@@ -124,9 +124,14 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
         return fail(error, error_size, "TIDEWAY_CORS_ORIGINS cannot be read");
     if (options->tls && options->hsts_s > 0)
         snprintf(gateway->hsts, sizeof(gateway->hsts), "max-age=%" PRIu64, options->hsts_s);
-    if (tw_auth_init(&gateway->auth, options->api_keys) == 0)
-        return fail(error, error_size,
-                    "SSE_PUBLISHER_API_KEYS contains no key: give at least one, comma-separated");
+    tw_auth_init(&gateway->auth, options->api_keys);
+    const char *problem = options->api_keys_file != NULL
+                              ? tw_auth_load(&gateway->auth, options->api_keys_file)
+                              : NULL;
+    if (problem != NULL)
+        return fail(error, error_size, "SSE_PUBLISHER_API_KEYS_FILE is \"%s\": %s",
+                    options->api_keys_file, problem);
+    tw_key_file_judge(&gateway->auth);
     return set_up_limits(process, error, error_size);
 }
 
@@ -225,6 +230,9 @@ static bool open_listeners(tw_process_t *process, char *error, size_t error_size
         return false;
     if (process->tls != NULL)
         control->reload = tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, NULL);
+    if (options->api_keys_file != NULL)
+        control->keys =
+            tw_key_file_open(&process->uv, &process->gateway.auth, options->api_keys_file);
     tw_control_start(control);
     return true;
 }

@@ -7,46 +7,162 @@
 #include <openssl/crypto.h>
 
 #include "base/alloc.h"
-#include "base/text.h"
+#include "base/secret_file.h"
+
+#define FILE_BYTES_MAX ((size_t)256 << 10)
 
 static bool digest(const tw_auth_t *auth, tw_text_t key, unsigned char out[TW_KEY_DIGEST_SIZE])
 {
     return EVP_Digest(key.base, key.len, out, NULL, auth->sha256, NULL) == 1;
 }
 
-/* Whether the digest behind the last one is known already: a key that is given twice is one key. */
-static bool is_repeated(const tw_auth_t *auth)
+static bool same(const unsigned char *a, const unsigned char *b)
 {
-    for (size_t i = 0; i < auth->count; ++i)
-        if (CRYPTO_memcmp(auth->digests[i], auth->digests[auth->count], TW_KEY_DIGEST_SIZE) == 0)
+    return memcmp(a, b, TW_KEY_DIGEST_SIZE) == 0;
+}
+
+/* --- a set of keys, as a text lists them --- */
+
+typedef struct tw_key_set {
+    unsigned char digests[TW_KEYS_MAX][TW_KEY_DIGEST_SIZE];
+    size_t count;
+    size_t short_count;
+    bool too_many;
+} tw_key_set_t;
+
+static bool set_has(const tw_key_set_t *set, const unsigned char *sought)
+{
+    for (size_t i = 0; i < set->count; ++i)
+        if (same(set->digests[i], sought))
             return true;
     return false;
 }
 
+static void set_add(tw_key_set_t *set, const tw_auth_t *auth, tw_text_t key)
+{
+    unsigned char made[TW_KEY_DIGEST_SIZE];
+
+    if (key.len == 0 || !digest(auth, key, made) || set_has(set, made))
+        return; /* a key that is given twice is one key */
+    if (set->count == TW_KEYS_MAX) {
+        set->too_many = true;
+        return;
+    }
+    memcpy(set->digests[set->count++], made, sizeof(made));
+    set->short_count += key.len < TW_KEY_LEN_GOOD;
+}
+
+/* Commas and line ends separate keys. */
+static tw_key_set_t *read_set(const tw_auth_t *auth, tw_text_t list)
+{
+    tw_key_set_t *set = tw_alloc(sizeof(*set));
+
+    while (list.len > 0) {
+        size_t len = 0;
+        while (len < list.len && memchr(",\r\n", list.base[len], 3) == NULL)
+            ++len;
+        set_add(set, auth, tw_text_strip(tw_text(list.base, len)));
+        list = tw_text_from(list, len + 1);
+    }
+    return set;
+}
+
+/* --- the keys in force --- */
+
+/* The place of the digest, or TW_KEYS_MAX. */
+static size_t find(const tw_auth_t *auth, const unsigned char *sought)
+{
+    for (size_t i = 0; i < auth->count; ++i)
+        if (auth->origins[i] != TW_KEY_NONE && same(auth->digests[i], sought))
+            return i;
+    return TW_KEYS_MAX;
+}
+
+static void put(tw_auth_t *auth, const unsigned char *made, tw_key_origin_t origin)
+{
+    size_t place = 0;
+
+    if (find(auth, made) < TW_KEYS_MAX)
+        return;
+    while (place < TW_KEYS_MAX && auth->origins[place] != TW_KEY_NONE)
+        ++place;
+    if (place == TW_KEYS_MAX)
+        return;
+    memcpy(auth->digests[place], made, TW_KEY_DIGEST_SIZE);
+    auth->origins[place] = (unsigned char)origin;
+    if (place >= auth->count)
+        auth->count = place + 1;
+}
+
+static void remove_all_but(tw_auth_t *auth, const tw_key_set_t *set)
+{
+    for (size_t i = 0; i < auth->count; ++i)
+        if (auth->origins[i] == TW_KEY_OF_FILE && !set_has(set, auth->digests[i]))
+            auth->origins[i] = TW_KEY_NONE;
+}
+
+static size_t count_of_option(const tw_auth_t *auth)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < auth->count; ++i)
+        count += auth->origins[i] == TW_KEY_OF_OPTION;
+    return count;
+}
+
 size_t tw_auth_init(tw_auth_t *auth, const char *keys)
 {
-    tw_text_t list = tw_text_of(keys), key;
+    pthread_rwlockattr_t attributes;
 
-    *auth = (tw_auth_t){.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)};
-    while (tw_text_next_item(&list, &key)) {
-        key = tw_text_strip(key); /* a mounted secret often ends with a line end */
-        if (key.len == 0)
-            continue;
-        auth->digests = tw_realloc(auth->digests, (auth->count + 1) * sizeof(*auth->digests));
-        if (digest(auth, key, auth->digests[auth->count]) && !is_repeated(auth))
-            ++auth->count;
-    }
+    *auth = (tw_auth_t){.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL),
+                        .digests = tw_alloc(TW_KEYS_MAX * sizeof(*auth->digests))};
+    /* Checks that come without a pause must not keep new keys out. */
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&auth->lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+
+    tw_key_set_t *set = read_set(auth, tw_text_of(keys));
+    for (size_t i = 0; i < set->count; ++i)
+        put(auth, set->digests[i], TW_KEY_OF_OPTION);
+    auth->short_of_option = set->short_count;
+    free(set);
     return auth->count;
+}
+
+const char *tw_auth_load(tw_auth_t *auth, const char *path)
+{
+    char *buffer = tw_alloc(FILE_BYTES_MAX);
+    tw_text_t text;
+    const char *problem = tw_secret_file_read(path, buffer, FILE_BYTES_MAX, &text);
+    tw_key_set_t *set = problem == NULL ? read_set(auth, text) : NULL;
+
+    OPENSSL_cleanse(buffer, FILE_BYTES_MAX);
+    free(buffer);
+    if (problem == NULL && set->count == 0)
+        problem = "it holds no key";
+    else if (problem == NULL && (set->too_many || set->count + count_of_option(auth) > TW_KEYS_MAX))
+        problem = "it holds too many keys";
+    if (problem == NULL) {
+        pthread_rwlock_wrlock(&auth->lock);
+        remove_all_but(auth, set);
+        for (size_t i = 0; i < set->count; ++i)
+            put(auth, set->digests[i], TW_KEY_OF_FILE);
+        auth->short_of_file = set->short_count;
+        pthread_rwlock_unlock(&auth->lock);
+    }
+    free(set);
+    return problem;
 }
 
 void tw_auth_dispose(tw_auth_t *auth)
 {
     free(auth->digests);
     EVP_MD_free(auth->sha256);
-    *auth = (tw_auth_t){0};
+    pthread_rwlock_destroy(&auth->lock);
+    *auth = (tw_auth_t){.sha256 = NULL};
 }
 
-bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t *key)
+bool tw_auth_check(tw_auth_t *auth, const char *header, size_t len, size_t *key)
 {
     static const char scheme[] = "bearer";
     unsigned char sent[TW_KEY_DIGEST_SIZE];
@@ -62,11 +178,14 @@ bool tw_auth_check(const tw_auth_t *auth, const char *header, size_t len, size_t
         return false;
     if (!digest(auth, token, sent))
         return false;
+    pthread_rwlock_rdlock(&auth->lock);
     for (size_t i = 0; i < auth->count; ++i) {
-        size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0);
+        size_t differs = (size_t)(CRYPTO_memcmp(sent, auth->digests[i], TW_KEY_DIGEST_SIZE) != 0) |
+                         (size_t)(auth->origins[i] == TW_KEY_NONE);
         found |=
             (differs - 1) & (i + 1); /* no branch depends on the result; at most one key matches */
     }
+    pthread_rwlock_unlock(&auth->lock);
     if (found != 0 && key != NULL)
         *key = found - 1;
     return found != 0;

@@ -44,7 +44,10 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
 #define TW_OPTION_TABLE(GROUP, TEXT, FORM, CHOICE, NUMBER)                                         \
     GROUP("Addresses and keys")                                                                    \
     TEXT(api_keys, "SSE_PUBLISHER_API_KEYS", NULL,                                                 \
-         "keys that may publish and administer, comma-separated; required")                        \
+         "keys that may publish and administer, comma-separated; required, here or in a file")     \
+    TEXT(api_keys_file, "SSE_PUBLISHER_API_KEYS_FILE", NULL,                                       \
+         "file with such keys, separated by commas or line ends; read again on SIGHUP and when "   \
+         "it changes; both count")                                                                 \
     FORM(listen, "TIDEWAY_LISTEN", "127.0.0.1:8443", tw_form_addresses,                            \
          "write host:port or [v6]:port, with a port up to 65535",                                  \
          "addresses to serve on, comma-separated: host:port or [v6]:port")                         \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handlers/clients/auth.h"
 #include "handlers/clients/origins.h"
 #include "runtime/redis/client/url.h"
 #include "server/options/table.h"
@@ -169,14 +170,29 @@ static tw_options_result_t read_flags(tw_options_t *options, int argc, char *con
     return TW_OPTIONS_OK;
 }
 
-static bool has_key(const char *keys)
+/* At least one key must be there, and every file that is named. */
+static tw_options_result_t check_keys(const tw_options_t *options, char *error, size_t error_size)
 {
-    tw_text_t list = tw_text_of(keys), key;
+    tw_auth_t auth;
+    size_t count = tw_auth_init(&auth, options->api_keys);
+    const char *path = options->api_keys_file;
+    const char *problem = path != NULL ? tw_auth_load(&auth, path) : NULL;
 
-    while (tw_text_next_item(&list, &key))
-        if (tw_text_strip(key).len > 0)
-            return true;
-    return false;
+    tw_auth_dispose(&auth);
+    if (problem != NULL)
+        complain(error, error_size,
+                 "SSE_PUBLISHER_API_KEYS_FILE is \"%.*s\": %s; it must be a file with at least one "
+                 "key",
+                 SHOWN_MAX, path, problem);
+    else if (count == 0 && path == NULL && options->api_keys != NULL)
+        complain(error, error_size,
+                 "SSE_PUBLISHER_API_KEYS contains no key: give at least one, comma-separated");
+    else if (count == 0 && path == NULL)
+        complain(error, error_size,
+                 "SSE_PUBLISHER_API_KEYS is not set: give at least one key that may publish");
+    else
+        return TW_OPTIONS_OK;
+    return TW_OPTIONS_BAD;
 }
 
 static bool lists_any_origin(const char *list)
@@ -221,11 +237,9 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
 {
     const char *problem = NULL;
 
-    if (options->api_keys == NULL)
-        problem = "SSE_PUBLISHER_API_KEYS is not set: give at least one key that may publish";
-    else if (!has_key(options->api_keys))
-        problem = "SSE_PUBLISHER_API_KEYS contains no key: give at least one, comma-separated";
-    else if (options->listen == NULL)
+    if (check_keys(options, error, error_size) != TW_OPTIONS_OK)
+        return TW_OPTIONS_BAD;
+    if (options->listen == NULL)
         problem = "TIDEWAY_LISTEN is empty: give at least one host:port";
     else if ((options->tls_cert == NULL) != (options->tls_key == NULL))
         problem = "TIDEWAY_TLS_CERT and TIDEWAY_TLS_KEY belong together: give both or neither";

@@ -53,7 +53,8 @@ static void check_ranges(const tw_options_t *options)
 #undef CHOICE
 #undef NUMBER
     /* NOLINTEND(bugprone-redundant-branch-condition) */
-    tw_check(options->api_keys != NULL && options->listen != NULL);
+    tw_check(options->api_keys != NULL || options->api_keys_file != NULL);
+    tw_check(options->listen != NULL);
     tw_check((options->tls_cert == NULL) == (options->tls_key == NULL));
 }
 

@@ -1,6 +1,11 @@
 """The keys: how they may be written, and that every other one is refused."""
 
+import os
+import signal
+
 import pytest
+
+from lib.waiting import wait_until
 
 
 def status(gateway, value, protocol="h2"):
@@ -58,3 +63,98 @@ def test_auth__start_without_keys_is_refused(start_gateway):
         gateway = start_gateway(ready=False, keys=keys)
         assert gateway.wait_exit() != 0
         assert "SSE_PUBLISHER_API_KEYS" in gateway.text()
+
+
+# --- keys of a file
+
+def from_file(start_gateway, path, text, **options):
+    path.write_text(text)
+    return start_gateway(environment={"SSE_PUBLISHER_API_KEYS_FILE": str(path), **options.pop("environment", {})},
+                         **options)
+
+
+def write_in_place(path, text):
+    path.write_text(text)
+
+
+def rename_over(path, text):
+    path.with_suffix(".new").write_text(text)
+    os.replace(path.with_suffix(".new"), path)
+
+
+def test_auth__keys_of_a_file_count_with_those_of_the_option(start_gateway, tmp_path):
+    gateway = from_file(start_gateway, tmp_path / "keys", "\none\r\ntwo , three\n\n", keys="option")
+    for key in ("option", "one", "two", "three"):
+        assert status(gateway, f"Bearer {key}") == 202
+    assert status(gateway, "Bearer two , three") == 401
+
+
+def test_auth__a_file_alone_is_enough(start_gateway, tmp_path):
+    gateway = from_file(start_gateway, tmp_path / "keys", "only\n", keys="")
+    assert status(gateway, "Bearer only") == 202
+
+
+@pytest.mark.parametrize("replace", [write_in_place, rename_over])
+def test_auth__a_changed_file_is_read_again(start_gateway, tmp_path, replace):
+    gateway = from_file(start_gateway, tmp_path / "keys", "old\nstays\n", keys="option")
+    replace(tmp_path / "keys", "stays\nnew\n")
+    wait_until(lambda: status(gateway, "Bearer new") == 202, "the new key to count")
+    assert status(gateway, "Bearer old") == 401
+    assert status(gateway, "Bearer stays") == status(gateway, "Bearer option") == 202
+    gateway.wait_log(message="keys reloaded")
+
+
+def test_auth__a_replaced_link_is_noticed(start_gateway, tmp_path):
+    """Kubernetes replaces the link ..data on the way to a mounted secret."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "keys").write_text(name)
+    (tmp_path / "..data").symlink_to("first")
+    (tmp_path / "keys").symlink_to("..data/keys")
+    gateway = start_gateway(keys="", environment={"SSE_PUBLISHER_API_KEYS_FILE": str(tmp_path / "keys")})
+    assert status(gateway, "Bearer first") == 202
+    (tmp_path / "..data_tmp").symlink_to("second")
+    os.replace(tmp_path / "..data_tmp", tmp_path / "..data")
+    wait_until(lambda: status(gateway, "Bearer second") == 202, "the new key to count")
+    assert status(gateway, "Bearer first") == 401
+
+
+def test_auth__sighup_reads_the_file_at_once(start_gateway, tmp_path):
+    gateway = from_file(start_gateway, tmp_path / "keys", "old", keys="option")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_log(message="keys reloaded")
+    assert status(gateway, "Bearer old") == 202
+
+
+@pytest.mark.parametrize("text", ["", " \n, ,\r\n", None])
+def test_auth__a_changed_file_without_a_key_keeps_the_old_ones(start_gateway, tmp_path, text):
+    path = tmp_path / "keys"
+    gateway = from_file(start_gateway, path, "old", keys="option")
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    gateway.wait_log(level="error", message="keys not reloaded: the old ones stay in use", file=str(path))
+    assert status(gateway, "Bearer old") == status(gateway, "Bearer option") == 202
+    path.write_text("new")
+    wait_until(lambda: status(gateway, "Bearer new") == 202, "the new key to count")
+    assert status(gateway, "Bearer old") == 401
+
+
+@pytest.mark.parametrize("text", ["", "\n ,", None])
+def test_auth__start_with_a_file_without_a_key_is_refused(start_gateway, tmp_path, text):
+    path = tmp_path / "keys"
+    if text is not None:
+        path.write_text(text)
+    gateway = start_gateway(ready=False, environment={"SSE_PUBLISHER_API_KEYS_FILE": str(path)})
+    assert gateway.wait_exit() == 64
+    assert len([line for line in gateway.output if line.strip()]) == 1
+    assert "SSE_PUBLISHER_API_KEYS_FILE" in gateway.text() and str(path) in gateway.text()
+
+
+def test_auth__short_keys_are_one_warning(start_gateway, tmp_path):
+    gateway = from_file(start_gateway, tmp_path / "keys", "short\n0123456789abcdef\n", keys="also-short,0123456789abcdefg")
+    warnings = [line for line in gateway.logs if "too short" in line.get("message", "")]
+    assert [(line["level"], line["count"]) for line in warnings] == [("warn", 2)]
+    gateway = from_file(start_gateway, tmp_path / "long", "0123456789abcdef", keys="0123456789abcdefg")
+    assert "too short" not in gateway.text()

@@ -1,14 +1,13 @@
 #include "runtime/redis/client/access.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/secret_file.h"
+#include "base/text.h"
 #include "tls/client_context.h"
 
 static int fail(char *error, size_t size, const char *message)
@@ -27,6 +26,13 @@ static void wipe(char *password)
 static char *copy(const char *text)
 {
     return text != NULL ? tw_strndup(text, strlen(text)) : NULL;
+}
+
+/* A secret often comes with a line end behind it. */
+static char *copy_secret(const char *text)
+{
+    tw_text_t secret = tw_text_strip(tw_text_of(text));
+    return text != NULL ? tw_strndup(secret.base, secret.len) : NULL;
 }
 
 /* An empty variable is one that is not given. */
@@ -99,9 +105,10 @@ int tw_redis_access_init(tw_redis_access_t *access, const tw_redis_access_config
     made.redis.user = copy(given(config->username) ? config->username : made.url.user);
     made.redis.password_file = copy(given(config->password_file));
     if (made.redis.password_file == NULL)
-        made.redis.password = copy(given(config->password) ? config->password : made.url.password);
+        made.redis.password =
+            given(config->password) ? copy_secret(config->password) : copy(made.url.password);
     made.sentinel.user = copy(given(config->sentinel_username));
-    made.sentinel.password = copy(given(config->sentinel_password));
+    made.sentinel.password = copy_secret(given(config->sentinel_password));
     made.sentinel.password_file = copy(given(config->sentinel_password_file));
     *access = made;
     return 0;
@@ -135,23 +142,15 @@ bool tw_redis_credentials_given(const tw_redis_credentials_t *credentials)
            credentials->password_file != NULL;
 }
 
-/* Reads the file into the buffer, without a line end after it; the reason when it cannot. */
+/* Reads the password in the file into the buffer; the reason when it cannot. */
 static const char *read_password(const char *path, char *password)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t len = fd < 0 ? -1 : read(fd, password, TW_REDIS_PASSWORD_MAX);
-    const char *problem = len < 0 ? strerror(errno) : NULL;
+    tw_text_t read;
+    const char *problem = tw_secret_file_read(path, password, TW_REDIS_PASSWORD_MAX, &read);
 
-    if (fd >= 0)
-        close(fd);
-    if (problem != NULL)
-        return problem;
-    if (len == TW_REDIS_PASSWORD_MAX)
-        return "it is too long for a password";
-    while (len > 0 && (password[len - 1] == '\n' || password[len - 1] == '\r'))
-        --len;
-    password[len] = '\0';
-    return len == 0 ? "it is empty" : NULL;
+    if (problem == NULL)
+        memmove(password, read.base, read.len + 1);
+    return problem;
 }
 
 int tw_redis_credentials_password(const tw_redis_credentials_t *credentials, char *password,

@@ -194,7 +194,16 @@ static void test_client__reads_the_password_file_at_each_connect(void **state)
     f->down = false;
     wait_down(f, "it refuses us: WRONGPASS");
     assert_null(strstr(f->reason, "first"));
-    write_file(path, "second\n");
+    write_file(path, " second \t\r\n\n");
+    wait_up(f);
+}
+
+static void test_client__white_space_around_a_password_is_no_part_of_it(void **state)
+{
+    fixture_t *f = *state;
+    tw_test_redis_start(&f->redis, (const char *[]){"--requirepass", "right", NULL});
+    f->with.password = "\tright \r\n";
+    connect_to_port(f, "redis://127.0.0.1", "");
     wait_up(f);
 }
 
@@ -700,6 +709,7 @@ int main(void)
         TEST(test_client__authenticates_and_selects_its_database),
         TEST(test_client__takes_what_is_given_beside_the_url_as_it_is),
         TEST(test_client__reads_the_password_file_at_each_connect),
+        TEST(test_client__white_space_around_a_password_is_no_part_of_it),
         TEST(test_client__uses_a_unix_socket),
         TEST(test_client__names_a_wrong_password_and_retries),
         TEST(test_client__names_a_missing_password),
