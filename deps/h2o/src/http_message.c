@@ -140,3 +140,8 @@ int h2o_message_is_connection_specific(h2o_iovec_t name, h2o_iovec_t value)
             return 1;
     return 0;
 }
+
+int h2o_message_status_has_length(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}

@@ -38,4 +38,8 @@ int h2o_message_has_outer_blanks(h2o_iovec_t value);
 /** Whether a field is about a connection, and thus malformed in HTTP/2 (RFC 9113 8.2.2). */
 int h2o_message_is_connection_specific(h2o_iovec_t name, h2o_iovec_t value);
 
+/** Whether an answer with this status may have a Content-Length, which 1xx, 204 and 304 may not, or
+ * need not (RFC 9110 8.6). */
+int h2o_message_status_has_length(int status);
+
 #endif
