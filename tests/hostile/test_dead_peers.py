@@ -30,20 +30,30 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may make ne
 
 
 class Host:
-    """A network namespace; what is opened or started while in it belongs to it."""
+    """A network namespace; what is opened or started while in it belongs to it. It has no name: a process that dies with
+    this one holds it, so it is gone however the tests end."""
 
-    def __init__(self, name):
-        self.name = f"tideway-{name}-{os.getpid()}"
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.ip("link", "set", "lo", "up")
+    def __init__(self):
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"])
+        self.path = f"/proc/{self.holder.pid}/ns/net"
+        wait_until(lambda: os.readlink(self.path) != os.readlink("/proc/self/ns/net"))
+        self.run("ip", "link", "set", "lo", "up")
 
-    def ip(self, *arguments):
-        subprocess.run(["ip", "-n", self.name, *arguments], check=True)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.holder.kill()
+        self.holder.wait()
+
+    def run(self, *command):
+        command = ["nsenter", f"--net={self.path}", *command]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     @contextlib.contextmanager
     def inside(self):
         libc = ctypes.CDLL(None, use_errno=True)
-        with open("/proc/thread-self/ns/net", "rb") as back, open(f"/run/netns/{self.name}", "rb") as there:
+        with open("/proc/thread-self/ns/net", "rb") as back, open(self.path, "rb") as there:
             assert libc.setns(there.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
             try:
                 yield
@@ -52,24 +62,17 @@ class Host:
 
     def unacknowledged_bytes(self):
         """Of all its connections."""
-        shown = subprocess.run(["ip", "netns", "exec", self.name, "ss", "-Htn"], check=True, capture_output=True, text=True)
-        return sum(int(line.split()[2]) for line in shown.stdout.splitlines())
-
-    def delete(self):
-        subprocess.run(["ip", "netns", "del", self.name], check=True)
+        return sum(int(line.split()[2]) for line in self.run("ss", "-Htn").splitlines())
 
 
 @pytest.fixture
 def hosts():
     """(where the gateway is, where its peers are), with a cable between them."""
-    with contextlib.ExitStack() as stack:
-        home, away = Host("home"), Host("away")
-        stack.callback(home.delete)
-        stack.callback(away.delete)
-        home.ip("link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", away.name)
+    with Host() as home, Host() as away:
+        home.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(away.holder.pid))
         for host, address in ((home, GATEWAY_HOST), (away, PEER_HOST)):
-            host.ip("address", "add", f"{address}/24", "dev", "cable")
-            host.ip("link", "set", "cable", "up")
+            host.run("ip", "address", "add", f"{address}/24", "dev", "cable")
+            host.run("ip", "link", "set", "cable", "up")
         yield home, away
 
 
@@ -114,7 +117,7 @@ def test_dead_peers__are_found_within_a_minute(hosts):
             wait_until(lambda: gateway.metrics()["tideway_connections"] == HONEST + PEERS, "the peers", DEADLINE_S)
 
         wait_until(lambda: home.unacknowledged_bytes() == 0, "silence", DEADLINE_S)
-        away.ip("route", "add", "blackhole", f"{GATEWAY_HOST}/32")
+        away.run("ip", "route", "add", "blackhole", f"{GATEWAY_HOST}/32")
 
         cut_at, found_s = time.monotonic(), {}
         while len(found_s) < len(gateways):
