@@ -30,6 +30,8 @@ static void on_turn_end(uv_prepare_t *turn_end)
 {
     tw_loop_t *loop = turn_end->data;
 
+    if (!tw_loop_has_time(loop))
+        atomic_fetch_add_explicit(&loop->watch.turns_over_budget, 1, memory_order_relaxed);
     if (!loop->has_sliced)
         loop->left_ns = TW_TURN_NS;
     loop->has_sliced = false;
@@ -112,6 +114,7 @@ void tw_loop_run_calls(tw_loop_t *loop)
 
 void tw_loop_defer(tw_loop_t *loop, tw_slice_t *slice, tw_slice_fn run)
 {
+    atomic_fetch_add_explicit(&loop->watch.deferrals, 1, memory_order_relaxed);
     if (slice->run != NULL)
         return;
     slice->run = run;

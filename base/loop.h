@@ -8,11 +8,12 @@
  *   the post. What bounds the queue is that each poster waits for an answer (publish, join) before
  *   it posts more for the same request.
  * - Slices. A turn (what happens between two waits for events) has a budget of nominal time. Code
- *   that many clients can cause at once (a resume, what a stream has missed, requests that were
- * read together) asks tw_loop_has_time() first. It then does the work and reports its cost with
- *   tw_loop_spend(), or defers a slice, which runs in a later turn. Slices run in the order in
- * which they were deferred, before the turn's input is read. Live events never ask. Costs are
- * estimates, so that what a turn does depends on the work alone and not on the machine.
+ *   that clients can cause (bytes that are read, a frame, a request, a resume, what a stream has
+ *   missed, a piece of a page) asks tw_loop_has_time() first. It then does the work and reports
+ *   its cost with tw_loop_spend(), or defers a slice, which runs in a later turn. Slices run in
+ *   the order in which they were deferred, before the turn's input is read. Live events never
+ *   ask. Costs are estimates, so that what a turn does depends on the work alone and not on the
+ *   machine.
  * - The watch (base/loop_watch.h) measures the turns.
  *
  * A loop belongs to the thread that runs it. Only tw_loop_post() and the readers of the watch may
@@ -32,6 +33,9 @@
 
 /** The budget of a turn, nanoseconds. */
 #define TW_TURN_NS 3000000
+
+/** What it costs to read so many bytes, nanoseconds: decryption, and the kernel. */
+#define TW_TURN_READ_NS(bytes) (2 * (bytes))
 
 /** What it costs to write one or two frames of so many bytes, nanoseconds: nearly all of it is
  * encryption and the kernel. */
@@ -111,7 +115,8 @@ static inline void tw_loop_spend(tw_loop_t *loop, uint64_t ns)
     loop->left_ns -= (int64_t)ns;
 }
 
-/** Has run(slice) called once, in a later turn. A no-op when the slice waits already. */
+/** Has run(slice) called once, in a later turn. A slice that waits already keeps its place. Each
+ * call counts as a piece of work that waits. */
 void tw_loop_defer(tw_loop_t *loop, tw_slice_t *slice, tw_slice_fn run);
 
 /** Takes the slice back. A no-op when it does not wait. */

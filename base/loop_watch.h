@@ -25,8 +25,9 @@ typedef struct tw_loop_watch {
     uint64_t turned_ns, idle_ns;  /* when the last turn ended; time spent waiting until then */
     uint64_t cpu_ns, cpu_read_ns; /* the thread's CPU time when it was last read; when that was */
     uint64_t period_began_ns;
-    tw_loop_longest_t longest[2]; /* of this period, and of the one before */
-    _Atomic uint64_t stalls;      /* turns longer than TW_LOOP_STALL_US */
+    tw_loop_longest_t longest[2];                  /* of this period, and of the one before */
+    _Atomic uint64_t stalls;                       /* turns longer than TW_LOOP_STALL_US */
+    _Atomic uint64_t turns_over_budget, deferrals; /* counted by the loop, see base/loop.h */
 } tw_loop_watch_t;
 
 /** Begins to watch, before the loop first runs. `name` is copied, and cut to its first 15 bytes. */

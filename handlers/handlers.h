@@ -7,10 +7,11 @@
 
 /** A request whose route has been looked up; in its pool. */
 typedef struct tw_routed {
-    const struct tw_route *route; /* NULL: no route has this method and path */
-    h2o_iovec_t parameter;        /* the path's variable segment as it was sent, still
-                                     percent-encoded; base NULL when the route has none */
-    void *data;                   /* belongs to the handler */
+    const struct tw_route *routes; /* the listener's table */
+    const struct tw_route *route;  /* NULL: no route has this method and path */
+    h2o_iovec_t parameter;         /* the path's variable segment as it was sent, still
+                                      percent-encoded; base NULL when the route has none */
+    void *data;                    /* belongs to the handler */
 } tw_routed_t;
 
 /** NULL before the route has been looked up; never in a handler. */

@@ -95,7 +95,9 @@ static void write_loops(FILE *out, const tw_gateway_t *gateway)
 {
     static const char turn[] = "tideway_loop_turn_longest_seconds",
                       cpu[] = "tideway_loop_turn_longest_cpu_seconds",
-                      stalls[] = "tideway_loop_stalls_total";
+                      stalls[] = "tideway_loop_stalls_total",
+                      over[] = "tideway_loop_turns_over_budget_total",
+                      deferred[] = "tideway_loop_deferred_total";
 
     write_head(out, turn, TW_GAUGE, "Longest turn of a loop in the last half minute to minute.");
     for (uint32_t i = 0; i < gateway->watch_count; ++i)
@@ -109,6 +111,14 @@ static void write_loops(FILE *out, const tw_gateway_t *gateway)
     for (uint32_t i = 0; i < gateway->watch_count; ++i)
         fprintf(out, "%s{loop=\"%s\"} %" PRIu64 "\n", stalls, gateway->watches[i]->name,
                 (uint64_t)gateway->watches[i]->stalls);
+    write_head(out, over, TW_COUNTER, "Turns of a loop that used up their budget of work.");
+    for (uint32_t i = 0; i < gateway->watch_count; ++i)
+        fprintf(out, "%s{loop=\"%s\"} %" PRIu64 "\n", over, gateway->watches[i]->name,
+                (uint64_t)gateway->watches[i]->turns_over_budget);
+    write_head(out, deferred, TW_COUNTER, "Pieces of work that had to wait for a later turn.");
+    for (uint32_t i = 0; i < gateway->watch_count; ++i)
+        fprintf(out, "%s{loop=\"%s\"} %" PRIu64 "\n", deferred, gateway->watches[i]->name,
+                (uint64_t)gateway->watches[i]->deferrals);
 }
 
 static void on_adapter_stat(const char *metric, const char *type, const char *help, uint64_t value,

@@ -16,11 +16,15 @@
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
+#include "handlers/turns.h"
 #include "runtime/model/sse.h"
 
 #define ID_MAX 256
 #define UNCHECKED_MAX 80 /* bytes of what a peer without a key has sent */
 #define TYPE_MAX 256
+/* What it costs to check a payload, to make an event of it and to put it into the tails of its
+ * topics, nanoseconds. What the event's deliveries cost is not counted: they never wait. */
+#define EVENT_NS(bytes, topics) (2000 + 3 * (bytes) + 500 * (topics))
 
 typedef enum tw_publish_stage {
     TW_PUBLISH_ASKING,  /* the runtime is asked which topics have subscribers */
@@ -345,6 +349,7 @@ static void publish_body(tw_publish_t *publish)
         tw_reply_h2o_error(req, 413, "", "", 0);
         return;
     }
+    tw_turn_spend(req, EVENT_NS(spec.payload_len, publish->topics.count));
     if (!tw_sse_text_valid(spec.payload, spec.payload_len)) {
         refuse_event(publish, TW_ERROR_INVALID_PAYLOAD, "invalid_payload");
         return;

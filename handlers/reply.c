@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "handlers/cors.h"
 #include "handlers/gateway.h"
+#include "handlers/turns.h"
 
 #define MESSAGE_MAX 512
 #define ABOUT_MAX 80
@@ -81,6 +82,7 @@ void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const c
     tw_cors_add(req);
     if (status >= 400 && status < 500 && tw_worker_of(req)->shard != NULL)
         tw_count(&tw_worker_of(req)->shard->counters.bad_requests, 1);
+    tw_turn_spend(req, TW_TURN_WRITE_NS(len));
     h2o_send_inline(req, text, len);
 }
 

@@ -5,6 +5,11 @@
 #include "base/text.h"
 #include "handlers/gateway.h"
 #include "handlers/reply.h"
+#include "handlers/turns.h"
+
+/* What it costs to read a list of topics, nanoseconds. */
+#define TOPIC_BYTE_NS 5
+#define TOPIC_NS 200
 
 h2o_iovec_t tw_request_path(const h2o_req_t *req)
 {
@@ -76,7 +81,11 @@ h2o_iovec_t tw_request_query(h2o_req_t *req, const char *name, size_t *at)
 /* False: the request has been answered. */
 static bool add_topics(h2o_req_t *req, tw_topic_list_t *topics, h2o_iovec_t text)
 {
-    switch (tw_topic_list_add(topics, text.base, text.len)) {
+    size_t known = topics->count;
+    tw_topic_list_result_t result = tw_topic_list_add(topics, text.base, text.len);
+
+    tw_turn_spend(req, text.len * TOPIC_BYTE_NS + (topics->count - known) * TOPIC_NS);
+    switch (result) {
     case TW_TOPIC_LIST_OK:
         return true;
     case TW_TOPIC_LIST_INVALID:
@@ -209,13 +218,25 @@ static tw_forwarded_t read_forwarded(const h2o_req_t *req, tw_forwarded_client_t
 }
 
 /* Whether the peer is a trusted proxy. *peer is its address; all zeros when it has none. */
-static bool is_proxied(const h2o_req_t *req, tw_address_t *peer)
+static bool peer_is_proxy(h2o_conn_t *conn, tw_address_t *peer)
 {
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-    socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
+    socklen_t len = conn->callbacks->get_peername(conn, (struct sockaddr *)&address);
+    const tw_worker_context_t *worker = (const tw_worker_context_t *)conn->ctx;
 
     *peer = tw_address_of((struct sockaddr *)&address);
-    return len != 0 && tw_limits_is_proxy(&tw_worker_of(req)->gateway->limits, peer);
+    return len != 0 && tw_limits_is_proxy(&worker->gateway->limits, peer);
+}
+
+static bool is_proxied(const h2o_req_t *req, tw_address_t *peer)
+{
+    return peer_is_proxy(req->conn, peer);
+}
+
+int tw_request_conn_is_shared(h2o_conn_t *conn)
+{
+    tw_address_t peer;
+    return peer_is_proxy(conn, &peer);
 }
 
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text)

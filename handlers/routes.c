@@ -8,6 +8,7 @@
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
+#include "handlers/turns.h"
 
 /** Who checks that a request may be made. */
 typedef enum tw_route_access {
@@ -168,6 +169,7 @@ static void prepare(h2o_req_t *req)
     const tw_worker_context_t *worker = tw_worker_of(req);
     const char *hsts = worker->gateway->hsts;
 
+    tw_turn_spend_request(req);
     tw_age_check(req);
     h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0,
                           H2O_STRLIT("nosniff"), 1);
@@ -185,23 +187,38 @@ static tw_routed_t *route_request(const tw_route_t *routes, h2o_req_t *req)
     if (routed != NULL)
         return routed;
     routed = h2o_mem_alloc_pool(&req->pool, sizeof(*routed));
-    *routed = (tw_routed_t){.route = NULL};
+    *routed = (tw_routed_t){.routes = routes};
     routed->route = find_route(routes, req, &routed->parameter);
     req->handler_data = routed;
     prepare(req);
     return routed;
 }
 
-static int on_req(h2o_handler_t *handler, h2o_req_t *req)
+static void answer(h2o_req_t *req)
 {
-    const tw_routes_handler_t *self = (const tw_routes_handler_t *)handler;
-    const tw_route_t *route = route_request(self->routes, req)->route;
+    const tw_route_t *route = tw_routed(req)->route;
 
     if (route == NULL)
-        reply_without_route(self->routes, req);
+        reply_without_route(tw_routed(req)->routes, req);
     else if (route->access != TW_ACCESS_KEY || tw_request_authorized(req))
         route->handle(req);
+}
+
+static int on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+    route_request(((const tw_routes_handler_t *)handler)->routes, req);
+    if (tw_turn_is_over(req))
+        tw_turn_await(req, answer);
+    else
+        answer(req);
     return 0;
+}
+
+/* A publish whose decision had to wait for a later turn. An answer is a decision, too. */
+static void decide_publish(h2o_req_t *req)
+{
+    if (tw_publish_on_headers(req) == H2O_BODY_READ)
+        h2o_req_decide_body(req, H2O_BODY_READ);
 }
 
 /* h2o calls this at the end of the headers when a body follows. Routes without one answer now. */
@@ -212,7 +229,10 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
 
     switch (route != NULL ? route->body : TW_BODY_DISCARDED) {
     case TW_BODY_DECIDED:
-        return tw_publish_on_headers(req);
+        if (!tw_turn_is_over(req))
+            return tw_publish_on_headers(req);
+        tw_turn_await(req, decide_publish);
+        return H2O_BODY_HOLD;
     case TW_BODY_EMPTY:
         req->entity_max = 0;
         return H2O_BODY_READ;
@@ -239,6 +259,7 @@ static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
 void tw_routes_register(h2o_globalconf_t *config)
 {
     register_routes(config, main_routes);
+    config->http2.is_shared = tw_request_conn_is_shared;
 }
 
 void tw_routes_register_ops(h2o_globalconf_t *config)

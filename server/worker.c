@@ -32,6 +32,8 @@
  * if that is less. */
 #define AGE_SPREAD_MS_MAX 10000
 #define DRAIN_STEP_STREAMS_MAX 2000
+/* What an HTTP/2 frame costs by itself, without what it asks for. */
+#define FRAME_NS 250
 
 struct tw_worker {
     const tw_worker_config_t *config;
@@ -88,14 +90,19 @@ static void on_time_for_input(tw_slice_t *slice)
     h2o_http2_resume_input(&worker->http.super);
 }
 
-/* A client that reconnects opens thousands of streams, whose requests are read together. */
-static int has_time(h2o_context_t *http)
+/* h2o asks this before each frame. A client that reconnects opens thousands of streams, whose
+ * requests are read together, and a hostile one sends frames as fast as it can. */
+static int has_time(h2o_context_t *http, size_t bytes_read)
 {
     tw_worker_t *worker = worker_of(http);
+    tw_loop_t *loop = &worker->fanout.shard.loop;
 
-    if (tw_loop_has_time(&worker->fanout.shard.loop))
+    tw_loop_spend(loop, TW_TURN_READ_NS(bytes_read));
+    if (tw_loop_has_time(loop)) {
+        tw_loop_spend(loop, FRAME_NS);
         return 1;
-    tw_loop_defer(&worker->fanout.shard.loop, &worker->input, on_time_for_input);
+    }
+    tw_loop_defer(loop, &worker->input, on_time_for_input);
     return 0;
 }
 

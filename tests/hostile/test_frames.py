@@ -42,6 +42,15 @@ def test_holes_9_and_10__resets_on_a_connection_that_does_not_read(besieged, end
     client.reset()
 
 
+def test_hole_9__a_client_of_a_trusted_proxy_does_not_slow_down_the_others(start_gateway):
+    gateway = start_gateway(trusted_proxies="127.0.0.1")
+    with connect(gateway) as proxy:
+        block = raw.request("/healthz")
+        proxy.send(b"".join(raw.headers(stream, block, end_stream=False) + raw.rst_stream(stream)
+                            for stream in range(1, 10001, 2)))
+        proxy.frames_until_ping(10)
+
+
 @pytest.mark.parametrize("size", [4096, 8191, 8192, 8193, 16384])
 def test_hole_13__reads_that_fill_the_buffer_exactly(besieged, size):
     with Tls(besieged) as client:

@@ -339,6 +339,25 @@ static void test_loop__slice_that_defers_itself_leaves_the_rest_of_its_turn_to_o
     teardown(&s);
 }
 
+static void test_loop__counts_what_waits_and_turns_that_are_over_budget(void **state)
+{
+    tw_setup_t s;
+    tw_work_t a, b;
+
+    setup(&s);
+    defer(&s, &a, 'a', TW_TURN_NS);
+    defer(&s, &b, 'b', 1);
+    tw_loop_defer(&s.loop, &b.slice, b.slice.run); /* waits already, and is asked for again */
+    assert_int_equal(s.loop.watch.deferrals, 3);
+    uv_run(&s.uv, UV_RUN_NOWAIT);
+    assert_string_equal(s.log, "a");
+    assert_int_equal(s.loop.watch.turns_over_budget, 1);
+    uv_run(&s.uv, UV_RUN_NOWAIT);
+    assert_string_equal(s.log, "ab");
+    assert_int_equal(s.loop.watch.turns_over_budget, 1);
+    teardown(&s);
+}
+
 static void test_loop__slices_and_input_share_the_budget_of_a_turn(void **state)
 {
     tw_setup_t s;
@@ -402,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_loop__runs_slices_in_order_while_there_is_time),
         cmocka_unit_test(test_loop__slice_that_waits_again_is_behind_the_others),
         cmocka_unit_test(test_loop__slice_that_defers_itself_leaves_the_rest_of_its_turn_to_others),
+        cmocka_unit_test(test_loop__counts_what_waits_and_turns_that_are_over_budget),
         cmocka_unit_test(test_loop__slices_and_input_share_the_budget_of_a_turn),
         cmocka_unit_test(test_loop__cancelled_slice_does_not_run),
         cmocka_unit_test(test_loop__does_not_sleep_while_slices_wait_and_sleeps_afterwards),

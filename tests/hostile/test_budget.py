@@ -1,0 +1,95 @@
+"""Every request, frame and byte costs its loop's turn: what many peers ask for at once is done over many turns."""
+
+import contextlib
+import signal
+import time
+
+import pytest
+
+import clients as raw
+
+from lib.gateway import Gateway
+
+CONNECTIONS = 100
+REQUESTS = 900
+TOO_LONG_S = 0.03
+NOT_FOUND = b"\x82\x87\x04\x05/nope\x01\x01g"  # GET https /nope with the authority g
+LARGEST = 0x7FFFFFFF
+
+
+@pytest.fixture
+def gateway():
+    """One worker, whose turns are watched from the start."""
+    gateway = Gateway(workers=1, log_level="info").wait_ready()
+    yield gateway
+    gateway.stop()
+
+
+@contextlib.contextmanager
+def stopped(gateway):
+    """What is sent meanwhile is all there at once when it goes on."""
+    gateway.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        gateway.signal(signal.SIGCONT)
+
+
+def longest_turn(gateway):
+    """Of the one worker's loop, seconds of CPU time."""
+    return gateway.metrics()['tideway_loop_turn_longest_cpu_seconds{loop="worker-0"}']
+
+
+def over_budget(gateway):
+    return gateway.metrics().get('tideway_loop_turns_over_budget_total{loop="worker-0"}', 0)
+
+
+def connect_all(gateway, count=CONNECTIONS):
+    guests = [raw.Http2(gateway.port, tls=True, window=LARGEST) for _ in range(count)]
+    for guest in guests:
+        guest.send(raw.window_update(0, LARGEST - 65535))
+        guest.frames_until_ping()
+    return guests
+
+
+def answers(guest, count, timeout=60):
+    """Waits until so many streams have ended."""
+    ended = 0
+
+    def done(frame):
+        nonlocal ended
+        ended += frame.type in (raw.DATA, raw.HEADERS) and frame.flags & raw.END_STREAM
+        return ended == count
+
+    guest.frames_until(done, timeout)
+
+
+def test_budget__ninety_thousand_requests_at_once_take_many_turns(gateway):
+    guests = connect_all(gateway)
+    requests = b"".join(raw.headers(2 * n + 1, NOT_FOUND) for n in range(REQUESTS))
+    with stopped(gateway):
+        for guest in guests:
+            guest.send(requests)
+    for guest in guests:
+        answers(guest, REQUESTS)
+    assert longest_turn(gateway) < TOO_LONG_S
+    assert over_budget(gateway) > 0
+
+
+@pytest.mark.parametrize("frame", [raw.ping(), raw.settings(), raw.frame(raw.PRIORITY, 0, 3, b"\0\0\0\0\x10"),
+                                   raw.window_update(0, 1)], ids=["ping", "settings", "priority", "window update"])
+def test_budget__frames_without_a_request_cost_too(gateway, frame):
+    guests = connect_all(gateway)
+    batch = frame * (100000 // len(frame))
+    with stopped(gateway):
+        for guest in guests:
+            guest.send_what_fits(batch)
+    for guest in guests:
+        guest.tcp_socket().setblocking(False)
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for guest in guests:
+            with contextlib.suppress(OSError):
+                guest.socket.recv(1 << 20)
+        time.sleep(0.01)
+    assert longest_turn(gateway) < TOO_LONG_S
