@@ -40,6 +40,15 @@ static void release_signals(void)
     pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
+static void on_unknown_variable(tw_text_t name, const char *meant, void *data)
+{
+    const tw_log_field_t fields[] = {
+        tw_log_bytes("variable", name.base, name.len),
+        tw_log_text("didYouMean", meant),
+    };
+    tw_log_write(TW_LOG_WARN, "unknown variable: it has no effect", fields, meant != NULL ? 2 : 1);
+}
+
 /* Returns the exit code. */
 static int serve(tw_process_t *process)
 {
@@ -111,6 +120,7 @@ int main(int argc, char *argv[])
     tw_hash_seed();
     tw_log_start(STDERR_FILENO, (tw_log_level_t)process.options.log_level,
                  process.options.log_format == TW_LOG_FORMAT_JSON);
+    tw_options_visit_unknown(environ, on_unknown_variable, NULL);
     int code = serve(&process);
     tw_log_stop();
     return code;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 #define TW_KIB(n) (UINT64_C(n) << 10)
 #define TW_MIB(n) (UINT64_C(n) << 20)
@@ -206,6 +207,14 @@ tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const
  * running gateway. */
 tw_options_result_t tw_options_read_any(tw_options_t *options, int argc, char *const argv[],
                                         char *error, size_t error_size);
+
+/** A variable that looks like an option and is none; `meant` is the option that is probably meant,
+ * or NULL. */
+typedef void (*tw_unknown_fn)(tw_text_t name, const char *meant, void *data);
+
+/** Visits the variables of this environment that look like options and are none; those that
+ * Kubernetes sets for Services are left out. */
+void tw_options_visit_unknown(char *const environment[], tw_unknown_fn visit, void *data);
 
 /** Prints the table for people. */
 void tw_options_print_help(FILE *out);

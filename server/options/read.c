@@ -10,6 +10,7 @@
 #include "handlers/clients/auth.h"
 #include "handlers/clients/origins.h"
 #include "runtime/redis/client/url.h"
+#include "server/options/near.h"
 #include "server/options/table.h"
 
 #define SHOWN_MAX 400 /* bytes of a value, so that the allowed form fits into the line, too */
@@ -140,6 +141,19 @@ static const tw_option_t *find_flag(const char *argument, size_t len)
     return NULL;
 }
 
+static tw_options_result_t unknown_flag(tw_text_t name, char *error, size_t error_size)
+{
+    const tw_option_t *near = tw_option_near(name, true);
+    char flag[TW_OPTION_FLAG_MAX] = "";
+
+    if (near != NULL)
+        tw_option_flag(near, flag);
+    complain(error, error_size, "unknown option \"%.*s\": %s%s%s--help lists all options",
+             (int)(name.len < SHOWN_MAX ? name.len : SHOWN_MAX), name.base,
+             near != NULL ? "did you mean " : "", flag, near != NULL ? "? " : "");
+    return TW_OPTIONS_BAD;
+}
+
 static tw_options_result_t read_flags(tw_options_t *options, int argc, char *const argv[],
                                       char *error, size_t error_size)
 {
@@ -154,8 +168,7 @@ static tw_options_result_t read_flags(tw_options_t *options, int argc, char *con
         if (strcmp(argv[i], "--version") == 0)
             return TW_OPTIONS_VERSION;
         if (option == NULL) {
-            complain(error, error_size, "unknown option \"%s\": --help lists all options", argv[i]);
-            return TW_OPTIONS_BAD;
+            return unknown_flag(tw_text(argv[i], len), error, error_size);
         }
         if (equals == NULL && i + 1 == argc) {
             complain(error, error_size,

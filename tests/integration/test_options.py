@@ -84,8 +84,41 @@ def test_options__a_bad_flag_is_named_as_it_was_written(start_gateway):
 
 def test_options__unknown_flag_is_refused(start_gateway):
     gateway = start_gateway(ready=False, arguments=["--no-such-flag"])
-    assert gateway.wait_exit() != 0
-    assert "--no-such-flag" in gateway.text()
+    assert gateway.wait_exit() == 64
+    assert "--no-such-flag" in gateway.text() and "did you mean" not in gateway.text()
+
+
+def test_options__misspelt_flag_is_refused_with_what_was_meant(start_gateway):
+    gateway = start_gateway(ready=False, arguments=["--cors-origin=https://app.example"])
+    assert gateway.wait_exit() == 64
+    assert '"--cors-origin": did you mean --cors-origins?' in gateway.text()
+
+
+def unknown_variables(gateway):
+    return {line["variable"]: line.get("didYouMean") for line in gateway.logs
+            if line["message"] == "unknown variable: it has no effect"}
+
+
+def test_options__misspelt_variables_are_warnings_with_what_was_meant(start_gateway):
+    gateway = start_gateway(environment={
+        "TIDEWAY_CORS_ORIGIN": "x", "TIDEWAY_HEARTBEATS_MS": "x", "TIDEWAY_MAX_SREAMS": "x", "TIDEWAY_MAX_TOPCIS": "x",
+        "TIDEWAY_listen": "x", "SSE_PUBLISHER_API_KEY": "hunter2", "TIDEWAY_NOTHING_LIKE_IT": "x", "TIDEWAY_": "x"})
+    assert unknown_variables(gateway) == {
+        "TIDEWAY_CORS_ORIGIN": "TIDEWAY_CORS_ORIGINS", "TIDEWAY_HEARTBEATS_MS": "TIDEWAY_HEARTBEAT_MS",
+        "TIDEWAY_MAX_SREAMS": "TIDEWAY_MAX_STREAMS", "TIDEWAY_MAX_TOPCIS": "TIDEWAY_MAX_TOPICS",
+        "TIDEWAY_listen": "TIDEWAY_LISTEN", "SSE_PUBLISHER_API_KEY": "SSE_PUBLISHER_API_KEYS",
+        "TIDEWAY_NOTHING_LIKE_IT": None, "TIDEWAY_": None}
+    assert "hunter2" not in gateway.text()
+
+
+def test_options__variables_of_kubernetes_services_are_no_mistakes(start_gateway):
+    gateway = start_gateway(environment={
+        "TIDEWAY_SERVICE_HOST": "10.0.0.1", "TIDEWAY_SERVICE_PORT": "443", "TIDEWAY_SERVICE_PORT_HTTPS": "443",
+        "TIDEWAY_PORT": "tcp://10.0.0.1:443", "TIDEWAY_PORT_443_TCP": "tcp://10.0.0.1:443",
+        "TIDEWAY_PORT_443_TCP_PROTO": "tcp", "TIDEWAY_PORT_443_TCP_PORT": "443", "TIDEWAY_PORT_443_TCP_ADDR": "10.0.0.1",
+        "TIDEWAY_REDIS_SERVICE_HOST": "10.0.0.2", "TIDEWAY_REDIS_SERVICE_PORT": "6379",
+        "TIDEWAY_REDIS_PORT": "tcp://10.0.0.2:6379", "TIDEWAY_REDIS_PORT_6379_TCP_ADDR": "10.0.0.2"})
+    assert unknown_variables(gateway) == {}
 
 
 def test_options__flag_wins_over_the_environment(start_gateway):
