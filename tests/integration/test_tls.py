@@ -136,6 +136,21 @@ def test_tls__client_that_never_shakes_hands_is_closed(gateway):
         assert silent.recv(1) == b""
 
 
+@pytest.mark.parametrize("change, alert", [
+    (lambda context: context.set_alpn_protocols(["foo"]), "no application protocol"),
+    (lambda context: context.set_ciphers("AES128-SHA256"), "(?i)handshake.failure"),
+], ids=["unknown protocol", "no common cipher"])
+def test_tls__handshakes_that_fail_end_with_an_alert(gateway, change, alert):
+    """RFC 8446 6.2, RFC 7301 3.2."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    change(context)
+    with socket.create_connection(gateway.address) as tcp:
+        with pytest.raises(ssl.SSLError, match=alert):
+            context.wrap_socket(tcp, server_hostname="localhost")
+
+
 def test_tls__cleartext_on_a_tls_port_ends_that_connection_only(gateway):
     with socket.create_connection(gateway.address) as plain:
         plain.settimeout(DEADLINE_S)

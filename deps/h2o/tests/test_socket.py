@@ -164,3 +164,13 @@ def test_close_notify__a_request_in_the_same_flight_is_answered(server):
         records = client.encrypt(headers(1, request("/hello")))
         client.send(records + close_notify(client))
         client.read_until(b"hello")
+
+
+@pytest.mark.patch(27)
+def test_handshake__that_fails_ends_with_an_alert(server):
+    with Connection(server.tls_port) as client:
+        context = tls_context("h2")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("AES128-SHA256")  # not with a certificate of ECDSA
+        with pytest.raises(ssl.SSLError, match="(?i)handshake.failure"):
+            context.wrap_socket(client.tcp)
