@@ -14,6 +14,7 @@ declare -gA PACKAGES=(
     [valgrind]="valgrind libc6-dbg"
     [bench]="git libnghttp2-dev nginx-light libnginx-mod-nchan nghttp2-client"
     [contract]="openssl python3 python3-pytest python3-h2 python3-hpack python3-venv"
+    [redis]="python3-venv"
     [helm]="curl python3-venv python3-yaml"
     [image]="buildah debootstrap"
 )

@@ -3,15 +3,15 @@
 import contextlib
 import json
 import signal
-import subprocess
 import time
 
 import pytest
 
+from lib.certificates import make_authority
 from lib.cutting_proxy import CuttingProxy
 from lib.ports import free_port
 from lib.redis_lane import Lane
-from lib.redis_load import Followers, Publisher
+from lib.redis_load import Load, all_ready, check_replaced
 from lib.redis_server import Redis, Sentinel
 from lib.swarm import Swarm
 from lib.waiting import wait_until
@@ -57,84 +57,6 @@ def start_pair(redis, start_gateway, **of_the_second):
                             **of_the_second})
     away.redis_clients = clients() - others
     return here, away
-
-
-class Load:
-    """Two streams on each gateway and a publisher to each, on one topic."""
-
-    def __init__(self, gateways):
-        self.gateways = gateways
-        self.followers = [Followers(gateway, "t") for gateway in gateways]
-        self.publishers = [Publisher(gateway, "t", f"p{i}") for i, gateway in enumerate(gateways)]
-
-    def flowing(self, more=5):
-        """Each publisher gets that many more events accepted."""
-        before = [self.accepted(publisher) for publisher in self.publishers]
-        wait_until(lambda: all(self.accepted(publisher) >= count + more
-                               for publisher, count in zip(self.publishers, before)),
-                   "events to be accepted", 30)
-
-    @staticmethod
-    def accepted(publisher):
-        return sum(answer[1] == 202 for answer in publisher.answers)
-
-    def refused(self):
-        return all(any(answer[1] == 503 for answer in publisher.answers)
-                   for publisher in self.publishers)
-
-    def finish(self):
-        """Ends the publishers, checks what always holds of their answers, and returns these."""
-        answers = [answer for publisher in self.publishers for answer in publisher.stop()]
-        assert {answer[1] for answer in answers} <= {202, 503}
-        assert all(answer[2] in ("accepted", None) for answer in answers)
-        return answers
-
-    def streams(self):
-        return [ids for follower in self.followers for ids in follower.events()]
-
-    def wait_for(self, ids):
-        """Every stream has all these, and nothing twice."""
-        wanted = set(ids)
-        wait_until(lambda: all(wanted <= set(stream) for stream in self.streams()),
-                   "every stream to have every accepted event", 30)
-        for stream in self.streams():
-            assert len(stream) == len(set(stream)), "an event came twice"
-
-    def one_order(self):
-        streams = self.streams()
-        for stream in streams[1:]:
-            common = set(stream) & set(streams[0])
-            assert [i for i in stream if i in common] == [i for i in streams[0] if i in common]
-
-    def undisturbed(self):
-        assert all(gateway.process.poll() is None for gateway in self.gateways)
-        assert all(follower.alive() for follower in self.followers)
-
-    def listed(self):
-        """Whether every gateway lists all three nodes with their two streams."""
-        return all({row["nodeId"]: row["connectionCount"]
-                    for row in gateway.admin("/nodes")["data"]} == {"n0": 2, "n1": 2, "n2": 2} and
-                   gateway.admin("/connections")["total"] == 6 and gateway.topics() == {"t": 6}
-                   for gateway in self.gateways)
-
-    def close(self):
-        for follower in self.followers:
-            follower.close()
-
-
-def all_ready(gateways, ready=True):
-    return all((gateway.ops("/readyz")[0] == 200) == ready for gateway in gateways)
-
-
-def check_replaced(load, gateways, recovered_at):
-    """After another data set took over: what was accepted since then is everywhere, streams know."""
-    load.flowing(20)
-    answers = load.finish()
-    load.wait_for(id for id, status, _, at in answers if status == 202 and at > recovered_at)
-    load.one_order()
-    load.undisturbed()
-    assert all(gaps >= 1 for follower in load.followers for gaps in follower.gaps())
-    load.close()
 
 
 def test_redis_killed_under_load_and_restarted_empty(redis, cluster):
@@ -489,26 +411,13 @@ def test_rights_that_are_missing_after_the_greeting(redis, start_gateway, missin
     gateway.wait_ready()
 
 
-def make_authority(directory):
-    subprocess.run(["sh", "-ec", """
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-            -subj /CN=test-ca -keyout ca.key -out ca.pem
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=redis \
-            -keyout server.key -out server.csr
-        printf 'subjectAltName=DNS:localhost\\n' > extensions
-        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-            -extfile extensions -out server.pem
-        """], cwd=directory, check=True, capture_output=True)
-
-
 @pytest.fixture
 def tls_redis(tmp_path, servers):
-    make_authority(tmp_path)
+    files = make_authority(tmp_path)
     # The plain port is for redis-cli; the gateway uses the other one.
-    redis = Redis(tls_port=free_port(), tls_cert_file=tmp_path / "server.pem",
-                  tls_key_file=tmp_path / "server.key", tls_ca_cert_file=tmp_path / "ca.pem",
-                  tls_auth_clients="no")
-    redis.ca, redis.tls_url = tmp_path / "ca.pem", f"rediss://localhost:{redis.options['tls_port']}"
+    redis = Redis(tls_port=free_port(), tls_cert_file=files.server, tls_key_file=files.server_key,
+                  tls_ca_cert_file=files.ca, tls_auth_clients="no")
+    redis.ca, redis.tls_url = files.ca, f"rediss://localhost:{redis.options['tls_port']}"
     servers.append(redis)
     return redis
 

@@ -1,11 +1,13 @@
 """Subscribers and publishers that go on by themselves while a test breaks things."""
 
+import contextlib
 import re
 import threading
 import time
 
 from lib.h2_client import H2Client
 from lib.swarm import Swarm
+from lib.waiting import wait_until
 
 _EVENT = re.compile(rb"(?:^|\n)id: ([^~\n][^\n]*)\n(?:event: [^\n]*\n)?data: ")
 _GAP = re.compile(rb"event: tideway\.gap\n")
@@ -76,3 +78,86 @@ class Publisher:
         self._thread.join()
         assert self.failure is None, self.failure
         return self.answers
+
+
+class Load:
+    """Two streams on each gateway and a publisher to each, on one topic."""
+
+    def __init__(self, gateways):
+        self.gateways = gateways
+        self.followers = [Followers(gateway, "t") for gateway in gateways]
+        self.publishers = [Publisher(gateway, "t", f"p{i}") for i, gateway in enumerate(gateways)]
+
+    def flowing(self, more=5):
+        """Each publisher gets that many more events accepted."""
+        before = [self.accepted(publisher) for publisher in self.publishers]
+        wait_until(lambda: all(self.accepted(publisher) >= count + more
+                               for publisher, count in zip(self.publishers, before)),
+                   "events to be accepted", 30)
+
+    @staticmethod
+    def accepted(publisher):
+        return sum(answer[1] == 202 for answer in publisher.answers)
+
+    def refused(self):
+        return all(any(answer[1] == 503 for answer in publisher.answers)
+                   for publisher in self.publishers)
+
+    def finish(self):
+        """Ends the publishers, checks what always holds of their answers, and returns these."""
+        answers = [answer for publisher in self.publishers for answer in publisher.stop()]
+        assert {answer[1] for answer in answers} <= {202, 503}
+        assert all(answer[2] in ("accepted", None) for answer in answers)
+        return answers
+
+    def streams(self):
+        return [ids for follower in self.followers for ids in follower.events()]
+
+    def wait_for(self, ids):
+        """Every stream has all these, and nothing twice."""
+        wanted = set(ids)
+
+        def missing():
+            return [sorted(wanted - set(stream)) for stream in self.streams()]
+
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not any(missing()), "every stream to have every accepted event", 30)
+        assert not any(missing()), "these accepted events did not come"
+        for stream in self.streams():
+            assert len(stream) == len(set(stream)), "an event came twice"
+
+    def one_order(self):
+        streams = self.streams()
+        for stream in streams[1:]:
+            common = set(stream) & set(streams[0])
+            assert [i for i in stream if i in common] == [i for i in streams[0] if i in common]
+
+    def undisturbed(self):
+        assert all(gateway.process.poll() is None for gateway in self.gateways)
+        assert all(follower.alive() for follower in self.followers)
+
+    def listed(self):
+        """Whether every gateway lists all three nodes with their two streams."""
+        return all({row["nodeId"]: row["connectionCount"]
+                    for row in gateway.admin("/nodes")["data"]} == {"n0": 2, "n1": 2, "n2": 2} and
+                   gateway.admin("/connections")["total"] == 6 and gateway.topics() == {"t": 6}
+                   for gateway in self.gateways)
+
+    def close(self):
+        for follower in self.followers:
+            follower.close()
+
+
+def all_ready(gateways, ready=True):
+    return all((gateway.ops("/readyz")[0] == 200) == ready for gateway in gateways)
+
+
+def check_replaced(load, gateways, recovered_at):
+    """After another data set took over: what was accepted since then is everywhere, streams know."""
+    load.flowing(20)
+    answers = load.finish()
+    load.wait_for(id for id, status, _, at in answers if status == 202 and at > recovered_at)
+    load.one_order()
+    load.undisturbed()
+    assert all(gaps >= 1 for follower in load.followers for gaps in follower.gaps())
+    load.close()
