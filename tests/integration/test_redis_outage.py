@@ -445,5 +445,5 @@ def test_an_authority_file_that_is_not_there_stops_the_start(start_gateway):
 
 def test_a_url_that_means_nothing_stops_the_start(start_gateway):
     gateway = start_gateway(ready=False, runtime="redis", redis_url="http://localhost")
-    assert gateway.wait_exit() == 1
+    assert gateway.wait_exit() == 64
     assert "TIDEWAY_REDIS_URL" in gateway.text()
