@@ -27,14 +27,14 @@ void tw_handle_stream(h2o_req_t *req);
 h2o_body_decision_t tw_publish_on_headers(h2o_req_t *req);
 void tw_handle_publish(h2o_req_t *req);
 
-/* admin.c */
+/* admin/listings.c */
 void tw_handle_admin_topics(h2o_req_t *req);
 void tw_handle_admin_connections(h2o_req_t *req);
 void tw_handle_admin_close(h2o_req_t *req);
 void tw_handle_admin_nodes(h2o_req_t *req);
 void tw_handle_admin_stats(h2o_req_t *req);
 
-/* admin_tail.c */
+/* admin/tail.c */
 void tw_handle_admin_tail(h2o_req_t *req);
 void tw_handle_admin_tail_stream(h2o_req_t *req);
 

@@ -27,6 +27,8 @@ FLOORS = {
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
     "handlers/clients": (["base"], ["openssl/"]),
     "handlers": (["base", "runtime/model", "runtime", "handlers/clients"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
+    "handlers/admin": (["base", "runtime/model", "runtime", "handlers/clients", "handlers"],
+                       ["uv.h", "jansson.h", "openssl/", "h2o"]),
     "server/options": (["base", "runtime/redis/client", "handlers/clients"], []),
     "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients",
                 "handlers", "server/options"],
