@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "handlers/pieces.h"
 #include "handlers/request.h"
 
 #define ETAG_HASH_LEN 32
@@ -57,12 +58,10 @@ static bool client_has(const h2o_req_t *req, h2o_iovec_t etag)
 
 void tw_reply_asset(h2o_req_t *req, const tw_ui_asset_t *asset)
 {
-    static h2o_generator_t nothing_follows = {NULL, NULL};
     const char *encoding;
     tw_ui_body_t body = choose_body(req, asset, &encoding);
-    h2o_iovec_t etag = etag_of(req, asset, encoding), bytes = h2o_iovec_init(body.bytes, body.len);
+    h2o_iovec_t etag = etag_of(req, asset, encoding);
     bool unchanged = client_has(req, etag);
-    bool head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
 
     req->res.status = unchanged ? 304 : 200;
     req->res.reason = unchanged ? "Not Modified" : "OK";
@@ -78,7 +77,5 @@ void tw_reply_asset(h2o_req_t *req, const tw_ui_asset_t *asset)
             add_header(req, "content-encoding", encoding, strlen(encoding));
         req->res.content_length = body.len;
     }
-    /* The bytes are constant, so they are not copied. */
-    h2o_start_response(req, &nothing_follows);
-    h2o_send(req, &bytes, unchanged || head ? 0 : 1, H2O_SEND_STATE_FINAL);
+    tw_pieces_send_constant(req, body.bytes, unchanged ? 0 : body.len);
 }

@@ -13,6 +13,7 @@
 #define MESSAGE_MAX 512
 #define ABOUT_MAX 80
 #define RETRY_AFTER "1"
+#define JSON_BYTE_NS 10 /* what it costs to make a tree of values and its text, for each byte */
 
 static const struct {
     int status;
@@ -68,12 +69,10 @@ static size_t announced_length(const h2o_req_t *req, size_t len)
                : len;
 }
 
-void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
-                   size_t len)
+static void set_head(h2o_req_t *req, int status, const char *content_type)
 {
     req->res.status = status;
     req->res.reason = reason_of(status);
-    req->res.content_length = announced_length(req, len);
     if (content_type != NULL)
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                        strlen(content_type));
@@ -82,6 +81,13 @@ void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const c
     tw_cors_add(req);
     if (status >= 400 && status < 500 && tw_worker_of(req)->shard != NULL)
         tw_count(&tw_worker_of(req)->shard->counters.bad_requests, 1);
+}
+
+void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
+                   size_t len)
+{
+    set_head(req, status, content_type);
+    req->res.content_length = announced_length(req, len);
     tw_turn_spend(req, TW_TURN_WRITE_NS(len));
     h2o_send_inline(req, text, len);
 }
@@ -95,8 +101,23 @@ void tw_reply_json(h2o_req_t *req, int status, json_t *value)
         tw_reply_error(req, TW_ERROR_INTERNAL);
         return;
     }
-    tw_reply_text(req, status, "application/json", text, strlen(text));
-    free(text);
+    size_t len = strlen(text);
+    tw_turn_spend(req, len * JSON_BYTE_NS);
+    if (len <= TW_PIECE_BYTES) {
+        tw_reply_text(req, status, "application/json", text, len);
+        free(text);
+    } else {
+        set_head(req, status, "application/json");
+        req->res.content_length = announced_length(req, len);
+        tw_pieces_send_text(req, text, len);
+    }
+}
+
+void tw_reply_pieces(h2o_req_t *req, int status, const char *content_type, tw_pieces_t *pieces,
+                     tw_piece_fn next)
+{
+    set_head(req, status, content_type);
+    tw_pieces_start(pieces, req, next);
 }
 
 static void reply_message(h2o_req_t *req, tw_error_t error, json_t *message)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "handlers/error_codes.h"
+#include "handlers/pieces.h"
 #include "runtime/model/status.h"
 
 /** Answers with a JSON value and takes the caller's reference. NULL (no memory, or invalid UTF-8)
@@ -18,6 +19,10 @@ void tw_reply_json(h2o_req_t *req, int status, json_t *value);
 /** Answers with text, which is copied. */
 void tw_reply_text(h2o_req_t *req, int status, const char *content_type, const char *text,
                    size_t len);
+
+/** Answers with pieces, whose length nobody knows before: see tw_pieces_start(). */
+void tw_reply_pieces(h2o_req_t *req, int status, const char *content_type, tw_pieces_t *pieces,
+                     tw_piece_fn next);
 
 /** Answers {"error":{"code","message"}} with the status and message of the table. A 503 has a
  * Retry-After. */

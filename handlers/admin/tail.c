@@ -4,43 +4,28 @@
  * events, which works with every adapter and for every node. When more events come between two
  * polls than the tail keeps, some are missing, and the stream tells of a gap.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/container.h"
+#include "base/json.h"
+#include "handlers/admin/tail_text.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
+#include "handlers/pieces.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
 #include "handlers/stream.h"
-#include "runtime/model/sse.h"
+#include "runtime/model/resume.h"
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 500
 #define NEWS_MAX (LIMIT_MAX + 1) /* the newest event that was sent, and those after it */
 #define POLL_MS 250
 #define HEARTBEAT_POLLS 40
-
-/* Returns NULL when there is no memory. */
-static json_t *event_json(const tw_event_t *event)
-{
-    char *payload = tw_try_alloc(event->frame_len), position[TW_POSITION_ID_SIZE];
-
-    if (payload == NULL)
-        return NULL;
-    size_t len = tw_sse_payload(event->frame, event->frame_len, payload);
-
-    tw_position_id(event->position, position);
-    json_t *json = json_pack(
-        "{s:o,s:o,s:o,s:I,s:s}", "id", tw_json_text(tw_event_id(event), event->id_len), "event",
-        event->type_len > 0 ? tw_json_text(tw_event_type(event), event->type_len) : json_null(),
-        "payload", tw_json_text(payload, len), "publishedAt", (json_int_t)event->published_at_ms,
-        "position", position);
-    free(payload);
-    return json;
-}
+#define TEXT_BYTE_NS 3 /* what it costs to make the text of a piece, for each byte */
 
 /* Reads the topic in the path. False: the request has been answered. */
 static bool read_topic(h2o_req_t *req, tw_topic_name_t *topic)
@@ -58,43 +43,70 @@ static bool read_topic(h2o_req_t *req, tw_topic_name_t *topic)
 
 /* --- a page --- */
 
-typedef struct tw_tail_page {
+/** A request for a page, until the runtime answers. */
+typedef struct tw_tail_question {
     tw_pending_t *pending;
     size_t topic_len;
     char topic[TW_TOPIC_NAME_MAX];
+} tw_tail_question_t;
+
+/** A page that is being written; in the request's pool. */
+typedef struct tw_tail_page {
+    tw_pieces_t super;
+    tw_tail_text_t text;
+    size_t head_len; /* of what is in `buffer` before the first event; then 0 */
+    char buffer[TW_PIECE_BYTES];
 } tw_tail_page_t;
 
-/* Returns NULL when there is no memory. */
-static json_t *list_json(tw_event_t *const *events, size_t count)
+static void on_page_gone(void *data)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; ++i) {
-        if (json_array_append_new(list, event_json(events[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
+    tw_tail_page_t *page = data;
+    tw_pieces_dispose(&page->super);
+    tw_tail_text_dispose(&page->text);
+}
+
+static h2o_iovec_t next_of_page(tw_pieces_t *pieces)
+{
+    tw_tail_page_t *page = (tw_tail_page_t *)pieces;
+    size_t len = page->head_len, room = sizeof(page->buffer) - 2;
+
+    page->head_len = 0;
+    len += tw_tail_text_write(&page->text, page->buffer + len, room - len);
+    pieces->last = tw_tail_text_is_done(&page->text);
+    if (pieces->last) {
+        page->buffer[len++] = ']';
+        page->buffer[len++] = '}';
     }
-    return list;
+    return h2o_iovec_init(page->buffer, len);
+}
+
+static void send_page(h2o_req_t *req, const tw_tail_question_t *question, tw_event_t *const *events,
+                      size_t count)
+{
+    tw_tail_page_t *page = h2o_mem_alloc_shared(&req->pool, sizeof(*page), on_page_gone);
+    char *to = page->buffer;
+
+    page->super = (tw_pieces_t){.ns_per_byte = TEXT_BYTE_NS};
+    page->text = (tw_tail_text_t){0};
+    tw_tail_text_set(&page->text, TW_TAIL_JSON, events, count);
+    to = stpcpy(to, "{\"topic\":");
+    to = tw_json_write_string(to, question->topic, question->topic_len);
+    to = stpcpy(to, ",\"events\":[");
+    page->head_len = (size_t)(to - page->buffer);
+    tw_reply_pieces(req, 200, "application/json", &page->super, next_of_page);
 }
 
 static void on_tail(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
 {
-    tw_tail_page_t *page = data;
-    h2o_req_t *req = tw_pending_take(page->pending);
+    tw_tail_question_t *question = data;
+    h2o_req_t *req = tw_pending_take(question->pending);
 
-    if (req != NULL && status != TW_OK) {
+    if (req != NULL && status != TW_OK)
         tw_reply_status(req, status);
-    } else if (req != NULL) {
-        json_t *list = list_json(events, count);
-        if (list == NULL)
-            tw_reply_status(req, TW_NO_MEMORY);
-        else
-            tw_reply_json(req, 200,
-                          json_pack("{s:o,s:o}", "topic",
-                                    json_stringn(page->topic, page->topic_len), "events", list));
-    }
-    tw_pending_unref(page->pending);
-    free(page);
+    else if (req != NULL)
+        send_page(req, question, events, count);
+    tw_pending_unref(question->pending);
+    free(question);
 }
 
 void tw_handle_admin_tail(h2o_req_t *req)
@@ -106,43 +118,40 @@ void tw_handle_admin_tail(h2o_req_t *req)
     if (!read_topic(req, &topic) ||
         !tw_request_number(req, "limit", TW_ERROR_INVALID_LIMIT, LIMIT_MAX, &limit))
         return;
-    tw_tail_page_t *page = tw_alloc(sizeof(*page));
-    page->pending = tw_pending_create(req);
-    page->topic_len = topic.len;
-    memcpy(page->topic, topic.base, topic.len);
+    tw_tail_question_t *question = tw_alloc(sizeof(*question));
+    question->pending = tw_pending_create(req);
+    question->topic_len = topic.len;
+    memcpy(question->topic, topic.base, topic.len);
     worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, &worker->shard->loop,
-                                               &topic, NULL, limit, on_tail, page);
+                                               &topic, NULL, limit, on_tail, question);
 }
 
 /* --- a stream --- */
 
 /** One watcher. Referenced by the request's pool, the timer and a poll in progress. */
 typedef struct tw_tail_stream {
-    h2o_generator_t generator;
-    h2o_req_t *req; /* NULL: the client has gone */
+    tw_pieces_t super;
     tw_worker_context_t *worker;
     uv_timer_t timer;
     unsigned refs;
-    bool sending, asking;
+    bool asking;
     bool begun;    /* the first poll is done: events that are missing from now on are a gap */
     bool seen_any; /* `seen` is set */
     unsigned silent_polls;
     tw_position_t seen; /* of the newest event that was sent */
     tw_topic_name_t topic;
     char topic_text[TW_TOPIC_NAME_MAX];
-    char *text; /* owned; what is being sent */
+    tw_tail_text_t text; /* events that are being sent */
+    char *buffer;        /* owned; the piece that is being sent; NULL while nothing is */
+    size_t note_len;     /* of what is in `buffer` before the events; then 0 */
 } tw_tail_stream_t;
-
-static tw_tail_stream_t *self_of(h2o_generator_t *generator)
-{
-    return TW_CONTAINER_OF(generator, tw_tail_stream_t, generator);
-}
 
 static void unref(tw_tail_stream_t *self)
 {
     if (--self->refs > 0)
         return;
-    free(self->text);
+    tw_tail_text_dispose(&self->text);
+    free(self->buffer);
     free(self);
 }
 
@@ -151,67 +160,51 @@ static void on_timer_closed(uv_handle_t *handle)
     unref(handle->data);
 }
 
-static void end(tw_tail_stream_t *self)
-{
-    if (self->req == NULL)
-        return;
-    self->req = NULL;
-    uv_close((uv_handle_t *)&self->timer, on_timer_closed);
-}
-
-static void on_stop(h2o_generator_t *generator, h2o_req_t *req)
-{
-    end(self_of(generator));
-}
-
 static void on_request_gone(void *data)
 {
     tw_tail_stream_t *self = *(tw_tail_stream_t **)data;
-    end(self);
+
+    tw_pieces_dispose(&self->super);
+    uv_close((uv_handle_t *)&self->timer, on_timer_closed);
     unref(self);
 }
 
-static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+static h2o_iovec_t next_of_stream(tw_pieces_t *pieces)
 {
-    self_of(generator)->sending = false;
-}
+    tw_tail_stream_t *self = (tw_tail_stream_t *)pieces;
+    size_t len = self->note_len;
 
-/* Takes over the text, which free() frees. */
-static void send_text(tw_tail_stream_t *self, char *text)
-{
-    free(self->text);
-    self->text = text;
-    self->sending = true;
+    if (len == 0 && tw_tail_text_is_done(&self->text)) { /* an idle stream needs no buffer */
+        free(self->buffer);
+        self->buffer = NULL;
+        return h2o_iovec_init(NULL, 0);
+    }
+    if (self->buffer == NULL)
+        self->buffer = tw_alloc(TW_PIECE_BYTES);
+    self->note_len = 0;
     self->silent_polls = 0;
-    h2o_iovec_t buf = h2o_iovec_init(text, strlen(text));
-    h2o_send(self->req, &buf, 1, H2O_SEND_STATE_IN_PROGRESS);
+    len += tw_tail_text_write(&self->text, self->buffer + len, TW_PIECE_BYTES - len);
+    return h2o_iovec_init(self->buffer, len);
 }
 
-static void write_gap(FILE *out, const tw_tail_stream_t *self, bool other_epoch)
+/* Puts a line of the gateway's own in front of the events. Nothing is being sent. */
+static void set_note(tw_tail_stream_t *self, const char *note)
 {
-    json_t *json = json_pack("{s:s,s:[s%]}", "reason", other_epoch ? "other_epoch" : "too_fast",
-                             "topics", self->topic.base, self->topic.len);
-    char *data = json_dumps(json, JSON_COMPACT);
-
-    fprintf(out, "event: tideway.gap\ndata: %s\n\n", data);
-    free(data);
-    json_decref(json);
+    if (self->buffer == NULL)
+        self->buffer = tw_alloc(TW_PIECE_BYTES);
+    self->note_len = strlen(note);
+    memcpy(self->buffer, note, self->note_len);
 }
 
-/* False: there is no memory. */
-static bool write_event(FILE *out, const tw_event_t *event)
+static void set_gap(tw_tail_stream_t *self, bool other_epoch)
 {
-    char id[TW_POSITION_ID_SIZE];
-    json_t *json = event_json(event);
-    char *data = json_dumps(json, JSON_COMPACT);
-    bool written = data != NULL;
+    char note[128 + TW_JSON_STRING_MAX(TW_TOPIC_NAME_MAX)], *to = note;
 
-    tw_position_id(event->position, id);
-    if (written)
-        fprintf(out, "id: %s\nevent: tideway.event\ndata: %s\n\n", id, data);
-    free(data);
-    json_decref(json);
-    return written;
+    to += sprintf(to, "event: tideway.gap\ndata: {\"reason\":\"%s\",\"topics\":[",
+                  other_epoch ? "other_epoch" : "too_fast");
+    to = tw_json_write_string(to, self->topic.base, self->topic.len);
+    strcpy(to, "]}\n\n");
+    set_note(self, note);
 }
 
 /*
@@ -231,24 +224,17 @@ static bool has_gap(const tw_tail_stream_t *self, tw_event_t *const *events, siz
 
 static void send_news(tw_tail_stream_t *self, tw_event_t *const *events, size_t count)
 {
-    bool gap = has_gap(self, events, count), complete = true;
-    size_t first = self->seen_any && !gap ? 1 : 0, len = 0;
-    char *text = NULL;
+    bool gap = has_gap(self, events, count);
+    size_t first = self->seen_any && !gap ? 1 : 0;
 
     if (first == count)
         return;
-    FILE *out = open_memstream(&text, &len);
     if (gap)
-        write_gap(out, self, self->seen_any && events[0]->position.epoch != self->seen.epoch);
-    for (size_t i = first; i < count && complete; ++i)
-        complete = write_event(out, events[i]);
-    if (fclose(out) != 0 || !complete) { /* there is no memory: the next poll asks for them again */
-        free(text);
-        return;
-    }
+        set_gap(self, self->seen_any && events[0]->position.epoch != self->seen.epoch);
+    tw_tail_text_set(&self->text, TW_TAIL_SSE, events + first, count - first);
     self->seen = events[count - 1]->position;
     self->seen_any = true;
-    send_text(self, text);
+    tw_pieces_pump(&self->super);
 }
 
 static void on_news(void *data, tw_status_t status, tw_event_t *const *events, size_t count)
@@ -256,7 +242,7 @@ static void on_news(void *data, tw_status_t status, tw_event_t *const *events, s
     tw_tail_stream_t *self = data;
 
     self->asking = false;
-    if (self->req != NULL && status == TW_OK) {
+    if (self->super.req != NULL && status == TW_OK) {
         if (count > 0)
             send_news(self, events, count);
         self->begun = true;
@@ -277,22 +263,28 @@ static void ask(tw_tail_stream_t *self)
                                        on_news, self);
 }
 
+static h2o_iovec_t next_at_end(tw_pieces_t *pieces)
+{
+    pieces->last = true;
+    return h2o_iovec_init(NULL, 0);
+}
+
 static void on_poll(uv_timer_t *timer)
 {
     tw_tail_stream_t *self = timer->data;
 
-    if (self->sending || self->asking)
+    if (self->super.req == NULL || self->asking || self->super.sending ||
+        !tw_tail_text_is_done(&self->text))
         return;
     if (atomic_load_explicit(&self->worker->gateway->draining, memory_order_relaxed)) {
-        h2o_req_t *req = self->req;
-        end(self);
-        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
-        return;
-    }
-    if (++self->silent_polls >= HEARTBEAT_POLLS)
-        send_text(self, strdup(": heartbeat\n\n"));
-    else
+        self->super.next = next_at_end;
+        tw_pieces_pump(&self->super);
+    } else if (++self->silent_polls >= HEARTBEAT_POLLS) {
+        set_note(self, ": heartbeat\n\n");
+        tw_pieces_pump(&self->super);
+    } else {
         ask(self);
+    }
 }
 
 void tw_handle_admin_tail_stream(h2o_req_t *req)
@@ -311,8 +303,7 @@ void tw_handle_admin_tail_stream(h2o_req_t *req)
     h2o_iovec_t last = tw_request_header(req, "last-event-id");
 
     *from_pool = self;
-    self->generator = (h2o_generator_t){.proceed = on_proceed, .stop = on_stop};
-    self->req = req;
+    self->super.ns_per_byte = TEXT_BYTE_NS;
     self->worker = tw_worker_of(req);
     self->topic = topic;
     self->topic.base = memcpy(self->topic_text, topic.base, topic.len);
@@ -323,6 +314,6 @@ void tw_handle_admin_tail_stream(h2o_req_t *req)
     uv_timer_start(&self->timer, on_poll, 0, POLL_MS);
 
     tw_stream_add_head(req);
-    h2o_start_response(req, &self->generator);
-    send_text(self, strdup(": tail\n\n"));
+    set_note(self, ": tail\n\n");
+    tw_pieces_start(&self->super, req, next_of_stream);
 }

@@ -1,6 +1,7 @@
 """Every request, frame and byte costs its loop's turn: what many peers ask for at once is done over many turns."""
 
 import contextlib
+import json
 import signal
 import time
 
@@ -93,3 +94,31 @@ def test_budget__frames_without_a_request_cost_too(gateway, frame):
                 guest.socket.recv(1 << 20)
         time.sleep(0.01)
     assert longest_turn(gateway) < TOO_LONG_S
+
+
+def test_budget__requests_over_http1_wait_for_their_turn(gateway):
+    guests = [raw.Http1(gateway.port, tls=True) for _ in range(1500)]
+    with stopped(gateway):
+        for guest in guests:
+            guest.send(b"GET /openapi.json HTTP/1.1\r\nhost: g\r\n\r\n")
+    for guest in guests:
+        assert guest.read_response(30).status == 200
+    assert longest_turn(gateway) < 2 * TOO_LONG_S  # reading from 1,500 sockets is not sliced
+    assert over_budget(gateway) > 0
+
+
+def test_budget__a_page_of_kept_events_is_written_in_pieces(gateway):
+    """A hundred events of a megabyte, of whose characters half have to be escaped."""
+    payload = b'"x' * 500000
+    stream = gateway.h2().subscribe("large")
+    for n in range(100):
+        assert gateway.publish("large", payload.decode(), id=str(n)).json()["status"] == "accepted"
+        stream.client.wait(lambda n=n: len(stream.events) == n + 1, "the event")
+    turn_before = longest_turn(gateway)
+    with raw.Http2(gateway.port, tls=True, window=LARGEST) as reader:
+        reader.send(raw.window_update(0, LARGEST - 65535), raw.headers(1, raw.request(
+            "/v1/admin/topics/large/tail?limit=100", authorization=f"Bearer {gateway.key}")))
+        _, body = reader.response(1, 60)
+    assert len(body) > 150e6
+    assert [event["payload"] for event in json.loads(body)["events"]] == [payload.decode()] * 100
+    assert longest_turn(gateway) < max(TOO_LONG_S, turn_before + 0.001)
