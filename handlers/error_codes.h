@@ -10,7 +10,7 @@
       "name at least one topic in the x-sse-topic header or, for streams, in the topic query "     \
       "parameter")                                                                                 \
     X(INVALID_TOPIC, 400, "invalid_topic",                                                         \
-      "a topic is 1 to 255 bytes of printable ASCII without space and comma")                      \
+      "a topic is 1 to 255 bytes of printable ASCII without space and comma, and not . or ..")     \
     X(TOO_MANY_TOPICS, 400, "too_many_topics", "name fewer topics")                                \
     X(MISSING_ID, 400, "missing_id", "give the event's id in the x-sse-id header")                 \
     X(INVALID_ID, 400, "invalid_id",                                                               \

@@ -27,12 +27,19 @@
 #define HEARTBEAT_POLLS 40
 #define TEXT_BYTE_NS 3 /* what it costs to make the text of a piece, for each byte */
 
-/* Reads the topic in the path. False: the request has been answered. */
+/* Reads the topic in the path, or in the query of a route without one in its path. False: the
+ * request has been answered. */
 static bool read_topic(h2o_req_t *req, tw_topic_name_t *topic)
 {
     h2o_iovec_t sent = tw_routed(req)->parameter;
-    h2o_iovec_t text = tw_request_decode(req, sent.base, sent.len, false);
+    size_t at = 0;
+    h2o_iovec_t text = sent.base != NULL ? tw_request_decode(req, sent.base, sent.len, false)
+                                         : tw_request_query(req, "topic", &at);
 
+    if (text.base == NULL) {
+        tw_reply_error_text(req, TW_ERROR_MISSING_TOPIC, "name the topic in the query: ?topic=");
+        return false;
+    }
     if (!tw_topic_name_valid(text.base, text.len)) {
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, text.base, text.len);
         return false;

@@ -24,6 +24,9 @@ bool tw_topic_name_valid(const char *base, size_t len)
 {
     if (len == 0 || len > TW_TOPIC_NAME_MAX)
         return false;
+    /* Clients and proxies remove such segments of a path (RFC 3986 section 5.2.4). */
+    if (base[0] == '.' && (len == 1 || (len == 2 && base[1] == '.')))
+        return false;
     for (size_t i = 0; i < len; ++i)
         if (base[i] <= ' ' || base[i] > '~' || base[i] == ',')
             return false;

@@ -31,7 +31,8 @@ static bool item_of(tw_fuzz_text_t text, size_t index, tw_fuzz_text_t *item)
 
 static bool is_valid(tw_fuzz_text_t name)
 {
-    bool valid = name.len >= 1 && name.len <= 255;
+    bool dots = name.len >= 1 && name.len <= 2 && memcmp(name.base, "..", name.len) == 0;
+    bool valid = name.len >= 1 && name.len <= 255 && !dots;
     for (size_t i = 0; i < name.len; ++i)
         valid = valid && name.base[i] > 0x20 && name.base[i] < 0x7f && name.base[i] != ',';
     return valid;

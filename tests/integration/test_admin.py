@@ -164,6 +164,21 @@ def test_admin__topic_in_a_path_is_percent_encoded(gateway):
     assert len(answer["events"]) == 1
 
 
+@pytest.mark.parametrize("topic, query", [("orders/17", "orders%2F17"), ("orders/17", "orders/17"), ("a/b?c%d", "a%2Fb%3Fc%25d"),
+                                          ("...", "..."), ("a+b", "a%2Bb")])
+def test_admin__topic_of_a_tail_may_be_in_the_query(gateway, topic, query):
+    gateway.h2().subscribe(topic)
+    for number in range(3):
+        gateway.deliver(topic, "x", id=number)
+    answer = gateway.admin(f"/tail?topic={query}&limit=2")
+    assert answer["topic"] == topic
+    assert [event["id"] for event in answer["events"]] == ["1", "2"]
+    watcher = gateway.h2().start("GET", f"/v1/admin/tail/stream?topic={query}", [gateway.auth()])
+    watcher.wait_response()
+    watcher.wait_events(3)
+    assert shown(watcher) == ["0", "1", "2"]
+
+
 def test_admin__payloads_are_valid_json_whatever_they_hold(gateway):
     stream = gateway.h2().subscribe("a")
     payload = "".join(chr(c) for c in range(1, 0x80)) + '"\\é日🌊\u2028'

@@ -30,6 +30,14 @@ ERRORS = [
     ("GET", STREAM + "?topic=%C3%A9", [], 400, "invalid_topic"),
     ("GET", STREAM + "?topic=a%00", [], 400, "invalid_topic"),
     ("GET", STREAM, [("x-sse-topic", MANY)], 400, "too_many_topics"),
+    *(("GET", STREAM, [("x-sse-topic", name)], 400, "invalid_topic") for name in (".", "..", "a, ..,b")),
+    ("GET", STREAM + "?topic=%2e%2e", [], 400, "invalid_topic"),
+    ("POST", PUBLISH, [AUTH, ID, ("x-sse-topic", "a,.")], 400, "invalid_topic"),
+    ("GET", ADMIN + "/connections?topic=..", [AUTH], 400, "invalid_topic"),
+    *(("GET", ADMIN + path, [AUTH], 400, code) for path, code in (
+        ("/tail", "missing_topic"), ("/tail/stream", "missing_topic"), ("/tail?topics=a", "missing_topic"),
+        ("/tail?topic=", "invalid_topic"), ("/tail?topic=a%20b", "invalid_topic"), ("/tail?topic=..", "invalid_topic"),
+        ("/tail/stream?topic=.", "invalid_topic"), ("/tail?topic=a&limit=x", "invalid_limit"))),
     ("POST", PUBLISH, [AUTH, ID], 400, "missing_topic"),
     ("POST", PUBLISH, [AUTH, ID, ("x-sse-topic", ",")], 400, "missing_topic"),
     ("POST", PUBLISH, [AUTH, ID, ("x-sse-topic", "a,b c")], 400, "invalid_topic"),
@@ -52,6 +60,8 @@ ERRORS = [
     ("GET", ADMIN + "/topics", [], 401, "unauthorized"),
     ("GET", ADMIN + "/connections", [], 401, "unauthorized"),
     ("GET", ADMIN + "/topics/a/tail", [], 401, "unauthorized"),
+    ("GET", ADMIN + "/tail?topic=a", [], 401, "unauthorized"),
+    ("GET", ADMIN + "/tail/stream?topic=a", [], 401, "unauthorized"),
     ("GET", ADMIN + "/nodes", [], 401, "unauthorized"),
     # Paging
     *(("GET", f"{ADMIN}/{what}?page={value}", [AUTH], 400, "invalid_page")

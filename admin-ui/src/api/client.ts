@@ -107,7 +107,7 @@ export function createClient({ key, onUnauthorized, fetch: doFetch = fetch }: Cl
       get(connectionPageShape, `/v1/admin/connections?${searchOf(query)}`, signal),
 
     tail: (topic: string, limit: number, signal?: AbortSignal): Promise<Tail> =>
-      get(tailShape, `${topicPath(topic)}/tail?limit=${limit}`, signal),
+      get(tailShape, `/v1/admin/tail?${topicSearch(topic)}&limit=${limit}`, signal),
 
     /** Calls onMessage for each frame until the stream ends (resolves) or breaks (rejects). onOpen runs once, before. */
     tailStream: async (
@@ -118,7 +118,11 @@ export function createClient({ key, onUnauthorized, fetch: doFetch = fetch }: Cl
     ): Promise<void> => {
       const headers: Record<string, string> = { accept: "text/event-stream" };
       if (lastEventId !== null) headers["last-event-id"] = lastEventId;
-      const response = await send(`${topicPath(topic)}/tail/stream`, { headers }, signal);
+      const response = await send(
+        `/v1/admin/tail/stream?${topicSearch(topic)}`,
+        { headers },
+        signal,
+      );
       if (!response.body) throw new ApiError(response.status, "bad_answer", "The stream is empty.");
       on.open();
       await readEventStream(response.body, on.message, signal);
@@ -156,8 +160,9 @@ export function createClient({ key, onUnauthorized, fetch: doFetch = fetch }: Cl
   };
 }
 
-function topicPath(topic: string): string {
-  return `/v1/admin/topics/${encodeURIComponent(topic)}`;
+/** A topic goes into the query: proxies decode or refuse `%2F` in a path. */
+function topicSearch(topic: string): string {
+  return new URLSearchParams({ topic }).toString();
 }
 
 function searchOf(query: PageQuery): string {

@@ -95,7 +95,7 @@ describe("answers of a real gateway", () => {
     const tail = await client.tail(TOPIC, 20);
     expect(tail.events).toHaveLength(1);
     expect(tail.events[0]).toMatchObject({ id: "p1", event: "e", payload: request.payload });
-    const path = `/v1/admin/topics/${encodeURIComponent(TOPIC)}/tail`;
+    const path = `/v1/admin/tail?topic=${encodeURIComponent(TOPIC)}`;
     expect(await unnamedFields(path, "events", tail.events[0])).toEqual([]);
 
     const following = client.tailStream(

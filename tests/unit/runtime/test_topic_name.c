@@ -123,8 +123,12 @@ static void test_topic_name__is_1_to_255_bytes_of_printable_ascii_without_comma(
 
     for (int c = 0; c < 256; ++c) {
         const char byte = (char)c;
-        assert_int_equal(tw_topic_name_valid(&byte, 1), c > 0x20 && c < 0x7f && c != ',');
+        assert_int_equal(tw_topic_name_valid(&byte, 1), c > 0x20 && c < 0x7f && c != ',' && c != '.');
     }
+    assert_false(tw_topic_name_valid("..", 2));
+    assert_true(tw_topic_name_valid("...", 3));
+    assert_true(tw_topic_name_valid(".a", 2));
+    assert_true(tw_topic_name_valid("a.", 2));
     memset(name, 'n', sizeof(name));
     assert_false(tw_topic_name_valid(name, 0));
     assert_true(tw_topic_name_valid(name, TW_TOPIC_NAME_MAX));
