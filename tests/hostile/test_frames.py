@@ -7,7 +7,7 @@ import time
 import pytest
 
 import clients as raw
-from siege import LARGEST, MB, STREAM, Tls, connect, pour, streams
+from siege import LARGEST, MB, PUBLISH, STREAM, Tls, connect, pour, streams
 
 from lib.process_stats import cpu_seconds, rss_bytes
 
@@ -83,6 +83,19 @@ def test_hole_17__unknown_frames_write_nothing(besieged):
     with connect(besieged) as client:
         client.send(raw.frame(0x99, 0, 0, b"z") * 1000)
         client.frames_until_ping()
+
+
+@pytest.mark.parametrize("late", [raw.headers(3, raw.literal(b"x-checksum", b"abc")), raw.frame(raw.DATA, 0, 3, b"x" * 100) * 50],
+                         ids=["trailers", "data"])
+def test_frames__that_cross_a_reset_hurt_no_stream(besieged, late):
+    """The gateway answers before the body has come, and resets the stream when the rest of it takes too long."""
+    with connect(besieged) as client:
+        client.send(raw.headers(1, raw.request("/v1/stream", **STREAM)),
+                    raw.headers(3, raw.request("/v1/publish", **{**PUBLISH, "authorization": "no"}), end_stream=False),
+                    raw.frame(raw.DATA, 0, 3, b"x" * 100))
+        client.frames_until(lambda f: f.type == raw.RST_STREAM)
+        client.send(late)
+        assert all(f.type not in (raw.RST_STREAM, raw.GOAWAY) for f in client.frames_until_ping())
 
 
 def test_priorities__that_are_shuffled_cost_next_to_nothing(gateway):

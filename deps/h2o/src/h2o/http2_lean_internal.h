@@ -50,7 +50,6 @@ typedef struct st_h2o_http2_lean_t {
         uint32_t buf;
         uint32_t in_flight;
     } num_ending; /* streams that left the table, by where the frame that ends them is */
-    uint32_t headers_stream_id;  /* stream of the header block that is being discarded */
     unsigned is_starting : 1;    /* within h2o_http2_lean_start(): no request may start */
     unsigned is_in_on_room : 1;  /* within the callback */
     unsigned wants_room : 1;     /* on_room is due when there is room */
