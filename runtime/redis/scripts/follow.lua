@@ -7,16 +7,24 @@ local wrong = refusal(true)
 if wrong then return wrong end
 
 even_if_full() -- a stream that was opened anywhere must not be missed by who publishes
-for i = 3, #ARGV, 2 do
-  local name, streams = ARGV[i], tonumber(ARGV[i + 1])
-  local topic = read_topic(name)
-  if not topic.streams[own] then call('SADD', L .. 'n:' .. own .. ':t', name) end
-  topic.streams[own] = streams
-  write_topic(name, topic)
-  if streams > 0 then
-    call('ZADD', L .. 'topics', 0, name)
-  elseif not is_listed(topic) then
-    call('ZREM', L .. 'topics', name)
+local names, begun, listed, unlisted = {}, {}, {}, {}
+for i = 3, #ARGV, 2 do names[#names + 1] = ARGV[i] end
+local topics = read_topics(names)
+for i, topic in ipairs(topics) do
+  local was_listed = is_listed(topic)
+  if not topic.streams[own] then begun[#begun + 1] = topic.name end
+  topic.streams[own] = tonumber(ARGV[2 + 2 * i])
+  if is_listed(topic) ~= was_listed then
+    if was_listed then
+      unlisted[#unlisted + 1] = topic.name
+    else
+      listed[#listed + 1] = 0
+      listed[#listed + 1] = topic.name
+    end
   end
 end
+write_topics(topics)
+call_with('SADD', L .. 'n:' .. own .. ':t', begun)
+call_with('ZADD', L .. 'topics', listed)
+call_with('ZREM', L .. 'topics', unlisted)
 return {call('HGET', L .. 'state', 'seq'), call('HGET', L .. 'inboxes', own .. ':e')}

@@ -7,8 +7,7 @@ if state[1] ~= ARGV[1] then return redis.error_reply('EPOCH the data set is anot
 local now, answer = now_ms(), {}
 local grace = state[2] and tonumber(state[2]) > now
 
-for i = 2, #ARGV do
-  local topic = read_topic(ARGV[i])
-  answer[i - 1] = (grace or is_followed(topic) or topic.window > now) and 1 or 0
+for i, topic in ipairs(read_topics({unpack(ARGV, 2)})) do
+  answer[i] = (grace or is_followed(topic) or topic.window > now) and 1 or 0
 end
 return answer

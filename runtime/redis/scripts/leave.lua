@@ -23,9 +23,7 @@ end
 local node = L .. 'n:' .. registration
 call('HDEL', L .. 'inboxes', registration .. ':e', registration .. ':b', registration .. ':s', registration .. ':d')
 call('UNLINK', L .. 'i:' .. registration, node)
-for _, name in ipairs(call('SPOP', node .. ':t', ARGV[3])) do
-  depart(registration, name, tonumber(ARGV[4]))
-end
+depart(registration, call('SPOP', node .. ':t', ARGV[3]), tonumber(ARGV[4]))
 if call('EXISTS', node .. ':t') == 1 then return 1 end
 call('UNLINK', node .. ':c')
 call('ZREM', L .. 'nodes', registration)

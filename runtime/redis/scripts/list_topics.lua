@@ -12,8 +12,9 @@ local answer, nodes = {total}, live_nodes()
 if from >= total then return answer end
 
 count = math.min(count, total - from)
-for _, name in ipairs(call('ZRANGE', L .. 'topics', text(first + from), text(first + from + count - 1))) do
-  local topic, row = read_topic(name), {}
+local names = call('ZRANGE', L .. 'topics', text(first + from), text(first + from + count - 1))
+for _, topic in ipairs(read_topics(names)) do
+  local row = {}
   for _, node in ipairs(nodes) do
     local here = topic.streams[node.registration] or 0
     if here > 0 then
@@ -22,7 +23,7 @@ for _, name in ipairs(call('ZRANGE', L .. 'topics', text(first + from), text(fir
     end
   end
   if #row > 0 then
-    answer[#answer + 1] = name
+    answer[#answer + 1] = topic.name
     answer[#answer + 1] = row
   end
 end

@@ -35,15 +35,25 @@ local function split_topic(row)
   return string.match(row, '^(%d+) (%d+)(.*)$')
 end
 
--- What is known about a topic: its newest number, the end of its window, the streams of its registrations.
-local function read_topic(name)
-  local newest, window, followers = split_topic(call('GET', L .. 't:' .. name))
-  local topic = {newest = newest, window = tonumber(window), streams = {}}
-  for registration, streams in string.gmatch(followers, ' (%S+) (%d+)') do
-    topic.streams[registration] = tonumber(streams)
+-- What is known about topics, in the order of their names: the newest number, the end of the window, the streams of the
+-- registrations. One command reads them all.
+local function read_topics(names)
+  local keys, topics = {}, {}
+  for i, name in ipairs(names) do keys[i] = L .. 't:' .. name end
+  if #keys == 0 then return topics end
+  local rows = call('MGET', unpack(keys))
+  for i = 1, #keys do
+    local newest, window, followers = split_topic(rows[i])
+    local topic = {name = names[i], newest = newest, window = tonumber(window), streams = {}}
+    for registration, streams in string.gmatch(followers, ' (%S+) (%d+)') do
+      topic.streams[registration] = tonumber(streams)
+    end
+    topics[i] = topic
   end
-  return topic
+  return topics
 end
+
+local function read_topic(name) return read_topics({name})[1] end
 
 local function is_followed(topic) return next(topic.streams) ~= nil end
 
@@ -55,9 +65,23 @@ local function is_listed(topic)
 end
 
 -- In the order of the registrations, so that topics with the same followers have the same text.
-local function write_topic(name, topic)
+local function topic_text(topic)
   local words = {}
   for registration, streams in pairs(topic.streams) do words[#words + 1] = registration .. ' ' .. text(streams) end
   table.sort(words)
-  call('SET', L .. 't:' .. name, table.concat({topic.newest, text(topic.window), unpack(words)}, ' '))
+  return table.concat({topic.newest, text(topic.window), unpack(words)}, ' ')
+end
+
+-- A command about many members at once: at most 4,000 words, of which Lua can hand over 8,000.
+local function call_with(command, key, words)
+  if #words > 0 then call(command, key, unpack(words)) end
+end
+
+local function write_topics(topics)
+  local words = {}
+  for _, topic in ipairs(topics) do
+    words[#words + 1] = L .. 't:' .. topic.name
+    words[#words + 1] = topic_text(topic)
+  end
+  if #words > 0 then call('MSET', unpack(words)) end
 end

@@ -9,8 +9,8 @@ local now = now_ms()
 local names = call('ZRANGEBYSCORE', L .. 'ages', '-inf', text(now - ARGV[3]), 'LIMIT', 0, ARGV[2])
 local floor = tonumber(call('HGET', L .. 'state', 'floor') or '0')
 
-for _, name in ipairs(names) do
-  local topic = read_topic(name)
+for _, topic in ipairs(read_topics(names)) do
+  local name = topic.name
   if is_followed(topic) or topic.window > now then
     call('ZADD', L .. 'ages', text(math.max(now, topic.window)), name)
   else

@@ -6,8 +6,7 @@
 local wrong = refusal(true)
 if wrong then return wrong end
 
-for i = 4, #ARGV do
-  depart(own, ARGV[i], tonumber(ARGV[3]))
-  call('SREM', L .. 'n:' .. own .. ':t', ARGV[i])
-end
+local names = {unpack(ARGV, 4)}
+depart(own, names, tonumber(ARGV[3]))
+call_with('SREM', L .. 'n:' .. own .. ':t', names)
 return redis.status_reply('OK')
