@@ -12,7 +12,7 @@ from lib.cutting_proxy import CuttingProxy
 from lib.ports import free_port
 from lib.redis_lane import Lane
 from lib.redis_load import Load, all_ready, check_replaced
-from lib.redis_server import Redis, Sentinel
+from lib.redis_server import Redis
 from lib.swarm import Swarm
 from lib.waiting import wait_until
 
@@ -76,9 +76,9 @@ def test_redis_killed_under_load_and_restarted_empty(redis, cluster):
     redis.start()
     restarted_at = time.monotonic()
     wait_until(lambda: all_ready(cluster), "gateways to be ready")
-    recovered_at = time.monotonic()
     wait_until(load.listed, "the listings", 10)
-    assert time.monotonic() - restarted_at < 10
+    recovered_at = time.monotonic()  # what came before every node followed again is what the gap is about
+    assert recovered_at - restarted_at < 10
     assert cluster[0].metrics()["tideway_redis_losses_total"] == 1
     check_replaced(load, cluster, recovered_at)
 
@@ -297,30 +297,6 @@ def test_a_gateway_that_was_buried_in_part_is_whole_again(redis, servers, start_
             away.signal(signal.SIGCONT)
         proxy.delay_s = 0
         wait_until(lambda: away.admin("/topics")["total"] == away.admin("/connections")["total"] == count, "the listings")
-
-
-def test_sentinel_fails_over(servers, start_gateway):
-    master = Redis()
-    servers.append(master)
-    replica = Redis(replicaof=f"127.0.0.1 {master.port}")
-    servers.append(replica)
-    wait_until(lambda: "master_link_status:up" in replica.cli("INFO", "replication"), "replication")
-    sentinels = [Sentinel(master) for _ in range(3)]
-    servers.extend(sentinels)
-    wait_until(lambda: all("num-other-sentinels\n2" in sentinel.cli("SENTINEL", "MASTER", "main") and
-                           "num-slaves\n1" in sentinel.cli("SENTINEL", "MASTER", "main")
-                           for sentinel in sentinels), "the sentinels to know each other", 30)
-    addresses = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
-    gateways = start_cluster(start_gateway, f"redis+sentinel://{addresses}/main")
-    load = Load(gateways)
-    load.flowing()
-    master.kill()
-    wait_until(load.refused, "publishes to be refused")
-    wait_until(lambda: all_ready(gateways), "gateways to find the new master", 40)
-    recovered_at = time.monotonic()
-    wait_until(load.listed, "the listings", 10)
-    assert "role:master" in replica.cli("INFO", "replication")
-    check_replaced(load, gateways, recovered_at)
 
 
 def test_streams_wait_for_a_redis_that_comes_late(servers, start_gateway):
