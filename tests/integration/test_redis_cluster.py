@@ -1,5 +1,6 @@
 """Three gateways on one real Redis: they behave as one."""
 
+import re
 import signal
 import time
 
@@ -161,6 +162,47 @@ def test_a_killed_gateway_leaves_every_listing(gateways, redis):
         assert follower.alive()
     for follower in followers:
         follower.close()
+
+
+def commands(redis):
+    """How many commands clients have sent: those inside of scripts are not among them."""
+    calls = dict(re.findall(r"cmdstat_(\w+):calls=(\d+)", redis.cli("INFO", "commandstats")))
+    return sum(int(calls.get(name, 0)) for name in ("evalsha", "xread"))
+
+
+def most_commands_in_a_second(redis, condition, timeout):
+    """Waits for the condition, and returns how many commands came in the busiest second until then."""
+    deadline, most = time.monotonic() + timeout, 0
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout} s"
+        before, begun = commands(redis), time.monotonic()
+        time.sleep(1)
+        most = max(most, (commands(redis) - before) / (time.monotonic() - begun))
+    return most
+
+
+@pytest.mark.volume
+def test_a_killed_gateway_with_a_hundred_thousand_topics_is_no_burden(gateways, redis):
+    topics, each = 100000, 16
+    gateways[0].h2().subscribe("of-the-living")
+    swarm = Swarm(gateways[2].address)
+    swarm.open(topics // each, lambda number: ",".join(f"{number * each + i:05x}" for i in range(each)))
+    wait_until(lambda: gateways[0].admin("/topics")["total"] == topics + 1 and
+               gateways[0].admin("/connections")["total"] == topics // each + 1, "all to be listed", 60)
+    idle = most_commands_in_a_second(redis, lambda until=time.monotonic() + 3: time.monotonic() > until, 20)
+    gateways[2].signal(signal.SIGKILL)
+    killed_at = time.monotonic()
+    swarm.close()
+    gateways[2].stop(expected_code=-signal.SIGKILL)
+    busiest = most_commands_in_a_second(redis, lambda: all(
+        nodes_of(gateway) == {"n0": 1, "n1": 0} and gateway.topics() == {"of-the-living": 1} and
+        gateway.admin("/connections")["total"] == 1 for gateway in gateways[:2]), 20)
+    assert time.monotonic() - killed_at < 20
+    busiest = max(busiest, most_commands_in_a_second(
+        redis, lambda: sum(g.metrics()["tideway_redis_nodes_buried_total"] for g in gateways[:2]) == 1, 40))
+    survivors = 2
+    print(f"{busiest:.0f} commands in the busiest second, {idle:.0f} before")
+    assert busiest - idle <= 100 * survivors, f"{busiest:.0f} commands in a second, {idle:.0f} before"
 
 
 def test_a_gateway_that_stops_leaves_nothing_behind(gateways, redis):
