@@ -210,7 +210,7 @@ static void set_gap(tw_tail_stream_t *self, bool other_epoch)
     to += sprintf(to, "event: tideway.gap\ndata: {\"reason\":\"%s\",\"topics\":[",
                   other_epoch ? "other_epoch" : "too_fast");
     to = tw_json_write_string(to, self->topic.base, self->topic.len);
-    strcpy(to, "]}\n\n");
+    stpcpy(to, "]}\n\n");
     set_note(self, note);
 }
 

@@ -117,20 +117,26 @@ uint32_t tw_tail_after(const tw_tail_t *tail, uint64_t seq)
     return low;
 }
 
+static uint64_t elsewhere_at(const tw_elsewhere_t *elsewhere, uint32_t i)
+{
+    return elsewhere->seqs[(elsewhere->first + i) % elsewhere->capacity];
+}
+
 size_t tw_tail_elsewhere(const tw_tail_t *tail, uint64_t seq, uint64_t *seqs)
 {
     const tw_elsewhere_t *elsewhere = tail->elsewhere;
-    size_t n = 0;
+    uint32_t low = 0, high = elsewhere != NULL ? elsewhere->count : 0, end = high;
 
-    for (uint32_t i = 0; elsewhere != NULL && i < elsewhere->count; ++i) {
-        uint64_t lost = elsewhere->seqs[(elsewhere->first + i) % elsewhere->capacity];
-        if (lost <= seq)
-            continue;
-        if (seqs != NULL)
-            seqs[n] = lost;
-        ++n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (elsewhere_at(elsewhere, middle) > seq)
+            high = middle;
+        else
+            low = middle + 1;
     }
-    return n;
+    for (uint32_t i = low; seqs != NULL && i < end; ++i)
+        seqs[i - low] = elsewhere_at(elsewhere, i);
+    return end - low;
 }
 
 uint64_t tw_tail_newest_gone(const tw_tail_t *tail)

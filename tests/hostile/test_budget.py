@@ -45,12 +45,16 @@ def over_budget(gateway):
     return gateway.metrics().get('tideway_loop_turns_over_budget_total{loop="worker-0"}', 0)
 
 
+def connect(gateway):
+    """A client that takes whatever comes."""
+    guest = raw.Http2(gateway.port, tls=True, window=LARGEST)
+    guest.send(raw.window_update(0, LARGEST - 65535))
+    guest.frames_until_ping()
+    return guest
+
+
 def connect_all(gateway, count=CONNECTIONS):
-    guests = [raw.Http2(gateway.port, tls=True, window=LARGEST) for _ in range(count)]
-    for guest in guests:
-        guest.send(raw.window_update(0, LARGEST - 65535))
-        guest.frames_until_ping()
-    return guests
+    return [connect(gateway) for _ in range(count)]
 
 
 def answers(guest, count, timeout=60):
@@ -115,10 +119,39 @@ def test_budget__a_page_of_kept_events_is_written_in_pieces(gateway):
         assert gateway.publish("large", payload.decode(), id=str(n)).json()["status"] == "accepted"
         stream.client.wait(lambda n=n: len(stream.events) == n + 1, "the event")
     turn_before = longest_turn(gateway)
-    with raw.Http2(gateway.port, tls=True, window=LARGEST) as reader:
-        reader.send(raw.window_update(0, LARGEST - 65535), raw.headers(1, raw.request(
+    with connect(gateway) as reader:
+        reader.send(raw.headers(1, raw.request(
             "/v1/admin/topics/large/tail?limit=100", authorization=f"Bearer {gateway.key}")))
         _, body = reader.response(1, 60)
     assert len(body) > 150e6
     assert [event["payload"] for event in json.loads(body)["events"]] == [payload.decode()] * 100
+    assert longest_turn(gateway) < max(TOO_LONG_S, turn_before + 0.001)
+
+
+def test_budget__resumes_that_find_nothing_search_large_tails_in_slices(start_gateway):
+    """Ten thousand kept events on each of 64 topics, and 200 streams that name a position behind all of them."""
+    gateway = start_gateway(workers=1, log_level="info", tail_events=10000)
+    topics = ",".join(f"t{n}" for n in range(64))
+    gateway.h2().subscribe(*topics.split(","))
+    with connect(gateway) as publisher:
+        for first in range(0, 10000, 500):
+            publisher.send(b"".join(raw.headers(2 * n + 1, raw.request(
+                "/v1/publish", method="POST", authorization=f"Bearer {gateway.key}", x_sse_topic=topics,
+                x_sse_id=f"event-{n}")) for n in range(first, first + 500)))
+            answers(publisher, 500)
+    with connect(gateway) as fresh:
+        fresh.send(raw.headers(1, raw.request("/v1/stream", x_sse_topic="t0")))
+        opening = fresh.frames_until(lambda frame: frame.type == raw.DATA)[-1].payload
+    position = next(line[4:] for line in opening.decode().splitlines() if line.startswith("id: "))
+    assert gateway.metrics()["tideway_tail_events"] == 10000
+    block = raw.request("/v1/stream", x_sse_topic=topics, last_event_id=position)
+    with connect(gateway) as guest:
+        turn_before = longest_turn(gateway)
+        with stopped(gateway):
+            guest.send(b"".join(raw.headers(2 * n + 1, block) for n in range(200)))
+        opened = {}
+        guest.frames_until(lambda frame: frame.type == raw.DATA and (
+            opened.update({frame.stream: frame.payload}) or len(opened) == 200), 60)
+    assert all(b"tideway.gap" not in payload for payload in opened.values())
+    assert gateway.metrics()['tideway_resumes_total{result="exact"}'] == 200
     assert longest_turn(gateway) < max(TOO_LONG_S, turn_before + 0.001)

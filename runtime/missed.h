@@ -1,0 +1,81 @@
+/**
+ * What a stream that resumes has missed: looked for in the tails of its topics, step by step.
+ *
+ * Anyone may resume with an id that no tail has, and tails may be large. So a step looks at a
+ * bounded number of events, and holds no lock but the stripe of one topic. What is left at the end,
+ * events that came in the meantime, is taken under the hub's order lock while the stream begins to
+ * follow.
+ *
+ * What was published after the search began has certainly been missed: it is not looked at when the
+ * event is looked for that the client has seen last. Belongs to the subscriber's thread.
+ */
+#ifndef TW_RUNTIME_MISSED_H
+#define TW_RUNTIME_MISSED_H
+
+#include "runtime/hub.h"
+#include "runtime/model/resume.h"
+
+/** An event that the tail of one topic has dropped while the tail of another kept it. */
+typedef struct tw_dropped {
+    uint64_t seq;
+    uint16_t topic; /* index among the stream's topics */
+} tw_dropped_t;
+
+/** The search within one topic. */
+typedef struct tw_missed_topic {
+    uint64_t taken; /* every kept event up to this number is in `events` */
+    bool lost;      /* an event that was missed is lost */
+} tw_missed_topic_t;
+
+typedef struct tw_missed {
+    tw_hub_t *hub;                /* borrowed */
+    const tw_topic_name_t *names; /* borrowed: outlive this */
+    uint16_t topic_count;
+    char *id; /* owned; of the event that the client has seen last */
+    size_t id_len;
+    uint64_t id_hash;
+    tw_position_t begun; /* where the hub was when the search began */
+
+    /* how far the search is */
+    bool found;      /* `seen` is known */
+    uint16_t topic;  /* the topic that it is at */
+    uint64_t below;  /* until it is found: of that topic, events below this are to be looked at */
+    unsigned rounds; /* afterwards: how often all topics were gone through */
+    size_t round_events; /* taken in this round */
+
+    /* what it has found */
+    tw_position_t seen; /* of the event that the client has seen last */
+    tw_gap_t gap;
+    tw_missed_topic_t *topics; /* owned */
+    tw_dropped_t *dropped;     /* owned; each is lost for its topic unless it is among `events` */
+    size_t dropped_count;
+    tw_event_t **events; /* owned, with references: the missed events */
+    size_t event_count, event_capacity;
+} tw_missed_t;
+
+/** Begins to search. The id is copied. */
+void tw_missed_init(tw_missed_t *missed, tw_hub_t *hub, const tw_topic_name_t *names,
+                    uint16_t topic_count, const tw_resume_t *resume);
+
+/** Drops what it has found. All zeros is a no-op. */
+void tw_missed_dispose(tw_missed_t *missed);
+
+/** Drops what it has found and begins anew. */
+void tw_missed_restart(tw_missed_t *missed);
+
+/** Takes the next step; *ns is what it cost its loop, about. False: what is left is little, and is
+ * to be taken under the order lock. */
+bool tw_missed_step(tw_missed_t *missed, uint64_t *ns);
+
+/** Under the order lock: whether the search is of the hub's epoch. If not, it has to be begun
+ * again. */
+bool tw_missed_is_current(const tw_missed_t *missed);
+
+/** Under the order lock and the topic's stripe: takes what is left of the topic. */
+void tw_missed_take_rest(tw_missed_t *missed, uint16_t topic, const tw_tail_t *tail);
+
+/** Puts the events into order, once all is taken, and finds the gap: returns how many topics it
+ * names, which are copied to `gap_topics`. */
+size_t tw_missed_settle(tw_missed_t *missed, tw_topic_name_t *gap_topics);
+
+#endif
