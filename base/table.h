@@ -2,7 +2,8 @@
  * An intrusive hash table that grows without a pause: it moves a few buckets at every insertion, so
  * that an insertion into a table of a million topics takes no longer than one into a table of ten.
  *
- * An entry is in one table at a time; the table owns no memory but its buckets. Not thread-safe:
+ * It shrinks as entries are removed, and a large table frees its buckets with the last entry. An
+ * entry is in one table at a time; the table owns no memory but its buckets. Not thread-safe:
  * callers lock.
  */
 #ifndef TW_BASE_TABLE_H

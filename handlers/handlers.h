@@ -1,5 +1,5 @@
-/** The functions of the route table. Each answers its request, now or later, on the thread of its
- * worker. */
+/** The functions of the route table. Each answers its request, now or later, on the request's
+ * thread: its worker's, or the control loop's for the ops listener. */
 #ifndef TW_HANDLERS_HANDLERS_H
 #define TW_HANDLERS_HANDLERS_H
 

@@ -67,8 +67,9 @@ bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
  * proxy wrote it (base is NULL when it wrote none). */
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text);
 
-/** h2o_globalconf_t.http2.is_shared: whether the peer is a trusted proxy, whose connections carry
- * the requests of many clients. */
+/** h2o_globalconf_t.http2.is_shared of the main listeners, called by libh2o on the worker's thread:
+ * whether the peer is a trusted proxy. A proxy's connection carries the requests of many clients,
+ * so libh2o tolerates more stream resets on it. */
 int tw_request_conn_is_shared(h2o_conn_t *conn);
 
 /** Whether the request carries a valid key. If not, it has been answered with 401 or 429, and that

@@ -23,10 +23,16 @@ typedef struct tw_stream_opening {
 
 /** How a protocol carries streams. */
 typedef struct tw_transport {
-    /** Returns the connection for a stream of this request. */
+    /**
+     * Returns the connection for a stream of this request, and creates it if necessary. The
+     * transport owns it. Over HTTP/2 all streams of a connection share one; it is freed when h2o
+     * has closed the connection and no stream is left. Over HTTP/1.1 it lies in the request's pool
+     * and ends with the request.
+     */
     tw_connection_t *(*connect)(h2o_req_t *req);
 
-    /** Tells that the request does not use the connection after all. */
+    /** The request does not use the connection after all, because its stream was not opened. Over
+     * HTTP/2 this frees a connection that h2o has closed, once no stream is left. */
     void (*disconnect)(tw_connection_t *connection);
 
     /**

@@ -67,8 +67,9 @@ typedef struct tw_event_spec {
  * payload is larger than 512 MiB, because the length of a frame has 32 bits. */
 tw_event_t *tw_event_create(const tw_event_spec_t *spec);
 
-/** Creates an event without topics, id and position, whose frame is this text: bytes that one
- * stream gets between its other events. Aborts without memory. */
+/** Creates an event without topics, id and position, whose frame is this text. The transports
+ * queue the opening block of a stream in this form. The one reference is the caller's. Aborts
+ * without memory. */
 tw_event_t *tw_event_create_text(const char *text, size_t len);
 
 /** Adds a reference; returns the event. */

@@ -15,7 +15,8 @@
 #include "runtime/redis/protocol/wait.h"
 #include "runtime/redis/session.h"
 
-/** So much may wait in an inbox; then it is cut. */
+/** Bytes that may wait in an inbox. Beyond that the publishing script cuts it: it deletes what
+ * waits, and nothing is put into the inbox until the node acknowledges. */
 #define TW_REDIS_INBOX_BYTES ((uint64_t)64 << 20)
 
 typedef enum tw_redis_inbox_state {
@@ -38,16 +39,17 @@ typedef struct tw_redis_inbox {
     const tw_redis_inbox_callbacks_t *callbacks;
     void *data;
     tw_redis_inbox_state_t state;
-    uint64_t read;       /* the newest entry that was processed */
-    uint64_t end;        /* the newest one that is known of */
-    uint64_t end_asked;  /* that when the read under way was sent */
-    uint64_t hole_upto;  /* in state HOLE */
-    uint64_t late_upto;  /* what came while there was no session */
-    uint64_t read_max;   /* entries that the next read asks for */
-    uint64_t bytes;      /* processed since the last acknowledgement */
-    uint64_t acked_ms;   /* when that was */
-    uint64_t acking;     /* bytes of the acknowledgement under way */
-    bool is_acking, cut; /* it is under way; nothing comes until there is one */
+    uint64_t read;      /* the newest entry that was processed */
+    uint64_t end;       /* the newest one that is known of */
+    uint64_t end_asked; /* `end` when the read under way was sent */
+    uint64_t hole_upto; /* in state HOLE */
+    uint64_t late_upto; /* what came while there was no session */
+    uint64_t read_max;  /* entries that the next read asks for */
+    uint64_t bytes;     /* processed since the last acknowledgement */
+    uint64_t acked_ms;  /* when that was */
+    uint64_t acking;    /* bytes of the acknowledgement under way */
+    bool is_acking;     /* an acknowledgement is under way */
+    bool cut;           /* Redis has cut the inbox, and fills it again after an acknowledgement */
     tw_redis_waits_t waits;
 } tw_redis_inbox_t;
 
@@ -57,17 +59,20 @@ void tw_redis_inbox_init(tw_redis_inbox_t *inbox, tw_redis_session_t *session,
 /** A session began: reads on, or from `end` when the registration is a new one. */
 void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end);
 
-/** The session ended. Who waits goes on waiting: the inbox may still be there. */
+/** The session ended. Those that wait go on waiting, because the next session may keep the
+ * inbox. */
 void tw_redis_inbox_down(tw_redis_inbox_t *inbox);
 
-/** There is no other session: calls all that wait, who see that from the registration. */
+/** The adapter stops, and no other session begins. Calls all that wait; they see from the
+ * registration that the inbox has ended. */
 void tw_redis_inbox_end(tw_redis_inbox_t *inbox);
 
 /** Calls wait->run once everything up to `upto` was processed, or is known to be missing; [now] if
  * that is so. */
 void tw_redis_inbox_when_read(tw_redis_inbox_t *inbox, tw_redis_wait_t *wait, uint64_t upto);
 
-/** How far the inbox is according to Redis, and whether it was cut. */
+/** Takes what a renewed lease says about the inbox: its newest entry (`end`), and whether Redis has
+ * cut it. If it has, acknowledges at once, so that Redis fills the inbox again. */
 void tw_redis_inbox_learn(tw_redis_inbox_t *inbox, uint64_t end, bool cut);
 
 /** All that a hole was about has been told: reads on behind it. Nothing in another state. */
