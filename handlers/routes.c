@@ -245,6 +245,24 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     return H2O_BODY_DISCARD;
 }
 
+/* h2o asks before requests hold so many bytes more, and tells when they hold less. */
+static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
+{
+    const tw_worker_context_t *worker = (tw_worker_context_t *)context;
+
+    if (worker->shard == NULL) /* the ops listener, which takes no bodies */
+        return 1;
+    tw_backlog_t *backlog = worker->shard->config.backlog;
+    if (bytes < 0) {
+        tw_backlog_return_request_bytes(backlog, (uint64_t)-bytes);
+        return 1;
+    }
+    if (tw_backlog_take_request_bytes(backlog, (uint64_t)bytes))
+        return 1;
+    ++worker->gateway->limits.refused_request_bytes;
+    return 0;
+}
+
 static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
 {
     h2o_hostconf_t *host =
@@ -256,6 +274,7 @@ static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
     self->super.on_headers = on_headers;
     self->routes = routes;
     config->on_error = tw_reply_h2o_error;
+    config->on_held_bytes = on_held_bytes;
 }
 
 void tw_routes_register(h2o_globalconf_t *config)

@@ -11,7 +11,8 @@ static tw_budget_t budget_of(const tw_backlog_t *backlog, uint64_t max)
     uint64_t alive = tw_event_live_bytes(), kept = atomic_load(&backlog->kept_bytes);
 
     return (tw_budget_t){.used = (alive > kept ? alive - kept : 0) +
-                                 atomic_load(&backlog->queued_events) * QUEUED_EVENT_BYTES,
+                                 atomic_load(&backlog->queued_events) * QUEUED_EVENT_BYTES +
+                                 atomic_load(&backlog->request_bytes),
                          .max = max};
 }
 
@@ -25,4 +26,19 @@ bool tw_backlog_may_replay(const tw_backlog_t *backlog)
 {
     const tw_budget_t budget = budget_of(backlog, backlog->node_bytes_max / 2);
     return tw_budget_fits(&budget, 0);
+}
+
+bool tw_backlog_take_request_bytes(tw_backlog_t *backlog, uint64_t bytes)
+{
+    const tw_budget_t budget = budget_of(backlog, backlog->node_bytes_max / 2);
+
+    if (!tw_budget_fits(&budget, bytes))
+        return false;
+    atomic_fetch_add(&backlog->request_bytes, bytes);
+    return true;
+}
+
+void tw_backlog_return_request_bytes(tw_backlog_t *backlog, uint64_t bytes)
+{
+    atomic_fetch_sub(&backlog->request_bytes, bytes);
 }

@@ -1,9 +1,11 @@
 /**
- * What waits on this node for its subscribers, and how much may: one for all workers.
+ * What waits on this node for its subscribers, and what requests hold before that, and how much
+ * may: one for all workers.
  *
  * An event that waits for a thousand subscribers is in memory once, so the node's share is not the
  * sum of its queues. It is the memory of all events that are alive, less what tails keep anyway,
- * and what the queues spend on references. Any thread; the limits are set before traffic.
+ * and what the queues spend on references, and bodies that are being received. Any thread; the
+ * limits are set before traffic.
  */
 #ifndef TW_RUNTIME_BACKLOG_H
 #define TW_RUNTIME_BACKLOG_H
@@ -18,6 +20,7 @@ typedef struct tw_backlog {
     uint64_t node_bytes_max;        /* of the node; 0: no limit */
     _Atomic uint64_t kept_bytes;    /* of events in tails; the hub writes it under its order lock */
     _Atomic uint64_t queued_events; /* references in the queues of all subscribers */
+    _Atomic uint64_t request_bytes; /* of bodies that have not become events yet */
 } tw_backlog_t;
 
 /** Whether more waits than the node may spend. */
@@ -26,5 +29,12 @@ bool tw_backlog_is_full(const tw_backlog_t *backlog);
 /** Whether one stream more may be given what it has missed: half of what the node may spend is left
  * to events that are published now. */
 bool tw_backlog_may_replay(const tw_backlog_t *backlog);
+
+/** Counts memory that a request needs more. False: not counted, because half of what the node may
+ * spend is left to events. */
+bool tw_backlog_take_request_bytes(tw_backlog_t *backlog, uint64_t bytes);
+
+/** Ends what tw_backlog_take_request_bytes() began. */
+void tw_backlog_return_request_bytes(tw_backlog_t *backlog, uint64_t bytes);
 
 #endif

@@ -15,6 +15,7 @@ static struct {
     uint64_t requests; // calls of on_req
     uint64_t disposed; // requests that are gone
     uint64_t entities; // bytes of bodies that came with them
+    uint64_t held;     // bytes that requests hold
 } stats;
 
 // A decision or an answer that comes later; ends with the request.
@@ -101,8 +102,8 @@ static void answer_stats(h2o_req_t *req)
 
     snprintf(body, sizeof(body),
              "{\"headers\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"disposed\":%" PRIu64
-             ",\"entities\":%" PRIu64 "}",
-             stats.headers, stats.requests, stats.disposed, stats.entities);
+             ",\"entities\":%" PRIu64 ",\"held\":%" PRIu64 "}",
+             stats.headers, stats.requests, stats.disposed, stats.entities, stats.held);
     answer(req, 200, body);
 }
 
@@ -327,6 +328,17 @@ static void on_error(h2o_req_t *req, int status, const char *reason, const char 
 }
 #endif
 
+#if HAS_HELD_BYTES
+static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
+{
+    (void)context;
+    if (bytes > 0 && stats.held + (uint64_t)bytes > options[OPT_HELD_MAX].value)
+        return 0;
+    stats.held += (uint64_t)bytes;
+    return 1;
+}
+#endif
+
 void handlers_register(h2o_globalconf_t *config)
 {
     h2o_hostconf_t *host =
@@ -340,5 +352,8 @@ void handlers_register(h2o_globalconf_t *config)
 #endif
 #if HAS_EMBEDDER_ERRORS
     config->on_error = on_error;
+#endif
+#if HAS_HELD_BYTES
+    config->on_held_bytes = on_held_bytes;
 #endif
 }

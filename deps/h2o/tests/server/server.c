@@ -31,6 +31,7 @@ option_t options[OPT_COUNT] = {
     [OPT_HTTP1_REQUEST_MS] = {"http1_request_ms", 10000},
     [OPT_NO_ROOM_FOR_ALERTS] = {"no_room_for_alerts",
                                 0}, // see writev(); TLS 1.2, which shows what an alert is
+    [OPT_HELD_MAX] = {"held_max", UINT64_MAX}, // bytes that requests may hold
 #define PATCHED(series, name, label, field, value) [OPT_##name] = {label, value},
 #include "patched_options.h"
 #undef PATCHED

@@ -14,6 +14,7 @@
 
 #define HAS_EARLY_ANSWER (H2O_SERIES >= 2)
 #define HAS_EMBEDDER_ERRORS (H2O_SERIES >= 3)
+#define HAS_HELD_BYTES (H2O_SERIES >= 29)
 
 typedef struct {
     const char *name;
@@ -28,6 +29,7 @@ enum {
     OPT_HTTP2_IDLE_MS,
     OPT_HTTP1_REQUEST_MS,
     OPT_NO_ROOM_FOR_ALERTS,
+    OPT_HELD_MAX,
 #define PATCHED(series, name, label, field, value) OPT_##name,
 #include "patched_options.h"
 #undef PATCHED
