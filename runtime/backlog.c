@@ -30,7 +30,8 @@ bool tw_backlog_may_replay(const tw_backlog_t *backlog)
 
 bool tw_backlog_take_request_bytes(tw_backlog_t *backlog, uint64_t bytes)
 {
-    const tw_budget_t budget = budget_of(backlog, backlog->node_bytes_max / 2);
+    const tw_budget_t budget = {.used = atomic_load(&backlog->request_bytes),
+                                .max = backlog->node_bytes_max / 2};
 
     if (!tw_budget_fits(&budget, bytes))
         return false;

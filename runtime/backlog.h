@@ -30,8 +30,8 @@ bool tw_backlog_is_full(const tw_backlog_t *backlog);
  * to events that are published now. */
 bool tw_backlog_may_replay(const tw_backlog_t *backlog);
 
-/** Counts memory that a request needs more. False: not counted, because half of what the node may
- * spend is left to events. */
+/** Counts memory that a request needs more. False: not counted, because requests would have more
+ * than half of what the node may spend. */
 bool tw_backlog_take_request_bytes(tw_backlog_t *backlog, uint64_t bytes);
 
 /** Ends what tw_backlog_take_request_bytes() began. */
