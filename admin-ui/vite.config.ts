@@ -9,6 +9,7 @@ import { firstViewBudget, licenses, precompress } from "./scripts/vite-plugins";
 const gateway = process.env.TIDEWAY_DEV_GATEWAY ?? "https://127.0.0.1:8443";
 
 export default defineConfig({
+  // For `npm run dev`. A build has "./", so that the page finds its files below any path that a proxy puts in front of it.
   base: "/admin/",
   plugins: [
     react(),

@@ -33,9 +33,10 @@ typedef struct tw_route {
     tw_route_body_t body;
 } tw_route_t;
 
+/* The location is relative, because a proxy may have stripped a prefix of the path. */
 static void handle_root(h2o_req_t *req)
 {
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, H2O_STRLIT("/admin/"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, H2O_STRLIT("admin/"));
     tw_reply_text(req, 302, NULL, "", 0);
 }
 

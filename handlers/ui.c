@@ -2,6 +2,9 @@
  * /admin/: the admin UI, whose files are part of the binary. A path that names no file is the
  * address of a view of the UI, so it gets the page. A file that is missing below assets/ belongs to
  * the UI of another version, and is not found.
+ *
+ * A proxy may have stripped a prefix of the path, so nothing here knows the page's whole address:
+ * the page finds its files and the API relative to itself.
  */
 #include <string.h>
 
@@ -37,13 +40,25 @@ static const tw_ui_asset_t *find(const char *path, size_t len)
     return NULL;
 }
 
+/* The page names its files relative to itself, so an address further down than /admin/ asks for
+ * them below its own folder. Returns the part of the path from `assets/` on, if it has one. */
+static h2o_iovec_t asset_part(h2o_iovec_t path)
+{
+    for (size_t i = 0; i + strlen(ASSETS) <= path.len; ++i)
+        if ((i == 0 || path.base[i - 1] == '/') &&
+            memcmp(path.base + i, ASSETS, strlen(ASSETS)) == 0)
+            return h2o_iovec_init(path.base + i, path.len - i);
+    return h2o_iovec_init(NULL, 0);
+}
+
 static const tw_ui_asset_t *find_or_page(h2o_iovec_t path)
 {
-    const tw_ui_asset_t *asset = find(path.base, path.len);
-    bool below_assets =
-        path.len >= strlen(ASSETS) && memcmp(path.base, ASSETS, strlen(ASSETS)) == 0;
+    h2o_iovec_t below_assets = asset_part(path);
 
-    return asset != NULL || below_assets ? asset : find(PAGE, strlen(PAGE));
+    if (below_assets.base != NULL)
+        return find(below_assets.base, below_assets.len);
+    const tw_ui_asset_t *asset = find(path.base, path.len);
+    return asset != NULL ? asset : find(PAGE, strlen(PAGE));
 }
 
 static void add_header(h2o_req_t *req, const char *name, const char *value, size_t len)

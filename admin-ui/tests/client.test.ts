@@ -9,11 +9,12 @@ interface Seen {
 }
 
 /** A client whose requests are recorded and answered by `answer`. */
-function clientWith(answer: (seen: Seen) => Response | Promise<Response>) {
+function clientWith(answer: (seen: Seen) => Response | Promise<Response>, root?: string) {
   const seen: Seen[] = [];
   const onUnauthorized = vi.fn();
   const client = createClient({
     key: "k1",
+    ...(root !== undefined && { root }),
     onUnauthorized,
     fetch: async (input, init = {}) => {
       const request = { path: String(input), init, headers: new Headers(init.headers) };
@@ -91,6 +92,12 @@ describe("paths", () => {
     await client.topics({ page: 1, pageSize: 100, prefix: "" });
     expect(seen[0]?.path).toBe("/v1/admin/connections?page=3&pageSize=50&prefix=a%26b&topic=x%2Fy");
     expect(seen[1]?.path).toBe("/v1/admin/topics?page=1&pageSize=100");
+  });
+
+  it("stand behind the root that a proxy has in front", async () => {
+    const { client, seen } = clientWith(() => json(emptyPage), "/gateway");
+    await client.topics({ page: 1, pageSize: 100 });
+    expect(seen[0]?.path).toBe("/gateway/v1/admin/topics?page=1&pageSize=100");
   });
 
   it("names a topic in the query, where proxies leave it alone", async () => {

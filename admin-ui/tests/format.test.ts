@@ -7,6 +7,7 @@ import {
   formatRelative,
   plural,
 } from "@/lib/format";
+import { folderOf } from "@/lib/root";
 import { pathOf, withSearch } from "@/lib/router";
 
 describe("numbers", () => {
@@ -74,12 +75,29 @@ describe("times", () => {
 });
 
 describe("addresses", () => {
-  it("are read behind /admin, with or without a slash at the end", () => {
-    expect([pathOf("/admin"), pathOf("/admin/"), pathOf("/admin/topics/")]).toEqual([
-      "",
-      "",
-      "/topics",
+  it("are found below any prefix that a proxy strips", () => {
+    const paths = [
+      "/",
+      "/admin/",
+      "/admin/topics",
+      "/a/b/admin/tail",
+      "/admin/admin/",
+      "/a/admin/b/c",
+    ];
+    expect(paths.map(folderOf)).toEqual([
+      "/admin",
+      "/admin",
+      "/admin",
+      "/a/b/admin",
+      "/admin/admin",
+      "/a/admin",
     ]);
+    expect(pathOf("/a/admin/topics", "/a/admin")).toBe("/topics");
+  });
+
+  it("are read behind /admin, with or without a slash at the end", () => {
+    const at = (path: string) => pathOf(path, "/admin");
+    expect([at("/admin"), at("/admin/"), at("/admin/topics/")]).toEqual(["", "", "/topics"]);
   });
 
   it("leave out empty values and escape the others", () => {

@@ -49,6 +49,8 @@ export interface PublishRequest {
 
 export interface ClientOptions {
   key: string;
+  /** What stands in front of /v1 in the API's paths. */
+  root?: string;
   /** Called for each 401, before the call rejects. */
   onUnauthorized?: () => void;
   fetch?: typeof fetch;
@@ -56,13 +58,18 @@ export interface ClientOptions {
 
 export type Client = ReturnType<typeof createClient>;
 
-export function createClient({ key, onUnauthorized, fetch: doFetch = fetch }: ClientOptions) {
+export function createClient({
+  key,
+  root = "",
+  onUnauthorized,
+  fetch: doFetch = fetch,
+}: ClientOptions) {
   async function send(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${key}`);
     let response: Response;
     try {
-      response = await doFetch(path, {
+      response = await doFetch(root + path, {
         ...init,
         headers,
         credentials: "omit",

@@ -3,9 +3,11 @@
  * it, and leaves on sign out or with the first 401. Other tabs of the browser follow through the storage event.
  */
 import { ApiError, createClient } from "@/api/client";
+import { ROOT } from "./root";
 import { createStore } from "./store";
 
-export const KEY_ITEM = "tideway.key";
+/** Gateways below different prefixes of one origin have keys of their own. */
+export const KEY_ITEM = `tideway.key${ROOT}`;
 
 export interface AuthState {
   key: string | null;
@@ -34,7 +36,7 @@ export async function signIn(input: string, doFetch?: typeof fetch): Promise<voi
   if (!isSendableKey(key)) {
     throw new ApiError(401, "unauthorized", "A key has visible ASCII characters only, no spaces.");
   }
-  const client = createClient({ key, ...(doFetch && { fetch: doFetch }) });
+  const client = createClient({ key, root: ROOT, ...(doFetch && { fetch: doFetch }) });
   try {
     // The node's own counters: they need no Redis, so operators get in while it is away.
     await client.stats();

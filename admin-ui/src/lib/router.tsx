@@ -1,7 +1,6 @@
-/** Addresses under /admin/: what a tab shows is in its path and query, so that reload, back and sharing keep it. */
+/** Addresses in the page's folder: what a tab shows is in its path and query, so that reload, back and sharing keep it. */
 import { type ComponentProps, useMemo, useSyncExternalStore } from "react";
-
-export const BASE = "/admin";
+import { BASE } from "./root";
 
 const listeners = new Set<() => void>();
 
@@ -28,8 +27,8 @@ export function usePath(): string {
   return useSyncExternalStore(subscribe, () => pathOf(location.pathname));
 }
 
-export function pathOf(pathname: string): string {
-  const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname;
+export function pathOf(pathname: string, base: string = BASE): string {
+  const path = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
   return path.replace(/\/+$/, "");
 }
 
