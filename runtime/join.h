@@ -1,10 +1,11 @@
 /**
  * Streams join the hub, with what they have missed, and leave it.
  *
- * A join is exact. Under the order lock it takes note of what the tails hold, and posts itself to
- * its worker's loop. What came before it is in the tails, what comes after it is posted behind it:
- * no event is lost or delivered twice. Resuming is work that many clients may cause at once, so it
- * waits until the loop has time.
+ * A join is exact. A stream that resumes first searches the tails step by step for what it has
+ * missed (runtime/missed.h), whenever its loop has time, because many clients may resume at once.
+ * Then the join takes the order lock, follows the topics, takes what came since the search, and
+ * posts itself to its worker's loop. What came before it is in the tails, what comes after it is
+ * posted behind it: no event is lost or delivered twice.
  *
  * All calls are made on the subscriber's thread.
  */

@@ -7,7 +7,10 @@
  * follow.
  *
  * What was published after the search began has certainly been missed: it is not looked at when the
- * event is looked for that the client has seen last. Belongs to the subscriber's thread.
+ * event is looked for that the client has seen last. Once that event is known, the steps go through
+ * all topics in rounds, until a round takes few events or too many rounds were needed. The join
+ * (runtime/join.c) embeds the search and runs its steps in slices. Belongs to the subscriber's
+ * thread.
  */
 #ifndef TW_RUNTIME_MISSED_H
 #define TW_RUNTIME_MISSED_H
