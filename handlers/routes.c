@@ -44,9 +44,8 @@ static void handle_root(h2o_req_t *req)
     {method, path, handle, TW_ACCESS_##access, TW_BODY_##body},
 
 /* clang-format off */
+/* Those of operators come first, so that the others are a table of their own. */
 static const tw_route_t main_routes[] = {
-    ROUTE("GET",    "/v1/stream",                     tw_handle_stream,            PUBLIC,  EMPTY)
-    ROUTE("POST",   "/v1/publish",                    tw_handle_publish,           HANDLER, DECIDED)
     ROUTE("GET",    "/v1/admin/topics",               tw_handle_admin_topics,      KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/topics/:/tail",        tw_handle_admin_tail,        KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream, KEY,     DISCARDED)
@@ -56,11 +55,13 @@ static const tw_route_t main_routes[] = {
     ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED)
-    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED)
-    ROUTE("GET",    "/openapi.json",                  tw_handle_openapi,           PUBLIC,  DISCARDED)
     ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED)
     ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED)
     ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/v1/stream",                     tw_handle_stream,            PUBLIC,  EMPTY)
+    ROUTE("POST",   "/v1/publish",                    tw_handle_publish,           HANDLER, DECIDED)
+    ROUTE("GET",    "/healthz",                       tw_handle_health,            PUBLIC,  DISCARDED)
+    ROUTE("GET",    "/openapi.json",                  tw_handle_openapi,           PUBLIC,  DISCARDED)
     {.method = NULL}
 };
 
@@ -264,10 +265,10 @@ static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
     return 0;
 }
 
-static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
+static void register_routes(h2o_globalconf_t *config, const char *name, const tw_route_t *routes)
 {
     h2o_hostconf_t *host =
-        h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+        h2o_config_register_host(config, h2o_iovec_init(name, strlen(name)), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     tw_routes_handler_t *self = (tw_routes_handler_t *)h2o_create_handler(path, sizeof(*self));
 
@@ -278,13 +279,24 @@ static void register_routes(h2o_globalconf_t *config, const tw_route_t *routes)
     config->on_held_bytes = on_held_bytes;
 }
 
-void tw_routes_register(h2o_globalconf_t *config)
+static bool is_for_operators(const tw_route_t *route)
 {
-    register_routes(config, main_routes);
+    return strncmp(route->path, "/v1/admin/", 10) == 0 || strncmp(route->path, "/admin", 6) == 0 ||
+           strcmp(route->path, "/") == 0;
+}
+
+void tw_routes_register(h2o_globalconf_t *config, bool admin_apart)
+{
+    const tw_route_t *others = main_routes;
+
+    while (is_for_operators(others))
+        ++others;
+    register_routes(config, "main", admin_apart ? others : main_routes);
+    register_routes(config, "admin", main_routes);
     config->http2.is_shared = tw_request_conn_is_shared;
 }
 
 void tw_routes_register_ops(h2o_globalconf_t *config)
 {
-    register_routes(config, ops_routes);
+    register_routes(config, "ops", ops_routes);
 }

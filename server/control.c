@@ -58,6 +58,7 @@ static void on_step(uv_timer_t *timer)
     switch (control->stage) {
     case TW_CONTROL_UNREADY:
         tw_listener_close(control->listener);
+        tw_listener_close(control->admin_listener);
         for (uint32_t i = 0; i < control->worker_count; ++i)
             tw_worker_drain(control->workers[i], control->drain_ms);
         control->drain_ends_ms = tw_clock_ms() + (int64_t)control->drain_ms;

@@ -36,9 +36,10 @@ typedef struct tw_control {
     tw_worker_t *const *workers;
     uint32_t worker_count;
     tw_listener_t *listener;
-    tw_ops_t *ops;           /* NULL: off */
-    tw_tls_reload_t *reload; /* NULL: cleartext */
-    tw_key_file_t *keys;     /* NULL: no file */
+    tw_listener_t *admin_listener; /* NULL: none */
+    tw_ops_t *ops;                 /* NULL: off */
+    tw_tls_reload_t *reload;       /* NULL: cleartext */
+    tw_key_file_t *keys;           /* NULL: no file */
     uint64_t drain_ms;
 
     /* Private. */

@@ -16,8 +16,9 @@
 
 struct tw_handshake {
     tw_handshakes_t *all;
-    h2o_socket_t *socket; /* owned */
-    tw_client_t *client;  /* borrowed: outlives the socket; or NULL */
+    h2o_socket_t *socket;     /* owned */
+    tw_client_t *client;      /* borrowed: outlives the socket; or NULL */
+    h2o_accept_ctx_t *accept; /* borrowed */
     struct timeval connected_at;
     h2o_timeout_entry_t timeout;
     tw_handshake_queue_t *queue; /* in which it waits; NULL: in progress */
@@ -79,7 +80,7 @@ static bool speaks_http2(h2o_socket_t *socket)
 static void on_complete(h2o_socket_t *socket, const char *error)
 {
     tw_handshake_t *handshake = socket->data;
-    h2o_accept_ctx_t *accept = handshake->all->accept;
+    h2o_accept_ctx_t *accept = handshake->accept;
     struct timeval connected_at = handshake->connected_at;
 
     if (handshake->queue != NULL)
@@ -127,17 +128,18 @@ static void on_time_for_some(tw_slice_t *slice)
         tw_loop_defer(handshakes->loop, slice, on_time_for_some);
 }
 
-void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, h2o_accept_ctx_t *accept,
-                        tw_tls_store_t *tls, tw_limits_t *limits)
+void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, tw_tls_store_t *tls,
+                        tw_limits_t *limits)
 {
-    *handshakes = (tw_handshakes_t){.loop = loop, .accept = accept, .tls = tls, .limits = limits};
+    *handshakes = (tw_handshakes_t){.loop = loop, .tls = tls, .limits = limits};
     TAILQ_INIT(&handshakes->waiting);
     TAILQ_INIT(&handshakes->failed);
 }
 
-void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client)
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client,
+                       h2o_accept_ctx_t *accept)
 {
-    h2o_context_t *context = handshakes->accept->ctx;
+    h2o_context_t *context = accept->ctx;
 
     if (handshakes->closing) {
         tw_limits_end_handshake(handshakes->limits, client);
@@ -148,6 +150,7 @@ void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_cli
     handshake->all = handshakes;
     handshake->socket = socket;
     handshake->client = client;
+    handshake->accept = accept;
     handshake->connected_at = *h2o_get_timestamp(context, NULL, NULL);
     handshake->timeout.cb = on_timeout;
     h2o_timeout_link(context->loop, &context->handshake_timeout, &handshake->timeout);

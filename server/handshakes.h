@@ -23,25 +23,26 @@ typedef struct tw_handshake tw_handshake_t;
 typedef TAILQ_HEAD(tw_handshake_queue, tw_handshake) tw_handshake_queue_t;
 
 typedef struct tw_handshakes {
-    h2o_accept_ctx_t *accept; /* borrowed */
-    tw_tls_store_t *tls;      /* borrowed */
-    tw_limits_t *limits;      /* borrowed: counts the handshakes in progress */
-    tw_loop_t *loop;          /* borrowed */
-    tw_slice_t slice;         /* deferred while a queue is not empty */
+    tw_tls_store_t *tls; /* borrowed */
+    tw_limits_t *limits; /* borrowed: counts the handshakes in progress */
+    tw_loop_t *loop;     /* borrowed */
+    tw_slice_t slice;    /* deferred while a queue is not empty */
     bool closing;
     tw_handshake_queue_t waiting; /* have not begun */
     tw_handshake_queue_t failed;  /* to be closed */
 } tw_handshakes_t;
 
-void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, h2o_accept_ctx_t *accept,
-                        tw_tls_store_t *tls, tw_limits_t *limits);
+void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, tw_tls_store_t *tls,
+                        tw_limits_t *limits);
 
 /**
- * Takes a connected socket over and makes it an HTTP connection, or closes it. The caller has
+ * Takes a connected socket over and makes it an HTTP connection of `accept` (borrowed: outlives the
+ * socket), or closes it. The caller has
  * called tw_limits_begin_handshake() with the client (borrowed: outlives the socket; or NULL). No
  * callback runs before this returns.
  */
-void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client);
+void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client,
+                       h2o_accept_ctx_t *accept);
 
 /** Closes all sockets that wait, and from now on every new one: the worker ends. */
 void tw_handshakes_refuse(tw_handshakes_t *handshakes);

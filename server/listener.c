@@ -118,7 +118,8 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
         refuse(listener, fd, why);
         return;
     }
-    tw_worker_give(worker, fd, client);
+    const tw_accepted_t accepted = {.fd = fd, .client = client, .host = listener->config->host};
+    tw_worker_give(worker, &accepted);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -248,9 +249,8 @@ static bool bind_address(tw_listener_t *listener, uv_loop_t *loop, const char *a
     char host[256], port[6];
 
     if (!tw_host_port_split(address, len, host, port)) {
-        snprintf(error, error_size,
-                 "TIDEWAY_LISTEN contains \"%.*s\": write host:port or [v6]:port", (int)len,
-                 address);
+        snprintf(error, error_size, "%s contains \"%.*s\": write host:port or [v6]:port",
+                 listener->config->variable, (int)len, address);
         return false;
     }
     int failed = getaddrinfo(host, port, &hints, &found);
@@ -282,8 +282,8 @@ tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *con
     while (bound && tw_text_next_item(&list, &item))
         bound = bind_address(listener, loop, item.base, item.len, error, error_size);
     if (bound && listener->count == 0) {
-        snprintf(error, error_size,
-                 "TIDEWAY_LISTEN contains no address: give at least one host:port");
+        snprintf(error, error_size, "%s contains no address: give at least one host:port",
+                 config->variable);
         bound = false;
     }
     if (bound)

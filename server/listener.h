@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "handlers/routes.h"
 #include "server/worker.h"
 
 typedef struct tw_listener tw_listener_t;
@@ -16,6 +17,8 @@ typedef struct tw_listener_config {
     tw_worker_t *const *workers;
     uint32_t worker_count;
     tw_limits_t *limits;
+    const char *variable;      /* of the option with the addresses, for errors */
+    tw_routes_host_t host;     /* what it serves */
     bool tls;                  /* each connection begins with a handshake */
     uint64_t connections_max;  /* further ones are closed at once */
     _Atomic uint64_t *refused; /* counts connections that were closed for a limit */

@@ -173,7 +173,7 @@ static void set_up_http(tw_process_t *process)
      * are queued, which costs a few times as much. */
     http->http2.lean_output_max =
         OUTPUT_BYTES_MIN + options->max_streams_per_connection * OUTPUT_BYTES_PER_STREAM;
-    tw_routes_register(http);
+    tw_routes_register(http, options->admin_listen != NULL);
 }
 
 static void create_workers(tw_process_t *process)
@@ -200,39 +200,60 @@ static void on_reloaded(int status, const char *message, void *data)
                tw_log_text("reason", message));
 }
 
+/* Opens the listener of one option. NULL: `error` says why not. */
+static tw_listener_t *open_listener(tw_process_t *process, tw_listener_config_t *config,
+                                    const char *addresses, char *error, size_t error_size)
+{
+    config->workers = process->workers;
+    config->worker_count = process->worker_count;
+    config->tls = process->tls != NULL;
+    config->connections_max = process->options.max_connections;
+    config->limits = &process->gateway.limits;
+    config->refused = &process->gateway.connections_refused;
+    return tw_listener_open(&process->uv, config, addresses, error, error_size);
+}
+
 static bool open_listeners(tw_process_t *process, char *error, size_t error_size)
 {
     const tw_options_t *options = &process->options;
     tw_control_t *control = &process->control;
 
-    process->listener_config =
-        (tw_listener_config_t){.workers = process->workers,
-                               .worker_count = process->worker_count,
-                               .tls = process->tls != NULL,
-                               .connections_max = options->max_connections,
-                               .limits = &process->gateway.limits,
-                               .refused = &process->gateway.connections_refused};
-    *control = (tw_control_t){.loop = &process->loop,
-                              .gateway = &process->gateway,
-                              .hub = process->hub,
-                              .workers = process->workers,
-                              .worker_count = process->worker_count,
-                              .drain_ms = options->drain_ms};
     if (options->ops_listen != NULL && strcmp(options->ops_listen, "off") != 0) {
         control->ops =
             tw_ops_open(&process->uv, &process->gateway, options->ops_listen, error, error_size);
         if (control->ops == NULL)
             return false;
     }
-    control->listener = tw_listener_open(&process->uv, &process->listener_config, options->listen,
-                                         error, error_size);
-    if (control->listener == NULL)
+    process->main_listener =
+        (tw_listener_config_t){.variable = "TIDEWAY_LISTEN", .host = TW_ROUTES_MAIN};
+    process->admin_listener =
+        (tw_listener_config_t){.variable = "TIDEWAY_ADMIN_LISTEN", .host = TW_ROUTES_ADMIN};
+    control->listener =
+        open_listener(process, &process->main_listener, options->listen, error, error_size);
+    if (control->listener == NULL || options->admin_listen == NULL)
+        return control->listener != NULL;
+    control->admin_listener =
+        open_listener(process, &process->admin_listener, options->admin_listen, error, error_size);
+    return control->admin_listener != NULL;
+}
+
+static bool start_control(tw_process_t *process, char *error, size_t error_size)
+{
+    const char *keys = process->options.api_keys_file;
+    tw_control_t *control = &process->control;
+
+    *control = (tw_control_t){.loop = &process->loop,
+                              .gateway = &process->gateway,
+                              .hub = process->hub,
+                              .workers = process->workers,
+                              .worker_count = process->worker_count,
+                              .drain_ms = process->options.drain_ms};
+    if (!open_listeners(process, error, error_size))
         return false;
     if (process->tls != NULL)
         control->reload = tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, NULL);
-    if (options->api_keys_file != NULL)
-        control->keys =
-            tw_key_file_open(&process->uv, &process->gateway.auth, options->api_keys_file);
+    if (keys != NULL)
+        control->keys = tw_key_file_open(&process->uv, &process->gateway.auth, keys);
     tw_control_start(control);
     return true;
 }
@@ -254,7 +275,7 @@ bool tw_process_open(tw_process_t *process, char *error, size_t error_size)
     create_workers(process);
     if (process->gateway.adapter->ops->start(process->gateway.adapter, &process->loop) != 0)
         return fail(error, error_size, "the runtime did not start; the line before says why");
-    if (!open_listeners(process, error, error_size))
+    if (!start_control(process, error, error_size))
         return false;
     for (uint32_t i = 0; i < process->worker_count; ++i)
         tw_worker_start(process->workers[i]);

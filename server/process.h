@@ -33,7 +33,7 @@ typedef struct tw_process {
     tw_worker_config_t worker_config;
     uint32_t worker_count;
     tw_worker_t *workers[TW_WORKERS_MAX]; /* owned */
-    tw_listener_config_t listener_config;
+    tw_listener_config_t main_listener, admin_listener;
     tw_control_t control;
 } tw_process_t;
 

@@ -42,7 +42,8 @@ struct tw_worker {
     uv_loop_t loop;
     tw_worker_context_t http;
     tw_fanout_t fanout;
-    h2o_accept_ctx_t accept;
+    h2o_accept_ctx_t accept[TW_ROUTES_HOST_COUNT];
+    h2o_hostconf_t *hosts[TW_ROUTES_HOST_COUNT][2]; /* each with a NULL behind it */
     tw_handshakes_t handshakes;
     uv_timer_t heartbeat;
     uv_timer_t drain;
@@ -59,8 +60,7 @@ struct tw_worker {
 typedef struct tw_socket {
     uv_tcp_t tcp;
     tw_worker_t *worker;
-    tw_client_t *client; /* for which the connection is counted; or NULL */
-    int fd;              /* until it is opened */
+    tw_accepted_t accepted;
 } tw_socket_t;
 
 static void on_heartbeat(uv_timer_t *timer)
@@ -121,9 +121,13 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     worker->http.super.http2.has_time = has_time;
     worker->http.gateway = config->gateway;
     worker->http.shard = &worker->fanout.shard;
-    worker->accept = (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = config->http->hosts};
-    tw_handshakes_init(&worker->handshakes, &worker->fanout.shard.loop, &worker->accept,
-                       config->tls, &config->gateway->limits);
+    for (int i = 0; i < TW_ROUTES_HOST_COUNT; ++i) {
+        worker->hosts[i][0] = config->http->hosts[i];
+        worker->accept[i] =
+            (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = worker->hosts[i]};
+    }
+    tw_handshakes_init(&worker->handshakes, &worker->fanout.shard.loop, config->tls,
+                       &config->gateway->limits);
     uv_timer_init(&worker->loop, &worker->heartbeat);
     worker->heartbeat.data = worker;
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
@@ -158,8 +162,8 @@ static void on_socket_closed(uv_handle_t *handle)
     tw_socket_t *socket = (tw_socket_t *)(void *)handle;
     tw_worker_t *worker = socket->worker;
 
-    if (socket->client != NULL)
-        tw_limits_remove_connection(&worker->config->gateway->limits, socket->client);
+    if (socket->accepted.client != NULL)
+        tw_limits_remove_connection(&worker->config->gateway->limits, socket->accepted.client);
     free(socket);
     tw_uncount(&worker->fanout.shard.counters.connections, 1);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
@@ -189,28 +193,28 @@ static void on_given(void *owner, void *data)
     tw_count(&worker->fanout.shard.counters.connections, 1);
     tw_count(&worker->fanout.shard.counters.connections_opened, 1);
     uv_tcp_init(&worker->loop, &socket->tcp);
-    if (worker->stopping || uv_tcp_open(&socket->tcp, socket->fd) != 0) {
-        close(socket->fd);
+    if (worker->stopping || uv_tcp_open(&socket->tcp, socket->accepted.fd) != 0) {
+        close(socket->accepted.fd);
         if (worker->config->tls != NULL)
-            tw_limits_end_handshake(&worker->config->gateway->limits, socket->client);
+            tw_limits_end_handshake(&worker->config->gateway->limits, socket->accepted.client);
         uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }
-    set_socket_options(worker, socket->fd);
+    set_socket_options(worker, socket->accepted.fd);
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&socket->tcp, on_socket_closed);
+    h2o_accept_ctx_t *accept = &worker->accept[socket->accepted.host];
     if (worker->config->tls != NULL)
-        tw_handshakes_add(&worker->handshakes, sock, socket->client);
+        tw_handshakes_add(&worker->handshakes, sock, socket->accepted.client, accept);
     else
-        h2o_accept(&worker->accept, sock);
+        h2o_accept(accept, sock);
 }
 
-void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client)
+void tw_worker_give(tw_worker_t *worker, const tw_accepted_t *accepted)
 {
     tw_socket_t *socket = tw_alloc(sizeof(*socket));
 
     socket->worker = worker;
-    socket->client = client;
-    socket->fd = fd;
+    socket->accepted = *accepted;
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
     tw_loop_post(&worker->fanout.shard.loop, on_given, socket);
 }

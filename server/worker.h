@@ -13,6 +13,7 @@
 #include <h2o.h>
 
 #include "handlers/gateway.h"
+#include "handlers/routes.h"
 #include "runtime/hub.h"
 #include "tls/server_context.h"
 
@@ -35,12 +36,19 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index);
 /** Starts its thread. */
 void tw_worker_start(tw_worker_t *worker);
 
+/** A socket that a listener has accepted. */
+typedef struct tw_accepted {
+    int fd;
+    tw_client_t *client; /* for which the connection is counted; NULL: for no client */
+    tw_routes_host_t host;
+} tw_accepted_t;
+
 /**
- * Gives the worker an accepted socket, which it owns from now on. The connection is counted for the
- * client (NULL: for no client); the worker removes it there when it is closed. With TLS, the caller
- * has called tw_limits_begin_handshake(). Any thread.
+ * Gives the worker a socket, which it owns from now on. The worker removes the connection from its
+ * client when it is closed. With TLS, the caller has called tw_limits_begin_handshake(). Any
+ * thread.
  */
-void tw_worker_give(tw_worker_t *worker, int fd, tw_client_t *client);
+void tw_worker_give(tw_worker_t *worker, const tw_accepted_t *accepted);
 
 /** The number of open connections, including those that are still on their way. Any thread. */
 uint64_t tw_worker_connections(const tw_worker_t *worker);

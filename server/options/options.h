@@ -52,6 +52,10 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
     FORM(listen, "TIDEWAY_LISTEN", "127.0.0.1:8443", tw_form_addresses,                            \
          "write host:port or [v6]:port, with a port up to 65535",                                  \
          "addresses to serve on, comma-separated: host:port or [v6]:port")                         \
+    FORM(admin_listen, "TIDEWAY_ADMIN_LISTEN", NULL, tw_form_addresses,                            \
+         "write host:port or [v6]:port, with a port up to 65535",                                  \
+         "addresses to serve the admin UI and the admin API on, which the main ones then do not "  \
+         "have; TLS as there")                                                                     \
     FORM(ops_listen, "TIDEWAY_OPS_LISTEN", "127.0.0.1:9090", tw_form_address_or_off,               \
          "write host:port, [v6]:port or off",                                                      \
          "address for probes and metrics over plain HTTP, or off")                                 \

@@ -50,7 +50,7 @@ static void set_up_http(void)
     self.http.http2.ping_interval = 25000;
     self.http.http2.lean_output_max = 64 * 1024;
     self.http.early_answer.timeout = 200;
-    tw_routes_register(&self.http);
+    tw_routes_register(&self.http, false);
 }
 
 static void set_up_gateway(void)
