@@ -65,6 +65,6 @@ verb_redis() {
     get_redis_servers
     export TIDEWAY_FULL=1
     TESTS=ON build_release && step "on every Redis" env TIDEWAY_BIN="$ROOT/build/tideway" PYTHONDONTWRITEBYTECODE=1 \
-        "$PYTHON" -m pytest tests/integration/test_redis_deployments.py -q -p no:cacheprovider -n "$JOBS" \
+        "$PYTHON" -m pytest tests/integration/test_redis_deployments.py tests/integration/test_redis_access.py -q -p no:cacheprovider -n "$JOBS" \
         --junit-xml="$RESULTS/redis/results.xml" "${PYTEST_ARGS[@]}"
 }

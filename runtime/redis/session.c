@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "runtime/redis/client/info.h"
 
 #define LINK_TIMEOUT_MS 3000
 #define BACKOFF_MIN_MS 50
@@ -266,11 +267,7 @@ static void on_commands_up(const tw_redis_server_t *server, void *data)
 
     session->links.commands_up = true;
     session->links.commands_server = *server;
-    if (server->memory_limited && server->may_evict)
-        tw_log(TW_LOG_WARN,
-               "Redis evicts keys when its memory is full: resuming streams may then miss events "
-               "without being told",
-               tw_log_text("change", "set its maxmemory-policy to noeviction"));
+    tw_redis_risks_log(server->risks, &session->risks_told);
     join_when_both_are_up(session);
 }
 

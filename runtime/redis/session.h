@@ -88,6 +88,7 @@ typedef struct tw_redis_session {
     uint64_t start, floor;                /* see tw_redis_session_lost_before() */
     tw_log_limit_t refusals;              /* lines about errors that Redis returned */
     char last_reason[TW_REDIS_ERROR_MAX]; /* of the last failure that was logged */
+    uint32_t risks_told;                  /* of the server, see tw_redis_server_t */
 } tw_redis_session_t;
 
 /** `prefix` begins the names of all keys; NULL: TW_REDIS_PREFIX. 0, or -1 with one line in `error`

@@ -15,3 +15,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(params=["h2", "h1"])
 def protocol(request):
     return request.param
+
+
+@pytest.fixture
+def servers():
+    """A list: what is put into it is closed after the test."""
+    started = []
+    yield started
+    for server in reversed(started):
+        server.close()

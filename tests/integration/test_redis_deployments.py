@@ -3,25 +3,23 @@
 The short form uses Debian's Redis 7; TIDEWAY_FULL=1 (./dev redis) asks for the whole length and for every server.
 """
 
-import os
 import signal
 import time
 
 import pytest
 
 from lib.h2_client import H2Client
-from lib.redis_deployments import Cluster, Sentinels, Single, program_of
+from lib.redis_deployments import FULL, SERVERS, Cluster, Sentinels, Single, program_of
 from lib.redis_load import Followers, Load, all_ready, check_replaced
 from lib.rolling_update import CLIENTS, Roll
 from lib.swarm import Swarm
 from lib.waiting import wait_until
 
-FULL = os.environ.get("TIDEWAY_FULL") == "1"
 EVENTS, TRIES = (10000, 10000) if FULL else (1500, 500)
 
 CLUSTER, SENTINELS = (Cluster, "redis-7.0"), (Sentinels, "redis-7.0")  # one Redis 7 is what other tests have
 # The servers of Redis 6.2 and Valkey 9 were built without TLS, which Sentinels wants.
-ALL = [(Single, name) for name in ("redis-7.0", "redis-6.2", "redis-8.0", "valkey-8.1", "valkey-9.1")] + [
+ALL = [(Single, name) for name in SERVERS] + [
     (Cluster, name) for name in ("redis-7.0", "redis-8.0", "valkey-8.1", "valkey-9.1")] + [
     (Sentinels, name) for name in ("redis-7.0", "redis-8.0", "valkey-8.1")]
 

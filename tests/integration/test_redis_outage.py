@@ -7,9 +7,7 @@ import time
 
 import pytest
 
-from lib.certificates import make_authority
 from lib.cutting_proxy import CuttingProxy
-from lib.ports import free_port
 from lib.redis_lane import Lane
 from lib.redis_load import Load, all_ready, check_replaced
 from lib.redis_server import Redis
@@ -17,15 +15,6 @@ from lib.swarm import Swarm
 from lib.waiting import wait_until
 
 LOST = "Redis is lost: streams stay open, publishes are refused"
-
-
-@pytest.fixture
-def servers():
-    """A list: what is put into it is closed after the test."""
-    started = []
-    yield started
-    for server in reversed(started):
-        server.close()
 
 
 @pytest.fixture
@@ -317,109 +306,3 @@ def test_streams_wait_for_a_redis_that_comes_late(servers, start_gateway):
     gateway.wait_ready()
     gateway.deliver("t", "x", id="1")
     assert exchange.wait_events(2)[-1].id == "1"
-
-
-# Servers that cannot be used: one clear line, tried again
-
-def refusal_of(gateway):
-    line = gateway.wait_log(message="Redis cannot be used: trying again")
-    assert gateway.ops("/readyz")[0] == 503 and gateway.ops("/healthz")[0] == 200
-    return line["reason"]
-
-
-def lines_of(gateway):
-    return [line for line in gateway.logs if line.get("message", "").startswith("Redis cannot")]
-
-
-def failed_attempts(gateway):
-    return gateway.metrics()["tideway_redis_attempts_failed_total"]
-
-
-def test_a_wrong_password(servers, start_gateway):
-    redis = Redis(requirepass="right")
-    servers.append(redis)
-    gateway = start_gateway(ready=False, runtime="redis",
-                            redis_url=f"redis://:wrong@127.0.0.1:{redis.port}")
-    assert "WRONGPASS" in refusal_of(gateway)
-    wait_until(lambda: failed_attempts(gateway) > 6, "several attempts")
-    assert len(lines_of(gateway)) == 1
-    redis.cli("-a", "right", "CONFIG", "SET", "requirepass", "wrong")
-    gateway.wait_ready()
-
-
-def test_a_replica(servers, start_gateway):
-    redis = Redis(replicaof="127.0.0.1 1")
-    servers.append(redis)
-    gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
-    assert "this Redis is a replica; Tideway needs the master" in refusal_of(gateway)
-    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
-    assert len(lines_of(gateway)) == 1
-    redis.cli("REPLICAOF", "NO", "ONE")
-    gateway.wait_ready()
-
-
-def test_a_redis_too_old(servers, start_gateway):
-    redis = Redis(rename_command='HELLO ""')  # what an old one answers to HELLO
-    servers.append(redis)
-    gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
-    assert "older than 6.2" in refusal_of(gateway)
-    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
-    assert len(lines_of(gateway)) == 1
-
-
-@pytest.mark.parametrize("missing, reason", [
-    ("-evalsha", "NOPERM"), ("resetkeys", "NOPERM"), ("-xread", "NOPERM"), ("-script", "NOPERM")])
-def test_rights_that_are_missing_after_the_greeting(redis, start_gateway, missing, reason):
-    def connections():
-        return int(next(line.split(":")[1] for line in redis.cli("INFO", "stats").splitlines()
-                        if line.startswith("total_connections_received")))
-
-    redis.cli("ACL", "SETUSER", "bob", "reset", "on", ">pw", "+@all", "~*", "&*", missing)
-    gateway = start_gateway(ready=False, runtime="redis", redis_url=f"redis://bob:pw@127.0.0.1:{redis.port}")
-    assert reason in refusal_of(gateway)
-    wait_until(lambda: failed_attempts(gateway) >= 6, "several attempts")
-    before, begun = connections(), time.monotonic()
-    wait_until(lambda: failed_attempts(gateway) >= 9, "more attempts", 30)
-    # Two connections an attempt, at most one attempt a second by now, and those of redis-cli.
-    assert connections() - before <= 2 * (time.monotonic() - begun + 1) + 2
-    assert len(lines_of(gateway)) == 1
-    redis.cli("ACL", "SETUSER", "bob", "+@all", "~*", "&*")
-    gateway.wait_ready()
-
-
-@pytest.fixture
-def tls_redis(tmp_path, servers):
-    files = make_authority(tmp_path)
-    # The plain port is for redis-cli; the gateway uses the other one.
-    redis = Redis(tls_port=free_port(), tls_cert_file=files.server, tls_key_file=files.server_key,
-                  tls_ca_cert_file=files.ca, tls_auth_clients="no")
-    redis.ca, redis.tls_url = files.ca, f"rediss://localhost:{redis.options['tls_port']}"
-    servers.append(redis)
-    return redis
-
-
-def test_redis_over_tls(tls_redis, start_gateway):
-    gateway = start_gateway(runtime="redis", redis_url=tls_redis.tls_url, redis_ca=tls_redis.ca)
-    stream = gateway.h2().subscribe("t")
-    assert gateway.deliver("t", "over TLS") == 1
-    assert stream.wait_events(1)[0].data == "over TLS"
-
-
-def test_a_wrong_authority(tls_redis, start_gateway):
-    gateway = start_gateway(ready=False, runtime="redis", redis_url=tls_redis.tls_url)
-    assert "its certificate is refused: " in refusal_of(gateway)
-    wait_until(lambda: failed_attempts(gateway) > 4, "several attempts")
-    assert len(lines_of(gateway)) == 1
-
-
-def test_an_authority_file_that_is_not_there_stops_the_start(start_gateway):
-    gateway = start_gateway(ready=False, runtime="redis", redis_url="rediss://localhost",
-                            redis_ca="/no/such/ca.pem")
-    assert gateway.wait_exit() == 1
-    assert "TIDEWAY_REDIS_CA" in gateway.text() and "/no/such/ca.pem" in gateway.text()
-
-
-def test_a_url_that_means_nothing_stops_the_start(start_gateway):
-    gateway = start_gateway(ready=False, runtime="redis", redis_url="http://localhost")
-    assert gateway.wait_exit() == 64
-    assert "TIDEWAY_REDIS_URL" in gateway.text()

@@ -1,5 +1,6 @@
 """Redis as people run it: one server, a cluster, masters under sentinels; of every kind of server that is there."""
 
+import os
 import pathlib
 import tempfile
 import time
@@ -10,6 +11,9 @@ from lib.ports import free_port
 from lib.redis_server import Redis, Sentinel
 from lib.waiting import wait_until
 
+# The long forms of tests want every server, the short ones only Debian 12's, which is always there.
+FULL = os.environ.get("TIDEWAY_FULL") == "1"
+SERVERS = ["redis-7.0", *(["redis-6.2", "redis-8.0", "valkey-8.1", "valkey-9.1"] if FULL else [])]
 FETCHED = ROOT / "build-deps/redis-servers"  # by ./dev redis
 SLOTS = 16384
 # A failover begins so long after a server went silent; while a test only stops one, nothing fails over.
@@ -17,7 +21,7 @@ FAILS_OVER_AFTER_MS, PATIENT_MS = 2000, 60000
 
 
 def program_of(name):
-    """The server of that name, or None: "redis-7.0" is Debian 12's, which is always there."""
+    """The server of that name, or None."""
     if name == "redis-7.0":
         return "redis-server"
     path = FETCHED / name

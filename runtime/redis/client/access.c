@@ -63,32 +63,48 @@ static const char *problem_of(const tw_redis_access_config_t *config, const tw_r
     return NULL;
 }
 
+int tw_redis_tls_context(const tw_redis_tls_t *tls, SSL_CTX **context, char *error,
+                         size_t error_size)
+{
+    const char *variable = "TIDEWAY_REDIS_CA";
+    tw_tls_error_t problem = {""};
+    SSL_CTX *made = NULL;
+
+    int status = tw_tls_client_context_create(&made, tls->ca_path, &problem);
+    if (status == TW_TLS_OK && tls->cert_path != NULL) {
+        variable = "TIDEWAY_REDIS_CERT or TIDEWAY_REDIS_KEY";
+        status = tw_tls_client_context_identify(made, tls->cert_path, tls->key_path, &problem);
+    }
+    if (status == TW_TLS_OK) {
+        *context = made;
+        return 0;
+    }
+    SSL_CTX_free(made);
+    snprintf(error, error_size, "%s: %s", variable, problem.text);
+    return -1;
+}
+
 static int init_tls(tw_redis_access_t *access, const tw_redis_access_config_t *config, char *error,
                     size_t size)
 {
-    tw_tls_error_t problem = {""};
     tw_redis_tls_t *tls = &access->tls;
+    SSL_CTX *context = NULL;
 
     if (!access->url.tls)
         return 0;
+    tls->ca_path = copy(given(config->ca_path));
+    tls->cert_path = copy(given(config->cert_path));
+    tls->key_path = copy(given(config->key_path));
     tls->server_name = copy(given(config->server_name));
-    const char *variable = "TIDEWAY_REDIS_CA";
-    int status = tw_tls_client_context_create(&tls->context, given(config->ca_path), &problem);
-    if (status == TW_TLS_OK && given(config->cert_path)) {
-        variable = "TIDEWAY_REDIS_CERT or TIDEWAY_REDIS_KEY";
-        status = tw_tls_client_context_identify(tls->context, config->cert_path, config->key_path,
-                                                &problem);
-    }
-    if (status == TW_TLS_OK)
-        return 0;
-    snprintf(error, size, "%s: %s", variable, problem.text);
-    return -1;
+    int result = tw_redis_tls_context(tls, &context, error, size);
+    SSL_CTX_free(context);
+    return result;
 }
 
 int tw_redis_access_init(tw_redis_access_t *access, const tw_redis_access_config_t *config,
                          char *error, size_t error_size)
 {
-    tw_redis_access_t made = {.tls = {NULL, NULL}};
+    tw_redis_access_t made = {.tls = {.ca_path = NULL}};
     char reason[256];
 
     if (tw_redis_url_parse(&made.url, config->url, reason, sizeof(reason)) != 0) {
@@ -126,14 +142,16 @@ void tw_redis_access_dispose(tw_redis_access_t *access)
     tw_redis_url_dispose(&access->url);
     dispose_credentials(&access->redis);
     dispose_credentials(&access->sentinel);
-    SSL_CTX_free(access->tls.context);
+    free(access->tls.ca_path);
+    free(access->tls.cert_path);
+    free(access->tls.key_path);
     free(access->tls.server_name);
-    *access = (tw_redis_access_t){.tls = {NULL, NULL}};
+    *access = (tw_redis_access_t){.tls = {.ca_path = NULL}};
 }
 
 const tw_redis_tls_t *tw_redis_access_tls(const tw_redis_access_t *access)
 {
-    return access->tls.context != NULL ? &access->tls : NULL;
+    return access->url.tls ? &access->tls : NULL;
 }
 
 bool tw_redis_credentials_given(const tw_redis_credentials_t *credentials)

@@ -34,19 +34,20 @@ typedef struct tw_redis_credentials {
 
 /* How links are encrypted. */
 typedef struct tw_redis_tls {
-    SSL_CTX *context;  /* owned */
-    char *server_name; /* owned; NULL: the name of the host that is connected to */
+    char *ca_path;              /* owned; NULL: the system's authorities */
+    char *cert_path, *key_path; /* owned; NULL: we have no certificate */
+    char *server_name;          /* owned; NULL: the name of the host that is connected to */
 } tw_redis_tls_t;
 
 typedef struct tw_redis_access {
     tw_redis_url_t url;
     tw_redis_credentials_t redis, sentinel;
-    tw_redis_tls_t tls; /* context NULL: cleartext */
+    tw_redis_tls_t tls; /* unless the URL says cleartext */
 } tw_redis_access_t;
 
 /**
- * Reads the configuration, and the files with certificates. 0, or -1 with one line in `error`;
- * `access` is set on success only.
+ * Reads the configuration, and whether the files with certificates can be used. 0, or -1 with one
+ * line in `error`; `access` is set on success only.
  */
 int tw_redis_access_init(tw_redis_access_t *access, const tw_redis_access_config_t *config,
                          char *error, size_t error_size);
@@ -56,6 +57,13 @@ void tw_redis_access_dispose(tw_redis_access_t *access);
 
 /** What links to Redis and to sentinels are to be encrypted with; NULL: cleartext. */
 const tw_redis_tls_t *tw_redis_access_tls(const tw_redis_access_t *access);
+
+/**
+ * Reads the files with certificates, so that those that were replaced count at the next connect.
+ * 0, and the caller frees `*context` with SSL_CTX_free(), or -1 with one line in `error`.
+ */
+int tw_redis_tls_context(const tw_redis_tls_t *tls, SSL_CTX **context, char *error,
+                         size_t error_size);
 
 /** Whether there is anything to authenticate with. */
 bool tw_redis_credentials_given(const tw_redis_credentials_t *credentials);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/redis/client/info.h"
+
 /* Commands that every server of the right version has, unless it is no Redis or hides them. */
 static const char *const needed[] = {"EVALSHA", "SCRIPT", "XADD", "XREAD", "XTRIM"};
 
@@ -108,21 +110,6 @@ static void on_commands(const redisReply *reply, void *data)
     }
 }
 
-/* Copies the value of a line "name:value" of INFO; "" when it has no such line. */
-static void info_value(const char *info, const char *name, char *value, size_t size)
-{
-    size_t len = strlen(name);
-    value[0] = '\0';
-    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
-        if (*line == '\n')
-            ++line;
-        if (strncmp(line, name, len) == 0 && line[len] == ':') {
-            snprintf(value, size, "%.*s", (int)strcspn(line + len + 1, "\r\n"), line + len + 1);
-            return;
-        }
-    }
-}
-
 static void on_info(const redisReply *reply, void *data)
 {
     tw_redis_greeting_t *greeting = data;
@@ -136,13 +123,13 @@ static void on_info(const redisReply *reply, void *data)
                reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no text");
         return;
     }
-    info_value(reply->str, "loading", value, sizeof(value));
+    tw_redis_info_value(reply->str, "loading", value, sizeof(value));
     if (strcmp(value, "1") == 0) {
         refuse(greeting, "it still loads its data");
         return;
     }
-    info_value(reply->str, "run_id", run_id, sizeof(run_id));
-    info_value(reply->str, "master_replid", replid, sizeof(replid));
+    tw_redis_info_value(reply->str, "run_id", run_id, sizeof(run_id));
+    tw_redis_info_value(reply->str, "master_replid", replid, sizeof(replid));
     if (run_id[0] == '\0' || replid[0] == '\0') {
         refuse(greeting,
                "this server has no %s in its INFO, so a restart or a failover could not be "
@@ -151,10 +138,7 @@ static void on_info(const redisReply *reply, void *data)
         return;
     }
     snprintf(server->identity, sizeof(server->identity), "%.60s:%.60s", run_id, replid);
-    info_value(reply->str, "maxmemory", value, sizeof(value));
-    server->memory_limited = strcmp(value, "0") != 0;
-    info_value(reply->str, "maxmemory_policy", value, sizeof(value));
-    server->may_evict = strcmp(value, "noeviction") != 0;
+    server->risks = tw_redis_info_risks(reply->str);
     finish(greeting, NULL);
 }
 
@@ -199,7 +183,7 @@ void tw_redis_greeting_send(tw_redis_greeting_t *greeting, tw_redis_link_t *link
     greeting->link = link;
     greeting->done = false;
     greeting->wants_cluster = access->url.kind == TW_REDIS_URL_CLUSTER;
-    greeting->server = (tw_redis_server_t){.memory_limited = false};
+    greeting->server = (tw_redis_server_t){.risks = 0};
     tw_redis_endpoint_text(endpoint, greeting->server.endpoint, sizeof(greeting->server.endpoint));
     if (ask_who_it_is(greeting, &access->redis, name, error, sizeof(error)) != 0) {
         refuse(greeting, "%s", error);

@@ -25,8 +25,7 @@ typedef struct tw_redis_server {
      * when the failover is undone again.
      */
     char identity[TW_REDIS_IDENTITY_MAX];
-    bool memory_limited; /* maxmemory is set */
-    bool may_evict;      /* the eviction policy is not noeviction */
+    uint32_t risks; /* see info.h */
 } tw_redis_server_t;
 
 typedef struct tw_redis_greeting {

@@ -208,7 +208,7 @@ static int parse_rest(tw_redis_url_t *url, const char *from, char *error, size_t
     return parse_path(url, authority_end, error, size);
 }
 
-int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size)
+static int parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size)
 {
     tw_redis_url_t parsed = {0};
     const char *from = NULL;
@@ -231,6 +231,21 @@ int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_
     }
     *url = parsed;
     return 0;
+}
+
+int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size)
+{
+    static const char space[] = " \t\r\n\v\f";
+
+    text += strspn(text, space);
+    size_t len = strlen(text);
+    while (len > 0 && strchr(space, text[len - 1]) != NULL)
+        --len;
+    char *trimmed = tw_strndup(text, len);
+    int result = parse(url, trimmed, error, error_size);
+    OPENSSL_cleanse(trimmed, len);
+    free(trimmed);
+    return result;
 }
 
 bool tw_redis_endpoint_is_path(const tw_redis_endpoint_t *endpoint)

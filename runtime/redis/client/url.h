@@ -46,9 +46,10 @@ typedef struct tw_redis_url {
 } tw_redis_url_t;
 
 /**
- * Parses `text`. Returns 0, or -1 with one line in `error` that says what is wrong and never quotes
- * the password. The line continues a sentence that begins with the option's name: "does not begin
- * with redis://". `url` is set on success only.
+ * Parses `text`, without the white space around it that files and secrets bring along. Returns 0,
+ * or -1 with one line in `error` that says what is wrong and never quotes the password. The line
+ * continues a sentence that begins with the option's name: "does not begin with redis://". `url` is
+ * set on success only.
  */
 int tw_redis_url_parse(tw_redis_url_t *url, const char *text, char *error, size_t error_size);
 

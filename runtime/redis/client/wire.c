@@ -176,12 +176,19 @@ static void on_socket_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf
 static void secure(tw_redis_wire_t *wire)
 {
     const char *name = wire->security->server_name;
+    char problem[TW_REDIS_ERROR_MAX];
+    SSL_CTX *context = NULL;
     tw_tls_error_t error;
 
     if (name == NULL)
         name = wire->endpoint.host;
     wire->state = SECURING;
-    wire->tls = tw_redis_tls_engine_create(wire->security->context, name, &error);
+    if (tw_redis_tls_context(wire->security, &context, problem, sizeof(problem)) != 0) {
+        fail(wire, problem);
+        return;
+    }
+    wire->tls = tw_redis_tls_engine_create(context, name, &error);
+    SSL_CTX_free(context); /* the engine holds it */
     if (wire->tls != NULL)
         begin_tls(wire);
     else

@@ -153,8 +153,7 @@ static void test_client__authenticates_and_selects_its_database(void **state)
     assert_int_equal(strncmp(f->server.version, "7.", 2), 0);
     assert_int_equal(strlen(f->server.identity), 40 + 1 + 40);
     assert_int_equal(f->server.identity[40], ':');
-    assert_false(f->server.memory_limited);
-    assert_false(f->server.may_evict);
+    assert_int_equal(f->server.risks, 0);
     assert_int_equal(SEND(f, "SET", "here", "1"), 0);
     tw_test_loop_until(&f->loop, has_one_reply, f, DEADLINE_MS);
     char *value = tw_test_redis_cli(&f->redis, (const char *[]){"-n", "3", "GET", "here", NULL});

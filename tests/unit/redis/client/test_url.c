@@ -54,6 +54,16 @@ static void test_url__takes_every_part(void **state)
     tw_redis_url_dispose(&url);
 }
 
+static void test_url__leaves_out_the_space_around_it(void **state)
+{
+    tw_redis_url_t url;
+    parse(&url, " \t redis://:secret@h:7000/1\r\n\n");
+    assert_string_equal(url.password, "secret");
+    assert_string_equal(url.endpoints[0].host, "h");
+    assert_int_equal(url.db, 1);
+    tw_redis_url_dispose(&url);
+}
+
 static void test_url__takes_sentinels(void **state)
 {
     tw_redis_url_t url;
@@ -170,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_url__has_defaults),
         cmocka_unit_test(test_url__takes_every_part),
+        cmocka_unit_test(test_url__leaves_out_the_space_around_it),
         cmocka_unit_test(test_url__takes_sentinels),
         cmocka_unit_test(test_url__takes_nodes_of_a_cluster),
         cmocka_unit_test(test_url__takes_a_unix_socket),
