@@ -55,24 +55,31 @@ void tw_missed_restart(tw_missed_t *missed)
 
 /* --- the event that was seen last --- */
 
-/* Decides from where on the client has missed events, when all topics have been looked at. */
-static void settle_position(tw_missed_t *missed)
+/* Reads the id as one of the gateway's own; returns the reason for a gap when it is none of this
+ * epoch. */
+static tw_gap_t read_own_id(const tw_missed_t *missed, tw_position_t *seen)
 {
     tw_position_t named;
 
+    if (!tw_position_parse(missed->id, missed->id_len, &named))
+        return TW_GAP_UNKNOWN_ID;
+    if (named.epoch != missed->begun.epoch)
+        return TW_GAP_OTHER_EPOCH;
+    if (named.seq > missed->begun.seq)
+        return TW_GAP_UNKNOWN_ID;
+    *seen = named;
+    return TW_GAP_NONE;
+}
+
+/* Decides from where on the client has missed events, when all topics have been looked at. */
+static void settle_position(tw_missed_t *missed)
+{
     missed->found = true;
     missed->topic = 0;
-    /* An event that is kept from another epoch does not tell what else was there after it. */
-    if (missed->seen.seq != 0)
-        missed->gap = missed->seen.epoch == missed->begun.epoch ? TW_GAP_NONE : TW_GAP_OTHER_EPOCH;
-    else if (!tw_position_parse(missed->id, missed->id_len, &named))
-        missed->gap = TW_GAP_UNKNOWN_ID;
-    else if (named.epoch != missed->begun.epoch)
-        missed->gap = TW_GAP_OTHER_EPOCH;
-    else if (named.seq > missed->begun.seq)
-        missed->gap = TW_GAP_UNKNOWN_ID;
-    else
-        missed->seen = named;
+    if (missed->seen.seq == 0)
+        missed->gap = read_own_id(missed, &missed->seen);
+    else if (missed->seen.epoch != missed->begun.epoch)
+        missed->gap = TW_GAP_OTHER_EPOCH; /* it does not tell what else was there after it */
     for (uint16_t i = 0; i < missed->topic_count; ++i)
         missed->topics[i].taken = missed->seen.seq;
 }

@@ -24,6 +24,8 @@
 #define TURN_MS 5
 #define GONE_WITHIN_MS 60000 /* above each timeout of h2o and of the handlers */
 #define OUTPUT_KEPT ((size_t)1 << 20)
+/* What a frame costs: so much that a few of them use up a turn, and the next ones have to wait. */
+#define FRAME_NS (TW_TURN_NS / 8)
 
 static struct {
     uv_loop_t uv;
@@ -34,7 +36,8 @@ static struct {
     h2o_globalconf_t http;
     tw_worker_context_t worker;
     tw_fanout_t fanout;
-    h2o_accept_ctx_t accept;
+    h2o_accept_ctx_t accept, accept_tls;
+    tw_slice_t input; /* deferred while frames wait for the loop to have time */
     size_t connections;
     tw_fuzz_peer_t follower;
 } self;
@@ -125,13 +128,30 @@ void tw_fuzz_settle(tw_fuzz_peer_t *peer)
         quiet = turn(peer) ? 0 : quiet + 1;
 }
 
+static void on_time_for_input(tw_slice_t *slice)
+{
+    h2o_http2_resume_input(&self.worker.super);
+}
+
+/* As server/worker.c has it. */
+static int has_time(h2o_context_t *http, size_t bytes_read)
+{
+    tw_loop_t *loop = &self.fanout.shard.loop;
+
+    tw_loop_spend(loop, TW_TURN_READ_NS(bytes_read) + FRAME_NS);
+    if (tw_loop_has_time(loop))
+        return 1;
+    tw_loop_defer(loop, &self.input, on_time_for_input);
+    return 0;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     free(handle);
     --self.connections;
 }
 
-void tw_fuzz_connect(tw_fuzz_peer_t *peer)
+static void connect_to(h2o_accept_ctx_t *accept, tw_fuzz_peer_t *peer)
 {
     int pair[2];
     uv_tcp_t *tcp = malloc(sizeof(*tcp));
@@ -141,7 +161,23 @@ void tw_fuzz_connect(tw_fuzz_peer_t *peer)
     uv_tcp_init(&self.uv, tcp);
     tw_check(uv_tcp_open(tcp, pair[1]) == 0);
     ++self.connections;
-    h2o_accept(&self.accept, h2o_uv_socket_create((uv_stream_t *)tcp, on_closed));
+    h2o_accept(accept, h2o_uv_socket_create((uv_stream_t *)tcp, on_closed));
+}
+
+void tw_fuzz_connect(tw_fuzz_peer_t *peer)
+{
+    connect_to(&self.accept, peer);
+}
+
+void tw_fuzz_connect_tls(tw_fuzz_peer_t *peer)
+{
+    if (self.accept_tls.ssl_ctx == NULL) {
+        SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+        tw_check(tls != NULL);
+        self.accept_tls = self.accept;
+        self.accept_tls.ssl_ctx = tls;
+    }
+    connect_to(&self.accept_tls, peer);
 }
 
 void tw_fuzz_send(tw_fuzz_peer_t *peer, const void *bytes, size_t len)
@@ -200,6 +236,7 @@ void tw_fuzz_gateway_start(void)
     set_up_gateway();
     tw_hub_add_worker(self.hub, &self.fanout, 0, &self.uv);
     h2o_context_init(&self.worker.super, &self.uv, &self.http);
+    self.worker.super.http2.has_time = has_time;
     self.worker.gateway = &self.gateway;
     self.worker.shard = &self.fanout.shard;
     self.accept = (h2o_accept_ctx_t){.ctx = &self.worker.super, .hosts = self.http.hosts};

@@ -26,6 +26,10 @@ void tw_fuzz_gateway_start(void);
 /** Bytes received that were kept for a connection are forgotten with the next one. */
 void tw_fuzz_connect(tw_fuzz_peer_t *peer);
 
+/** The same over TLS: handshakes come as far as the certificate, which the gateway does not have.
+ */
+void tw_fuzz_connect_tls(tw_fuzz_peer_t *peer);
+
 /** Sends all of it; what a gateway that does not read leaves over is dropped. */
 void tw_fuzz_send(tw_fuzz_peer_t *peer, const void *bytes, size_t len);
 

@@ -1,7 +1,9 @@
-"""One attacker process: attacker.py ATTACK PORT SECONDS SCALE attacks a gateway over TLS, then prints what it did as JSON.
+"""One attacker process: attacker.py ATTACK PORT SECONDS SCALE [RATE HOLD] attacks a gateway over TLS, then prints what it did
+as JSON.
 
 It comes from 127.0.0.2, so that limits per address are its own. Options and topics are those of
-test_attacks.py. What it sends is prepared before: it spends its time on sending, not on making frames.
+test_attacks.py. What it sends is prepared before: it spends its time on sending, not on making frames. With a RATE it sends so
+many octets a second at most; afterwards it keeps for HOLD seconds what it has open.
 """
 
 import contextlib
@@ -18,6 +20,8 @@ import time
 import clients
 
 SOURCE = "127.0.0.2"
+HANDSHAKE_OCTETS = 700  # that a TLS client sends before its first request
+PIECE = 4096  # what is sent at once by who has a rate
 KEY = "test-key"
 TOPIC = "bench-%06x"  # what tw-load calls its topics
 TOPICS = 10
@@ -36,22 +40,51 @@ def attack(function):
 class Attacker:
     """The process's account, and what all attacks do."""
 
-    def __init__(self, port, seconds, scale):
-        self.port, self.scale = port, scale
-        self.until = time.monotonic() + seconds
+    def __init__(self, port, seconds, scale, rate=0):
+        self.port, self.scale, self.rate = port, scale, rate
+        self.seconds, self.began, self.until = seconds, None, None
+        self.octets = 0  # that were sent, without what TLS adds to requests
         self.sent = 0  # requests, frames, octets or handshakes: the attack says what
         self.connections = 0
         self.refused = 0  # connections that the gateway did not take, or closed
         self.open = []
 
     def goes_on(self):
+        """Whether there is time left. It begins with the first question, when all that is sent has been prepared."""
+        if self.began is None:
+            self.began = time.monotonic()
+            self.until = self.began + self.seconds
         return time.monotonic() < self.until
+
+    def pay(self, octets):
+        """Counts what was sent, and waits until the rate allows for more."""
+        self.octets += octets
+        if self.rate > 0:
+            due = self.began + self.octets / self.rate
+            time.sleep(max(0.0, min(due, self.until) - time.monotonic()))
+
+    def _meter(self, client):
+        """Has the client pay for everything that it sends."""
+        send = client.send
+
+        def paid(*parts, **options):
+            data = b"".join(parts)
+            for at in range(0, len(data), PIECE if self.rate > 0 else len(data) or 1):
+                if not self.goes_on():
+                    return
+                piece = data[at:at + PIECE] if self.rate > 0 else data
+                send(piece, **options)
+                self.pay(len(piece))
+
+        client.send = paid
+        return client
 
     def connect(self, kind=clients.Http2, **options):
         """A connection, or None when the gateway does not want it."""
         self.connections += 1
         try:
-            return kind(self.port, tls=True, source=SOURCE, **options)
+            self.pay(HANDSHAKE_OCTETS)
+            return self._meter(kind(self.port, tls=True, source=SOURCE, **options))
         except (OSError, AssertionError, TypeError, AttributeError):
             self.refused += 1
             return None
@@ -83,7 +116,9 @@ class Attacker:
                         if not sock.recv(RECEIVE):
                             return False
                 with contextlib.suppress(ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
-                    rest = rest[sock.send(rest):]
+                    taken = sock.send(rest[:PIECE] if self.rate > 0 else rest)
+                    rest = rest[taken:]
+                    self.pay(taken)
                     stalled_at = time.monotonic() + 1
                     continue
             except OSError:
@@ -95,8 +130,8 @@ class Attacker:
 
     def gather(self, count, **options):
         """Up to so many connections at once, kept in `open`; stops when the time is half over."""
-        half = time.monotonic() + (self.until - time.monotonic()) / 2
-        while len(self.open) < count and time.monotonic() < half:
+        half = time.monotonic() + self.seconds / 2
+        while self.goes_on() and len(self.open) < count and time.monotonic() < half:
             client = self.connect(**options)
             if client is not None:
                 self.open.append(client)
@@ -106,6 +141,8 @@ class Attacker:
         """Sends on every open connection its next small piece, again and again, slowly."""
         while self.goes_on():
             for client in list(self.open):
+                if not self.goes_on():
+                    break
                 try:
                     client.send(client.piece, timeout=0.1)
                     self.sent += 1
@@ -265,8 +302,11 @@ def half_handshakes(self):
         sock.settimeout(CONNECT_TIMEOUT_S)
         self.connections += 1
         try:
+            if not self.goes_on():
+                break
             sock.connect(("127.0.0.1", self.port))
             sock.send(hello)
+            self.pay(len(hello))
             kept.append(sock)
             self.sent += 1
         except OSError:
@@ -302,12 +342,139 @@ def wrong_keys(self):
     self.flood(*per_stream(publish))
 
 
+def _from_table(path, **fields):
+    """Two header blocks for the same request: the first fills HPACK's table, the second refers to it."""
+    pseudo = {b":path": path.encode(), b":authority": b"localhost"}
+    fields = {**pseudo, **{name.replace("_", "-").encode(): value.encode() for name, value in fields.items()}}
+    first = b"\x82\x87" + b"".join(clients.literal(name, value, indexed=True) for name, value in fields.items())
+    return first, b"\x82\x87" + bytes(0xbd + len(fields) - n for n in range(len(fields)))
+
+
+def _flood_from_table(self, path, **fields):
+    """The cheapest form of a request, again and again."""
+    first, later = _from_table(path, **fields)
+    self.flood(*per_stream(lambda stream: clients.headers(stream, first if stream == 1 else later)))
+
+
+@attack
+def requests(self):
+    """Requests that are answered with an error, from HPACK's table: 13 octets each."""
+    _flood_from_table(self, "/nope")
+
+
+@attack
+def pages(self):
+    """The largest answer that anyone gets."""
+    _flood_from_table(self, "/openapi.json")
+
+
+@attack
+def topics_again_and_again(self):
+    """One HPACK octet stands for a field with 1,900 topics."""
+    first, later = _from_table("/v1/stream", x_sse_topic="a," * 1900 + "a")
+    block = later + b"\xbe" * 50
+    self.flood(*per_stream(lambda stream: clients.headers(stream, first if stream == 1 else block)))
+
+
+@attack
+def held_answers(self):
+    """Requests with a hundred fields from HPACK's table, whose answers have no window."""
+    pseudo, _ = _from_table("/healthz")
+    first = pseudo + clients.literal(b"x", b"y", indexed=True)
+    block = b"\x82\x87\xc0\xbf" + b"\xbe" * 90
+    for client in self.gather(4 * self.scale, window=0):
+        with contextlib.suppress(OSError):
+            client.send(clients.headers(1, first), *(clients.headers(2 * n + 1, block) for n in range(1, 1000)))
+        self.sent += 1000
+    self.hold()
+
+
+@attack
+def resumes_of_nothing(self):
+    """Streams that resume from an id that nobody has, and are reset."""
+    first, later = _from_table("/v1/stream", x_sse_topic=",".join(TOPIC % n for n in range(TOPICS)),
+                               last_event_id="nobody has this")
+    self.flood(*per_stream(lambda stream: clients.headers(stream, first if stream == 1 else later) +
+                           clients.rst_stream(stream)))
+
+
+@attack
+def streams_of_own_topics(self):
+    """Event streams that stay open, each on a topic of its own."""
+    fields, _ = _from_table("/v1/stream")
+    for client in self.gather(10 * self.scale):
+        blocks = (clients.headers(2 * n + 1, (fields if n == 0 else b"\x82\x87\xbf\xbe") + clients.literal(
+            b"x-sse-topic", b"%x-%x" % (id(client) % 65536, n))) for n in range(900))
+        with contextlib.suppress(OSError):
+            client.send(WINDOW, *blocks)
+        self.sent += 900
+    self.hold()
+
+
+@attack
+def window_by_octets(self):
+    """An event stream whose window grows octet by octet, so that each event takes hundreds of frames."""
+    updates = clients.window_update(1, 1) * 2000
+
+    def batches():
+        yield clients.headers(1, stream_request(0))
+        yield from forever(updates)
+
+    self.flood(batches(), 2000, window=0)
+
+
+@attack
+def http1_requests(self):
+    """Requests over HTTP/1.1, as many as fit, each answered with an error."""
+    request = b"GET /x HTTP/1.1\r\nhost:g\r\n\r\n"
+    while self.goes_on():
+        for client in self.gather(20 * self.scale, kind=clients.Http1) or [None]:
+            if client is None or not self._pour(client, request * 500):
+                self.refused += 1
+            else:
+                self.sent += 500
+        while self.open:
+            self.open.pop().reset()
+
+
+@attack
+def silent_connects(self):
+    """TCP connections that never say anything."""
+    while self.goes_on() and len(self.open) < 5000:
+        sock = socket.socket()
+        self.open.append(sock)
+        sock.bind((SOURCE, 0))
+        sock.settimeout(CONNECT_TIMEOUT_S)
+        self.connections += 1
+        try:
+            sock.connect(("127.0.0.1", self.port))
+            self.sent += 1
+        except OSError:
+            self.refused += 1
+        self.pay(60)  # of IP and TCP
+    self.hold()
+    self.refused += sum(_is_reset(sock) for sock in self.open)
+
+
+@attack
+def handshakes(self):
+    """Whole TLS handshakes, and nothing afterwards."""
+    while self.goes_on():
+        client = self.connect(clients.Http1)
+        if client is not None:
+            self.sent += 1
+            client.reset()
+
+
 def main():
     name, port, seconds, scale = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    rate, hold_s = (float(text) for text in sys.argv[5:7] or ("0", "0"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, max(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
-    attacker = Attacker(port, seconds, scale)
+    attacker = Attacker(port, seconds, scale, rate)
     ATTACKS[name](attacker)
-    print(json.dumps({"sent": attacker.sent, "connections": attacker.connections, "refused": attacker.refused}))
+    print(json.dumps({"sent": attacker.sent, "octets": attacker.octets, "connections": attacker.connections,
+                      "refused": attacker.refused}), flush=True)
+    time.sleep(hold_s)
 
 
 if __name__ == "__main__":
