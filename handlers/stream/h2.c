@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/container.h"
 #include "handlers/reply.h"
-#include "handlers/stream.h"
+#include "handlers/stream/stream.h"
 #include "runtime/model/sse.h"
 
 /* A stream that catches up writes this much before it is the next one's turn. */

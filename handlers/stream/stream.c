@@ -1,4 +1,4 @@
-#include "handlers/stream.h"
+#include "handlers/stream/stream.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

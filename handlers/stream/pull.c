@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/container.h"
-#include "handlers/stream.h"
+#include "handlers/stream/stream.h"
 #include "runtime/model/sse.h"
 
 #define SEND_BYTES 16384

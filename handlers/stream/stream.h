@@ -42,8 +42,8 @@ typedef struct tw_transport {
     void (*begin)(tw_stream_opening_t *opening, const char *block, size_t len);
 } tw_transport_t;
 
-extern const tw_transport_t tw_transport_h2;   /* stream_h2.c */
-extern const tw_transport_t tw_transport_pull; /* stream_pull.c */
+extern const tw_transport_t tw_transport_h2;   /* h2.c */
+extern const tw_transport_t tw_transport_pull; /* pull.c */
 
 /** Closes the stream at the runtime, counts and logs the reason. Both transports end a stream with
  * it. */
