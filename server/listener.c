@@ -102,8 +102,10 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
     tw_limits_t *limits = listener->config->limits;
     tw_client_t *client = NULL;
     tw_address_t address = tw_address_of(peer);
+    bool is_proxy = tw_limits_is_proxy(limits, &address);
+    bool names_client = is_proxy && listener->config->proxy_protocol;
 
-    if (!tw_limits_is_proxy(limits, &address)) {
+    if (!is_proxy) {
         tw_client_key_t key = tw_client_key(&address);
         client = tw_limits_add_connection(limits, &key);
         if (client == NULL) {
@@ -111,14 +113,16 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
             return;
         }
     }
-    const char *why = listener->config->tls ? tw_limits_begin_handshake(limits, client) : NULL;
+    const char *why =
+        listener->config->tls && !names_client ? tw_limits_begin_handshake(limits, client) : NULL;
     if (why != NULL) {
         if (client != NULL)
             tw_limits_remove_connection(limits, client);
         refuse(listener, fd, why);
         return;
     }
-    const tw_accepted_t accepted = {.fd = fd, .client = client, .host = listener->config->host};
+    const tw_accepted_t accepted = {
+        .fd = fd, .client = client, .host = listener->config->host, .names_client = names_client};
     tw_worker_give(worker, &accepted);
 }
 

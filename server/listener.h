@@ -20,6 +20,7 @@ typedef struct tw_listener_config {
     const char *variable;      /* of the option with the addresses, for errors */
     tw_routes_host_t host;     /* what it serves */
     bool tls;                  /* each connection begins with a handshake */
+    bool proxy_protocol;       /* those of trusted proxies begin with a PROXY header */
     uint64_t connections_max;  /* further ones are closed at once */
     _Atomic uint64_t *refused; /* counts connections that were closed for a limit */
 } tw_listener_config_t;

@@ -207,6 +207,7 @@ static tw_listener_t *open_listener(tw_process_t *process, tw_listener_config_t 
     config->workers = process->workers;
     config->worker_count = process->worker_count;
     config->tls = process->tls != NULL;
+    config->proxy_protocol = process->options.proxy_protocol;
     config->connections_max = process->options.max_connections;
     config->limits = &process->gateway.limits;
     config->refused = &process->gateway.connections_refused;

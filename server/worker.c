@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "runtime/upkeep.h"
 #include "server/handshakes.h"
+#include "server/proxied.h"
 #include "server/trim.h"
 
 /* Ticks in a heartbeat interval: a stream that was silent for so many ticks, give or take one, gets
@@ -44,6 +45,7 @@ struct tw_worker {
     tw_fanout_t fanout;
     h2o_accept_ctx_t accept[TW_ROUTES_HOST_COUNT];
     h2o_hostconf_t *hosts[TW_ROUTES_HOST_COUNT][2]; /* each with a NULL behind it */
+    tw_proxied_t proxied;
     tw_handshakes_t handshakes;
     uv_timer_t heartbeat;
     uv_timer_t drain;
@@ -106,6 +108,8 @@ static int has_time(h2o_context_t *http, size_t bytes_read)
     return 0;
 }
 
+static void on_client_named(void *data, h2o_socket_t *sock, tw_client_t *client);
+
 tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
 {
     tw_worker_t *worker = tw_alloc(sizeof(*worker));
@@ -126,6 +130,8 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
         worker->accept[i] =
             (h2o_accept_ctx_t){.ctx = &worker->http.super, .hosts = worker->hosts[i]};
     }
+    tw_proxied_init(&worker->proxied, &worker->http.super, config->gateway, config->tls != NULL,
+                    on_client_named);
     tw_handshakes_init(&worker->handshakes, &worker->fanout.shard.loop, config->tls,
                        &config->gateway->limits);
     uv_timer_init(&worker->loop, &worker->heartbeat);
@@ -184,6 +190,25 @@ static void set_socket_options(const tw_worker_t *worker, int fd)
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
+/* TLS or HTTP begins. */
+static void begin(tw_socket_t *socket, h2o_socket_t *sock)
+{
+    tw_worker_t *worker = socket->worker;
+    h2o_accept_ctx_t *accept = &worker->accept[socket->accepted.host];
+
+    if (worker->config->tls != NULL)
+        tw_handshakes_add(&worker->handshakes, sock, socket->accepted.client, accept);
+    else
+        h2o_accept(accept, sock);
+}
+
+static void on_client_named(void *data, h2o_socket_t *sock, tw_client_t *client)
+{
+    tw_socket_t *socket = data;
+    socket->accepted.client = client;
+    begin(socket, sock);
+}
+
 static void on_given(void *owner, void *data)
 {
     tw_socket_t *socket = data;
@@ -195,18 +220,17 @@ static void on_given(void *owner, void *data)
     uv_tcp_init(&worker->loop, &socket->tcp);
     if (worker->stopping || uv_tcp_open(&socket->tcp, socket->accepted.fd) != 0) {
         close(socket->accepted.fd);
-        if (worker->config->tls != NULL)
+        if (worker->config->tls != NULL && !socket->accepted.names_client)
             tw_limits_end_handshake(&worker->config->gateway->limits, socket->accepted.client);
         uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }
     set_socket_options(worker, socket->accepted.fd);
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)&socket->tcp, on_socket_closed);
-    h2o_accept_ctx_t *accept = &worker->accept[socket->accepted.host];
-    if (worker->config->tls != NULL)
-        tw_handshakes_add(&worker->handshakes, sock, socket->accepted.client, accept);
+    if (socket->accepted.names_client)
+        tw_proxied_add(&worker->proxied, sock, socket);
     else
-        h2o_accept(accept, sock);
+        begin(socket, sock);
 }
 
 void tw_worker_give(tw_worker_t *worker, const tw_accepted_t *accepted)
@@ -316,6 +340,7 @@ static void on_stop(void *owner, void *data)
     tw_worker_t *worker = order->worker;
 
     worker->stopping = true;
+    tw_proxied_refuse(&worker->proxied);
     tw_handshakes_refuse(&worker->handshakes);
     worker->stop_by_ms = (int64_t)(uv_now(&worker->loop) + order->ms);
     h2o_context_request_shutdown(&worker->http.super);

@@ -41,12 +41,13 @@ typedef struct tw_accepted {
     int fd;
     tw_client_t *client; /* for which the connection is counted; NULL: for no client */
     tw_routes_host_t host;
+    bool names_client; /* a PROXY header comes first; it says for whom to count */
 } tw_accepted_t;
 
 /**
  * Gives the worker a socket, which it owns from now on. The worker removes the connection from its
- * client when it is closed. With TLS, the caller has called tw_limits_begin_handshake(). Any
- * thread.
+ * client when it is closed. With TLS, the caller has called tw_limits_begin_handshake(), except for
+ * a connection whose header is to name the client: the worker counts that one. Any thread.
  */
 void tw_worker_give(tw_worker_t *worker, const tw_accepted_t *accepted);
 

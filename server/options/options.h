@@ -63,6 +63,9 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
          "write addresses, or networks such as 10.0.0.0/8",                                        \
          "addresses or networks of proxies, comma-separated; their X-Forwarded-For is trusted, "   \
          "and limits per address apply to the clients behind them")                                \
+    CHOICE(proxy_protocol, "TIDEWAY_PROXY_PROTOCOL", TW_SWITCH_OFF, TW_SWITCH_CHOICES,             \
+           "on: trusted proxies begin each connection with a PROXY header, version 1 or 2; the "   \
+           "address in it counts as the client's")                                                 \
     FORM(cors_origins, "TIDEWAY_CORS_ORIGINS", NULL, tw_form_origins,                              \
          "write origins such as https://app.example or https://*.example.com, or * for all",       \
          "origins whose pages may use the API, comma-separated, or * for all; "                    \

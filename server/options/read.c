@@ -256,6 +256,10 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
         problem = "TIDEWAY_LISTEN is empty: give at least one host:port";
     else if ((options->tls_cert == NULL) != (options->tls_key == NULL))
         problem = "TIDEWAY_TLS_CERT and TIDEWAY_TLS_KEY belong together: give both or neither";
+    else if (options->proxy_protocol && options->trusted_proxies == NULL)
+        problem =
+            "TIDEWAY_PROXY_PROTOCOL is \"on\" and TIDEWAY_TRUSTED_PROXIES is empty: list the "
+            "balancers that send the header";
     else if (options->cors_credentials && lists_any_origin(options->cors_origins))
         problem =
             "TIDEWAY_CORS_CREDENTIALS is \"on\" and TIDEWAY_CORS_ORIGINS lists \"*\": "

@@ -32,16 +32,21 @@ def client_tls(alpn=("h2",), minimum=None, maximum=None, verify=None):
     return context
 
 
-def connect(address, context=None, receive_buffer=None, session=None):
-    """A connected socket; `context` None: cleartext; `receive_buffer`: SO_RCVBUF in bytes."""
+def connect(address, context=None, receive_buffer=None, session=None, source=None, first=b""):
+    """A connected socket; `context` None: cleartext; `receive_buffer`: SO_RCVBUF in bytes; `source`: the address to come
+    from; `first`: what is sent before TLS."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(DEADLINE_S)
+        if source:
+            sock.bind((source, 0))
         sock.connect(address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if first:
+            sock.sendall(first)
         if context:
             sock = context.wrap_socket(sock, server_hostname="localhost", session=session)
         return sock
