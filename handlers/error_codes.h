@@ -35,6 +35,8 @@
     X(RATE_LIMITED, 429, "rate_limited",                                                           \
       "this key publishes faster than TIDEWAY_PUBLISH_RATE allows")                                \
     X(TOO_MANY_FAILURES, 429, "too_many_failures", "too many wrong keys came from this address")   \
+    X(HEADERS_TOO_LARGE, 431, "headers_too_large",                                                 \
+      "send at most 100 header fields, of 64 KiB in all")                                          \
     X(INTERNAL, 500, "internal", "the gateway could not make an answer")                           \
     X(NO_MEMORY, 503, "no_memory", "the gateway is short of memory; try again")                    \
     X(OVER_CAPACITY, 503, "over_capacity", "a limit of this gateway is reached; try again later")  \

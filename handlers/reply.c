@@ -48,6 +48,8 @@ static const char *reason_of(int status)
         return "Content Too Large";
     case 429:
         return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
     case 503:
         return "Service Unavailable";
     default:
@@ -200,6 +202,9 @@ void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const ch
     case 413:
         tw_reply_error_text(req, TW_ERROR_PAYLOAD_TOO_LARGE, "send a body of at most %zu bytes",
                             req->entity_max);
+        break;
+    case 431:
+        tw_reply_error(req, TW_ERROR_HEADERS_TOO_LARGE);
         break;
     case 503:
         tw_reply_error(req, TW_ERROR_OVER_CAPACITY);

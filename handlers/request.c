@@ -1,5 +1,6 @@
 #include "handlers/request.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -17,9 +18,33 @@ h2o_iovec_t tw_request_path(const h2o_req_t *req)
                           req->query_at != SIZE_MAX ? req->query_at : req->path.len);
 }
 
+int tw_request_wants_header(const h2o_iovec_t *name)
+{
+    static const char *const names[] = {
+        "authorization",
+        "x-sse-topic",
+        "x-sse-id",
+        "x-sse-event",
+        "last-event-id",
+        "accept-encoding",
+        "if-none-match",
+        "origin",
+        "access-control-request-method",
+        "access-control-request-headers",
+        "x-forwarded-for",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i)
+        if (strlen(names[i]) == name->len && memcmp(names[i], name->base, name->len) == 0)
+            return 1;
+    return 0;
+}
+
 h2o_iovec_t tw_request_header(const h2o_req_t *req, const char *name)
 {
-    ssize_t i = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    const h2o_iovec_t wanted = h2o_iovec_init(name, strlen(name));
+    assert(tw_request_wants_header(&wanted));
+    ssize_t i = h2o_find_header_by_str(&req->headers, name, wanted.len, -1);
     return i != -1 ? req->headers.entries[i].value : h2o_iovec_init(NULL, 0);
 }
 

@@ -19,7 +19,12 @@
 /** The path without the query, as sent. */
 h2o_iovec_t tw_request_path(const h2o_req_t *req);
 
-/** The first header of this lowercase name; base is NULL when the request has no such header. */
+/** Whether a handler reads headers of this lowercase name. h2o keeps no others of HTTP/2 requests.
+ */
+int tw_request_wants_header(const h2o_iovec_t *name);
+
+/** The first header of this lowercase name, which must be one that tw_request_wants_header() knows;
+ * base is NULL when the request has no such header. */
 h2o_iovec_t tw_request_header(const h2o_req_t *req, const char *name);
 
 /**

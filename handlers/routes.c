@@ -277,6 +277,7 @@ static void register_routes(h2o_globalconf_t *config, const char *name, const tw
     self->routes = routes;
     config->on_error = tw_reply_h2o_error;
     config->on_held_bytes = on_held_bytes;
+    config->wants_header = tw_request_wants_header;
 }
 
 static bool is_for_operators(const tw_route_t *route)

@@ -86,11 +86,12 @@ static tw_topic_list_result_t add_one(tw_topic_list_t *list, const char *base, s
         list->bad = (tw_topic_name_t){.base = base, .len = len};
         return TW_TOPIC_LIST_INVALID;
     }
+    if (list->named == list->max)
+        return TW_TOPIC_LIST_TOO_MANY;
+    ++list->named;
     tw_topic_name_t name = tw_topic_name(base, len);
     if (contains(list, &name))
         return TW_TOPIC_LIST_OK;
-    if (list->count == list->max)
-        return TW_TOPIC_LIST_TOO_MANY;
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 4 : list->capacity * 2;
         list->items = tw_realloc(list->items, list->capacity * sizeof(*list->items));

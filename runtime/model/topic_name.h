@@ -25,14 +25,15 @@ typedef struct tw_topic_list {
     tw_topic_name_t *items; /* owned; their bytes are borrowed from the text that was added */
     size_t count;
     size_t capacity;
-    size_t max;          /* more distinct names than this are refused */
+    size_t named;        /* how often a name was added, repeated ones too: each is work */
+    size_t max;          /* more names than this are refused */
     tw_topic_name_t bad; /* after TW_TOPIC_LIST_INVALID: the item that is not valid */
 } tw_topic_list_t;
 
 typedef enum tw_topic_list_result {
     TW_TOPIC_LIST_OK = 0,
     TW_TOPIC_LIST_INVALID = -1,  /* list->bad is not a topic name */
-    TW_TOPIC_LIST_TOO_MANY = -2, /* more than list->max distinct names */
+    TW_TOPIC_LIST_TOO_MANY = -2, /* more than list->max names */
 } tw_topic_list_result_t;
 
 /** Initialises an empty list of up to max names, at least 1. */

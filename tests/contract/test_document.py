@@ -31,7 +31,8 @@ def documented_errors():
     answers = [(status, answer) for _, _, operation in operations()
                for status, answer in operation["responses"].items()]
     answers += [("404", SOURCE["components"]["responses"]["NotFound"]),
-                ("405", SOURCE["components"]["responses"]["MethodNotAllowed"])]
+                ("405", SOURCE["components"]["responses"]["MethodNotAllowed"]),
+                ("431", SOURCE["components"]["responses"]["HeadersTooLarge"])]
     for status, answer in answers:
         schema = resolve(answer).get("content", {}).get("application/json", {}).get("schema", {})
         for part in schema.get("allOf", []):

@@ -32,11 +32,11 @@ def test_on_error__answers_bodies_that_are_too_large(start_server):
 def test_on_error__answers_too_many_headers(server):
     with Http2(server.port) as client:
         client.send(headers(1, request() + literal(b"x", b"y") * 100))
-        assert client.response(1)[1] == b'{"error":400}'
+        assert client.response(1)[1] == b'{"error":431}'
         # also if a body follows
         client.send(headers(3, request() + literal(b"x", b"y") * 100, end_stream=False))
         client.send(frame(DATA, END_STREAM, 3, b"x" * 100))
-        assert client.response(3)[1] == b'{"error":400}'
+        assert client.response(3)[1] == b'{"error":431}'
 
 
 def test_on_error__answers_broken_chunks(server):
@@ -60,7 +60,8 @@ def test_on_error__answers_what_cannot_be_parsed(server, request_, tls):
     with Http1(server.tls_port if tls else server.port, tls=tls) as client:
         client.send(request_)
         response = client.read_response()
-        assert (response.status, response.body) == (400, b'{"error":400}')
+        status = 431 if len(request_) > 65536 else 400
+        assert (response.status, response.body) == (status, b'{"error":%d}' % status)
         assert client.wait_for_end() == b""
 
 

@@ -339,6 +339,13 @@ static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
 }
 #endif
 
+#if HAS_WANTED_HEADERS
+static int wants_header(const h2o_iovec_t *name)
+{
+    return h2o_memis(name->base, name->len, H2O_STRLIT("x-wanted"));
+}
+#endif
+
 void handlers_register(h2o_globalconf_t *config)
 {
     h2o_hostconf_t *host =
@@ -352,6 +359,9 @@ void handlers_register(h2o_globalconf_t *config)
 #endif
 #if HAS_EMBEDDER_ERRORS
     config->on_error = on_error;
+#endif
+#if HAS_WANTED_HEADERS
+    config->wants_header = wants_header;
 #endif
 #if HAS_HELD_BYTES
     config->on_held_bytes = on_held_bytes;

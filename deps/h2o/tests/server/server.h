@@ -15,6 +15,7 @@
 #define HAS_EARLY_ANSWER (H2O_SERIES >= 2)
 #define HAS_EMBEDDER_ERRORS (H2O_SERIES >= 3)
 #define HAS_HELD_BYTES (H2O_SERIES >= 29)
+#define HAS_WANTED_HEADERS (H2O_SERIES >= 30)
 
 typedef struct {
     const char *name;
