@@ -64,7 +64,23 @@ static tw_local_topic_t *find_topic(const tw_fanout_t *fanout, const tw_topic_na
     return node != NULL ? TOPIC_OF(node) : NULL;
 }
 
-size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event)
+/* The event to each stream of a group, and behind it the trail to each that spans lanes. */
+static size_t deliver_with_trail(const tw_group_t *group, tw_event_t *event, tw_event_t *trail)
+{
+    tw_connection_t *connection = group->connection;
+    size_t delivered = 0;
+
+    for (uint32_t i = 0; i < group->count; ++i) {
+        tw_stream_t *stream = group->streams[i];
+        size_t got = connection->ops->deliver(connection, event, &stream, 1);
+        if (got > 0 && stream->subscriber->spans)
+            stream->delivered -= connection->ops->deliver(connection, trail, &stream, 1);
+        delivered += got;
+    }
+    return delivered;
+}
+
+size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event, tw_event_t *trail)
 {
     size_t delivered = 0;
 
@@ -76,8 +92,9 @@ size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event)
             const tw_group_t *group = topic->groups[g];
             if (g + 1 < topic->count)
                 __builtin_prefetch(topic->groups[g + 1]->streams);
-            delivered += group->connection->ops->deliver(group->connection, event, group->streams,
-                                                         group->count);
+            delivered += trail == NULL ? group->connection->ops->deliver(
+                                             group->connection, event, group->streams, group->count)
+                                       : deliver_with_trail(group, event, trail);
         }
     }
     tw_count(&fanout->shard.counters.deliveries, delivered);

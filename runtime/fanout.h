@@ -34,9 +34,9 @@ void tw_fanout_close(tw_fanout_t *fanout);
 /** Frees everything, once libuv has closed the handles. */
 void tw_fanout_dispose(tw_fanout_t *fanout);
 
-/** Gives the event once to each stream of this worker that follows one of its topics. Returns how
- * many got it. */
-size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event);
+/** Gives the event once to each stream of this worker that follows one of its topics, and `trail`
+ * (NULL: none) behind it to those whose topics are in several lanes. Returns how many got it. */
+size_t tw_fanout_deliver(tw_fanout_t *fanout, tw_event_t *event, tw_event_t *trail);
 
 /** JOINING → LIVE: enters the subscriber into the tables under its topic_count names, which are
  * borrowed for the call. */

@@ -11,6 +11,7 @@
 /* An event that is posted to its workers. */
 typedef struct tw_dispatch {
     tw_event_t *event; /* shared: ref */
+    tw_event_t *trail; /* owned; NULL: none; comes behind it where a stream spans lanes */
     tw_loop_t *from;   /* NULL when nobody waits */
     tw_dispatched_fn on_done;
     void *data;
@@ -25,6 +26,9 @@ tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
     assert(config->worker_count >= 1 && config->worker_count <= TW_WORKERS_MAX);
     tw_hub_t *hub = tw_alloc(sizeof(*hub));
     hub->config = *config;
+    if (hub->config.lanes == 0)
+        hub->config.lanes = 1;
+    assert(hub->config.lanes <= TW_LANES_MAX);
     hub->backlog.stream_bytes_max = config->stream_buffer_bytes;
     hub->backlog.connection_bytes_max = config->connection_buffer_bytes;
     hub->backlog.node_bytes_max = config->node_buffer_bytes;
@@ -32,7 +36,8 @@ tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
     hub->shards.backlog = &hub->backlog;
     hub->shards.connection_age_max_ms = config->connection_age_max_ms;
     tw_random(&hub->shards.instance, sizeof(hub->shards.instance));
-    tw_random(&hub->last.epoch, sizeof(hub->last.epoch));
+    for (uint32_t i = 0; i < hub->config.lanes; ++i)
+        tw_random(&hub->lanes[i].last.epoch, sizeof(hub->lanes[i].last.epoch));
     tw_topic_index_init(&hub->index, config->worker_count, config->resume_window_ms);
     pthread_mutex_init(&hub->order, NULL);
     return hub;
@@ -126,6 +131,7 @@ static void finish(tw_dispatch_t *dispatch)
         dispatch->on_done(dispatch->data, &result);
     }
     tw_event_unref(dispatch->event);
+    tw_event_unref(dispatch->trail);
     free(dispatch);
 }
 
@@ -140,7 +146,8 @@ static void on_dispatch(void *owner, void *data)
     tw_dispatch_t *dispatch = data;
     tw_loop_t *from = dispatch->from;
 
-    atomic_fetch_add_explicit(&dispatch->delivered, tw_fanout_deliver(fanout, dispatch->event),
+    atomic_fetch_add_explicit(&dispatch->delivered,
+                              tw_fanout_deliver(fanout, dispatch->event, dispatch->trail),
                               memory_order_relaxed);
     if (atomic_fetch_sub_explicit(&dispatch->pending, 1, memory_order_acq_rel) != 1)
         return;
@@ -176,6 +183,8 @@ static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
  * order. */
 static void post(tw_hub_t *hub, tw_dispatch_t *dispatch, uint64_t workers)
 {
+    if (workers != 0 && hub->spanning > 0)
+        dispatch->trail = tw_hub_trail_now(hub);
     atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
     for (uint64_t left = workers; left != 0; left &= left - 1)
         tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
@@ -195,12 +204,13 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
     dispatch->data = data;
 
     pthread_mutex_lock(&hub->order);
-    if (at == NULL || at->seq > hub->last.seq) {
+    tw_position_t *last = &hub->lanes[tw_hub_lane_of(hub, &event->topics[0])].last;
+    if (at == NULL || at->seq > last->seq) {
         if (at == NULL)
-            ++hub->last.seq;
+            ++last->seq;
         else
-            hub->last = *at;
-        event->position = hub->last;
+            *last = *at;
+        event->position = *last;
         workers = route(hub, dispatch, now_ms);
         while (hub->backlog.kept_bytes > hub->config.tail_bytes)
             evict(hub, hub->oldest, now_ms);
@@ -212,14 +222,6 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
 }
 
 /* --- an order that is made elsewhere --- */
-
-void tw_hub_advance(tw_hub_t *hub, uint64_t seq)
-{
-    pthread_mutex_lock(&hub->order);
-    if (hub->last.seq < seq)
-        hub->last.seq = seq;
-    pthread_mutex_unlock(&hub->order);
-}
 
 /* Empties the topic's tail. The topic's stripe is locked. */
 static void drop_tail(tw_hub_t *hub, tw_topic_t *topic)
@@ -315,7 +317,7 @@ void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
 
     dispatch->event = tw_event_ref(event);
     pthread_mutex_lock(&hub->order);
-    event->position = hub->last;
+    event->position = hub->lanes[tw_hub_lane_of(hub, &event->topics[0])].last;
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
         const tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);
@@ -349,22 +351,20 @@ size_t tw_hub_tail(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t after_se
     return n;
 }
 
-tw_position_t tw_hub_position(tw_hub_t *hub)
+void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch)
 {
-    pthread_mutex_lock(&hub->order);
-    tw_position_t position = hub->last;
-    pthread_mutex_unlock(&hub->order);
-    return position;
-}
+    tw_position_t *last = &hub->lanes[lane].last;
+    tw_event_t *newer;
 
-void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch)
-{
     pthread_mutex_lock(&hub->order);
-    if (hub->last.epoch != epoch) {
-        while (hub->oldest != NULL)
-            evict(hub, hub->oldest, tw_clock_ms());
-        hub->last = (tw_position_t){.epoch = epoch};
+    for (tw_event_t *event = last->epoch != epoch ? hub->oldest : NULL; event != NULL;
+         event = newer) {
+        newer = event->newer;
+        if (tw_hub_lane_of(hub, &event->topics[0]) == lane)
+            evict(hub, event, tw_clock_ms());
     }
+    if (last->epoch != epoch)
+        *last = (tw_position_t){.epoch = epoch};
     pthread_mutex_unlock(&hub->order);
 }
 

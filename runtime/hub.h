@@ -8,6 +8,10 @@
  * (runtime/join.h) goes through the same lock and is posted to the same loop: what came before it
  * is in the tails, what comes after it is fanned out, and no event is lost or delivered twice.
  *
+ * With Redis there may be several such orders, lanes, each with positions of its own; all topics of
+ * an event are in one. A stream whose topics are in several (it spans them) gets, behind each
+ * event, a block with its positions in all of them.
+ *
  * Lock order: order lock → topic stripe → topic listing. Any thread, unless a comment says
  * otherwise.
  */
@@ -19,6 +23,7 @@
 
 #include "base/limit.h"
 #include "runtime/fanout.h"
+#include "runtime/model/resume.h"
 #include "runtime/topic_index.h"
 
 typedef struct tw_hub_config {
@@ -31,7 +36,15 @@ typedef struct tw_hub_config {
     uint64_t tail_bytes;              /* of all tails */
     int64_t resume_window_ms;
     int64_t connection_age_max_ms; /* 0: connections do not retire */
+    uint32_t lanes;                /* independent orders of topics; 0 is 1; at most TW_LANES_MAX */
 } tw_hub_config_t;
+
+/** One order of events: each topic is in the lane that tw_topic_lane() says. */
+typedef struct tw_hub_lane {
+    tw_position_t last;  /* of the newest event */
+    tw_position_t shown; /* while it is frozen: what streams that span lanes are told instead */
+    bool frozen;
+} tw_hub_lane_t;
 
 typedef struct tw_hub {
     tw_hub_config_t config;
@@ -41,8 +54,9 @@ typedef struct tw_hub {
     tw_fanout_t *fanouts[TW_WORKERS_MAX]; /* borrowed; set by tw_hub_add_worker() before traffic */
     tw_limit_t streams;                   /* open, or being opened */
     pthread_mutex_t order;                /* the order lock; guards the rest */
-    tw_position_t last;                   /* of the newest event */
-    tw_event_t *oldest, *newest;          /* list of the events in tails, in order */
+    tw_hub_lane_t lanes[TW_LANES_MAX];
+    uint64_t spanning;           /* streams whose topics are in several lanes */
+    tw_event_t *oldest, *newest; /* list of the events in tails, in order */
     _Atomic uint64_t kept_events;
 } tw_hub_t;
 
@@ -78,12 +92,18 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
 size_t tw_hub_tail(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t after_seq,
                    tw_event_t **events, size_t max);
 
-/** The position of the newest event. */
-tw_position_t tw_hub_position(tw_hub_t *hub);
+/** The lane of a topic. */
+static inline uint32_t tw_hub_lane_of(const tw_hub_t *hub, const tw_topic_name_t *topic)
+{
+    return tw_topic_lane(topic, hub->config.lanes);
+}
 
-/** From now on positions are of this epoch. When it is a new one, kept events are dropped. For
- * adapters with an order of their own. */
-void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
+/** The position of a lane's newest event. */
+tw_position_t tw_hub_position(tw_hub_t *hub, uint32_t lane);
+
+/** From now on the lane's positions are of this epoch. When it is a new one, its kept events are
+ * dropped. For adapters with an order of their own. */
+void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch);
 
 /*
  * --- for adapters whose order is made elsewhere ---
@@ -93,9 +113,20 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint64_t epoch);
  * with or without followers. Earlier events count as lost until they are restored.
  */
 
-/** The newest position is at least this one, of the current epoch: all events up to it have been
- * dispatched, or never will be. */
-void tw_hub_advance(tw_hub_t *hub, uint64_t seq);
+/** The lane's newest position is at least this one, of the current epoch: all events up to it have
+ * been dispatched, or never will be. */
+void tw_hub_advance(tw_hub_t *hub, uint32_t lane, uint64_t seq);
+
+/** Begins, or ends, a time in which streams are told of gaps in the lane one after the other: what
+ * comes of other lanes meanwhile must not say that a stream has got further in this one than it has
+ * been told. */
+void tw_hub_freeze(tw_hub_t *hub, uint32_t lane, bool frozen);
+
+/** Writes the id-only block of a stream that spans lanes: these positions are what it has got. */
+tw_event_t *tw_hub_trail(const tw_position_t *positions, size_t count);
+
+/** The same for where such streams are now. Called under the order lock. */
+tw_event_t *tw_hub_trail_now(const tw_hub_t *hub);
 
 /** Holds the topic, of which every event after seq will be dispatched. */
 void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);

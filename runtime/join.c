@@ -25,6 +25,7 @@ typedef struct tw_join {
     void *data;
     tw_opening_t opening;
     bool resumes;
+    tw_lane_set_t set;
     tw_missed_t missed;          /* of one that resumes */
     tw_topic_name_t *gap_topics; /* owned; their bytes are those of subscriber->joining */
 } tw_join_t;
@@ -32,6 +33,7 @@ typedef struct tw_join {
 static void free_join(tw_join_t *join)
 {
     tw_missed_dispose(&join->missed);
+    tw_lane_set_dispose(&join->set);
     free(join->gap_topics);
     free(join);
 }
@@ -44,6 +46,11 @@ static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
         tw_topic_index_unfollow(&hub->index, &name, subscriber->connection->shard->index, now_ms);
     }
     tw_limit_give(&hub->streams);
+    if (!subscriber->spans)
+        return;
+    pthread_mutex_lock(&hub->order);
+    --hub->spanning;
+    pthread_mutex_unlock(&hub->order);
 }
 
 static void on_join(void *owner, void *data)
@@ -81,7 +88,10 @@ static void follow_all(tw_hub_t *hub, tw_join_t *join)
             tw_missed_take_rest(&join->missed, i, &topic->tail);
         tw_topic_index_unlock(stripe);
     }
-    join->opening.position = hub->last;
+    for (size_t k = 0; k < join->set.count; ++k)
+        join->set.positions[k] = hub->lanes[join->set.lanes[k]].last;
+    subscriber->spans = join->set.count > 1;
+    hub->spanning += subscriber->spans;
 }
 
 static void settle_resume(tw_join_t *join, tw_shard_t *shard)
@@ -93,8 +103,6 @@ static void settle_resume(tw_join_t *join, tw_shard_t *shard)
     opening->topic_count = tw_missed_settle(missed, join->gap_topics);
     opening->topics = join->gap_topics;
     opening->gap = missed->gap;
-    if (missed->event_count > 0)
-        opening->position.seq = missed->events[0]->position.seq - 1;
     tw_count(opening->gap == TW_GAP_NONE ? &shard->counters.resumes_exact
                                          : &shard->counters.resumes_gap,
              1);
@@ -122,6 +130,9 @@ static bool start_join(tw_join_t *join)
     tw_loop_spend(&shard->loop, JOIN_NS + subscriber->topic_count * JOIN_TOPIC_NS);
     if (join->resumes)
         settle_resume(join, shard);
+    join->opening.position = join->set.positions[0];
+    join->opening.positions = join->set.positions;
+    join->opening.position_count = join->set.count;
     return true;
 }
 
@@ -164,10 +175,12 @@ tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_res
     tw_join_t *join = tw_alloc(sizeof(*join));
     *join = (tw_join_t){
         .hub = hub, .subscriber = subscriber, .on_open = on_open, .data = data, .resumes = resumes};
+    tw_lane_set_init(&join->set, hub, subscriber->joining, subscriber->topic_count);
     subscriber->state = TW_SUBSCRIBER_JOINING;
     if (resumes) {
         subscriber->join = join;
-        tw_missed_init(&join->missed, hub, subscriber->joining, subscriber->topic_count, resume);
+        tw_missed_init(&join->missed, hub, &join->set, subscriber->joining, subscriber->topic_count,
+                       resume);
         search(join);
     } else {
         start_join(join);

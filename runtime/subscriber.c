@@ -234,6 +234,7 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size
     for (; queue->count < n; ++queue->count) {
         queue->ring[queue->count] = events[queue->count];
         take_replay(subscriber, events[queue->count]->frame_len);
+        tw_count(&counters_of(subscriber)->replayed, events[queue->count]->topic_count > 0);
     }
     count_events(subscriber, n, 0);
     subscriber->stream->flags |= TW_STREAM_BEHIND;
@@ -244,7 +245,6 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size
         tw_event_unref(event);
     }
     free(live.ring);
-    tw_count(&counters_of(subscriber)->replayed, n);
 }
 
 void tw_subscriber_queue_first(tw_subscriber_t *subscriber, tw_event_t *event)

@@ -61,6 +61,7 @@ struct tw_subscriber {
     LIST_ENTRY(tw_subscriber) doomed; /* in its shard's list; le_prev is NULL while it is not */
     void *opening;        /* for the adapter, while NEW; NULL again before its state changes */
     struct tw_join *join; /* for the hub: a join that is not posted yet, while JOINING */
+    bool spans;           /* for the hub: its topics are in several lanes */
     bool waits;           /* is in the transport's list `waiting` */
     uint8_t state;        /* tw_subscriber_state_t */
     uint8_t doom_reason;  /* tw_close_reason_t */
@@ -100,7 +101,7 @@ void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event);
 /**
  * Puts n missed events, in ascending order, in front of those that wait, and takes over the
  * caller's references. Those that wait and are not newer than the last of them are the same events,
- * and are removed. No budget limits replayed events.
+ * and are removed. No budget limits replayed events. (Of several lanes nothing waits yet.)
  */
 void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size_t n);
 

@@ -36,9 +36,9 @@ static json_t *gap_topics(const tw_opening_t *opening)
 static char *opening_block(const tw_gateway_t *gateway, const char *stream_id,
                            const tw_opening_t *opening, size_t *len)
 {
-    char id[TW_POSITION_ID_SIZE], *block = NULL, *gap = NULL;
+    char id[TW_POSITIONS_ID_SIZE], *block = NULL, *gap = NULL;
 
-    tw_position_id(opening->position, id);
+    tw_positions_id(opening->positions, opening->position_count, id);
     if (opening->gap != TW_GAP_NONE) {
         json_t *data = json_pack("{s:s,s:o}", "reason", tw_gap_label(opening->gap), "topics",
                                  gap_topics(opening));

@@ -160,7 +160,7 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data)
 {
     tw_event_t **events = tw_alloc((limit + 1) * sizeof(*events));
-    uint64_t seq = after != NULL && after->epoch == tw_hub_position(self_of(adapter)->hub).epoch
+    uint64_t seq = after != NULL && after->epoch == tw_hub_position(self_of(adapter)->hub, 0).epoch
                        ? after->seq
                        : 0;
     size_t count = tw_hub_tail(self_of(adapter)->hub, topic, seq, events, limit);

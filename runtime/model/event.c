@@ -58,6 +58,7 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
                           .id_len = (uint32_t)spec->id_len,
                           .type_len = (uint32_t)spec->type_len,
                           .frame_len = (uint32_t)frame_len,
+                          .is_part = spec->is_part,
                           .published_at_ms = spec->published_at_ms,
                           .id_hash = tw_hash(spec->id, spec->id_len)};
     atomic_init(&event->refs, 1);

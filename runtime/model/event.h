@@ -29,6 +29,7 @@ typedef struct tw_event {
     uint32_t topic_count;
     uint32_t id_len, type_len;
     uint32_t frame_len;
+    bool is_part;                   /* the same was published to topics of other lanes, too */
     uint32_t kept;                  /* tails that hold it; for the hub, under its order lock */
     tw_position_t position;         /* set by tw_hub_dispatch() before anyone else sees the event */
     int64_t published_at_ms;        /* wall clock, ms since 1970 */
@@ -57,6 +58,7 @@ typedef struct tw_event_spec {
     size_t type_len; /* 0: none */
     const char *payload;
     size_t payload_len;
+    bool is_part; /* of what was published: its other topics are in other lanes */
     int64_t published_at_ms;
     const char *frame; /* NULL, or the frame that tw_event_create() once made of the above: it is
                           copied, and the payload is not used */

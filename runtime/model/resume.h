@@ -41,6 +41,23 @@ size_t tw_position_id(tw_position_t position, char out[TW_POSITION_ID_SIZE]);
 /** Reads an id that tw_position_id() wrote. False when it is anything else. */
 bool tw_position_parse(const char *id, size_t id_len, tw_position_t *position);
 
+/** A node has at most so many lanes: orders that are independent of each other. */
+#define TW_LANES_MAX 64
+/** Room for the positions of all lanes, each as above with a comma for the `~`, and a NUL. */
+#define TW_POSITIONS_ID_SIZE (TW_LANES_MAX * TW_POSITION_ID_SIZE)
+
+/**
+ * Writes the gateway's own id of a stream whose topics are in several lanes: `~` and the positions
+ * in these (at least one), with commas between them. Which lane each is of is told by its epoch.
+ * With one position it is tw_position_id(). NUL-terminated; returns its length.
+ */
+size_t tw_positions_id(const tw_position_t *positions, size_t count,
+                       char out[TW_POSITIONS_ID_SIZE]);
+
+/** Reads an id that tw_positions_id() wrote; returns how many positions are in it, 0 when it is
+ * anything else. */
+size_t tw_positions_parse(const char *id, size_t id_len, tw_position_t positions[TW_LANES_MAX]);
+
 /** From where a client wants to resume; last_event_id NULL or empty: it does not. Borrowed for the
  * call. */
 typedef struct tw_resume {
@@ -51,7 +68,9 @@ typedef struct tw_resume {
 /** How a stream begins. Borrowed for the callback. */
 typedef struct tw_opening {
     tw_position_t position; /* before the first event of the stream: the id of the opening block */
-    tw_gap_t gap;           /* other than NONE: the stream begins with a gap event … */
+    const tw_position_t *positions; /* of each of its lanes, the one above first */
+    size_t position_count;
+    tw_gap_t gap;                  /* other than NONE: the stream begins with a gap event … */
     const tw_topic_name_t *topics; /* … that names these */
     size_t topic_count;
 } tw_opening_t;

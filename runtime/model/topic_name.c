@@ -38,6 +38,17 @@ tw_topic_name_t tw_topic_name(const char *base, size_t len)
     return (tw_topic_name_t){.base = base, .len = len, .hash = tw_hash(base, len)};
 }
 
+uint32_t tw_topic_lane(const tw_topic_name_t *name, uint32_t lanes)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, for tw_hash() has a key of its own */
+
+    if (lanes <= 1)
+        return 0;
+    for (size_t i = 0; i < name->len; ++i)
+        hash = (hash ^ (unsigned char)name->base[i]) * UINT64_C(0x100000001b3);
+    return (uint32_t)((hash ^ hash >> 32) % lanes);
+}
+
 size_t tw_topic_names_size(const tw_topic_name_t *names, size_t count)
 {
     size_t bytes = count * sizeof(*names);

@@ -52,6 +52,10 @@ bool tw_topic_name_valid(const char *base, size_t len);
 /** A name with its hash. Borrows the bytes. */
 tw_topic_name_t tw_topic_name(const char *base, size_t len);
 
+/** Which of so many lanes, independent orders of events, the topic is in: the same on all nodes and
+ * in all versions. */
+uint32_t tw_topic_lane(const tw_topic_name_t *name, uint32_t lanes);
+
 /** The size of a block that holds an array of these names and, behind it, their bytes. */
 size_t tw_topic_names_size(const tw_topic_name_t *names, size_t count);
 

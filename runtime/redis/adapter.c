@@ -25,9 +25,9 @@ static void on_up(void *data, const tw_redis_joined_t *joined)
     bool kept = joined->membership == TW_REDIS_KEPT;
 
     if (joined->membership == TW_REDIS_BEGUN || joined->membership == TW_REDIS_OTHER_EPOCH)
-        tw_hub_set_epoch(node->hub, node->session.epoch_number);
+        tw_hub_set_epoch(node->hub, 0, node->session.epoch_number);
     if (!kept) {
-        tw_hub_advance(node->hub, joined->newest);
+        tw_hub_advance(node->hub, 0, joined->newest);
         tw_redis_publishing_expire(&node->publishing, 0, true);
     }
     tw_redis_routes_up(&node->routes, joined->membership);

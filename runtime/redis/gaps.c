@@ -131,7 +131,7 @@ static void on_missed(const redisReply *reply, void *data)
     tw_redis_session_refused(routes->session, "what was missed", reply);
     bool readable = reply->type == REDIS_REPLY_ARRAY && reply->elements == hole->asked;
     size_t first = hole->next - hole->asked;
-    tw_hub_advance(routes->hub, hole->upto);
+    tw_hub_advance(routes->hub, 0, hole->upto);
     for (size_t i = 0; i < hole->asked; ++i) {
         tw_redis_route_t *route = hole->items[first + i];
         if (route->state == TW_REDIS_ROUTE_FOLLOWED && route->since < hole->upto &&

@@ -156,7 +156,7 @@ static void on_inbox_there(tw_redis_wait_t *wait)
     tw_redis_position_t *position = (tw_redis_position_t *)wait;
     bool same = position->generation == position->openings->session->generation_joined;
     if (same)
-        tw_hub_advance(position->openings->hub, position->newest);
+        tw_hub_advance(position->openings->hub, 0, position->newest);
     end_position(position, same);
 }
 

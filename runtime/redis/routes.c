@@ -180,7 +180,7 @@ static void on_inbox_there(tw_redis_wait_t *wait)
     if (batch->generation == routes->session->generation_joined) {
         if (since < batch->newest)
             since = batch->newest;
-        tw_hub_advance(routes->hub, since);
+        tw_hub_advance(routes->hub, 0, since);
         for (size_t i = 0; i < batch->count; ++i)
             if (batch->items[i]->state == TW_REDIS_ROUTE_FOLLOWING &&
                 batch->items[i]->asked == batch->asked[i])

@@ -91,7 +91,7 @@ void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
                           tw_tail_fn on_events, void *data)
 {
     tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
-    if (after != NULL && after->epoch == tw_hub_position(queries->hub).epoch)
+    if (after != NULL && after->epoch == tw_hub_position(queries->hub, 0).epoch)
         query->after = after->seq;
     query->count = limit;
     query->send = send_tail;

@@ -59,7 +59,7 @@ static unsigned read_topics(tw_fuzz_input_t *input)
 static void read_id(const tw_resume_test_t *test, tw_fuzz_input_t *input, char id[64])
 {
     tw_fuzz_text_t text = tw_fuzz_bytes(input, 1 + tw_fuzz_byte(input) % 40);
-    tw_position_t position = tw_hub_position(test->hub);
+    tw_position_t position = tw_hub_position(test->hub, 0);
 
     if (text.len > 1 && text.base[0] == '#') {
         position.seq -= (uint64_t)text.base[1] % 16;
@@ -137,7 +137,7 @@ static uint64_t seen_by(const tw_resume_test_t *test, const char *id, unsigned t
         if (*known)
             return published->seq;
     }
-    tw_position_t last = tw_hub_position(test->hub);
+    tw_position_t last = tw_hub_position(test->hub, 0);
     *known = tw_position_parse(id, strlen(id), &position) && position.epoch == last.epoch &&
              position.seq <= last.seq;
     return *known ? position.seq : 0;

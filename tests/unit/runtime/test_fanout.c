@@ -84,7 +84,7 @@ static size_t deliver(tw_setup_t *s, const char *topics, const char *id)
 {
     tw_event_t *event = tw_test_event(topics, id, "x");
     event->position = (tw_position_t){.epoch = 7, .seq = ++s->seq};
-    size_t delivered = tw_fanout_deliver(s->fanout, event);
+    size_t delivered = tw_fanout_deliver(s->fanout, event, NULL);
     tw_event_unref(event);
     return delivered;
 }
@@ -175,7 +175,7 @@ test_fanout__an_event_of_several_topics_is_not_taken_for_one_of_another_epoch(vo
     for (uint64_t epoch = 100; epoch < 103; ++epoch) {
         tw_event_t *event = tw_test_event("a,b", "x", "");
         event->position = (tw_position_t){.epoch = epoch, .seq = 1};
-        assert_int_equal(tw_fanout_deliver(s.fanout, event), 1);
+        assert_int_equal(tw_fanout_deliver(s.fanout, event, NULL), 1);
         tw_event_unref(event);
     }
     expect_ids(&stream, "x x x");

@@ -201,13 +201,13 @@ static void test_hub__positions_ascend_in_one_epoch(void **state)
     tw_setup_t s;
 
     setup(&s, &config);
-    tw_position_t begin_at = tw_hub_position(s.hub);
+    tw_position_t begin_at = tw_hub_position(s.hub, 0);
     assert_int_equal(begin_at.seq, 0);
     for (uint64_t i = 1; i <= 5; ++i) {
         tw_position_t at = publish(&s, "t", "x").position;
         assert_true(at.epoch == begin_at.epoch && at.seq == i);
     }
-    assert_int_equal(tw_hub_position(s.hub).seq, 5);
+    assert_int_equal(tw_hub_position(s.hub, 0).seq, 5);
     teardown(&s);
 }
 
@@ -231,7 +231,7 @@ static void test_hub__takes_positions_of_another_order_and_ignores_repeats(void 
     tw_test_workers_pump(&s.workers);
     expect_ids(client, "1 2");
     assert_int_equal(answer.position.seq, 500);
-    assert_int_equal(tw_hub_position(s.hub).seq, 500);
+    assert_int_equal(tw_hub_position(s.hub, 0).seq, 500);
     /* Nobody waits for it. */
     tw_event_t *event = tw_test_event("t", "3", "");
     tw_hub_dispatch(s.hub, NULL, event, NULL, NULL, NULL);
@@ -508,11 +508,11 @@ static void test_hub__a_new_epoch_begins_with_nothing(void **state)
     tw_client_t *client = open_client(&s, 0, "a,b", NULL);
     tw_position_id(client->position, before);
     publish_range(&s, "a,b", 1, 3);
-    tw_hub_set_epoch(s.hub, 77);
-    tw_hub_set_epoch(s.hub, 77);
+    tw_hub_set_epoch(s.hub, 0, 77);
+    tw_hub_set_epoch(s.hub, 0, 77);
     assert_int_equal(s.hub->kept_events, 0);
     assert_int_equal(s.hub->backlog.kept_bytes, 0);
-    assert_true(tw_hub_position(s.hub).epoch == 77 && tw_hub_position(s.hub).seq == 0);
+    assert_true(tw_hub_position(s.hub, 0).epoch == 77 && tw_hub_position(s.hub, 0).seq == 0);
     publish_range(&s, "b,a", 4, 6); /* the same numbers again */
     expect_ids(client, "1 2 3 4 5 6");
     expect_resume(&s, "a,b", before, TW_GAP_OTHER_EPOCH, "4 5 6");

@@ -14,6 +14,7 @@ typedef struct tw_setup {
     tw_hub_t *hub;
     tw_test_workers_t workers;
     tw_topic_name_t topics[2];
+    tw_lane_set_t set;
     tw_missed_t missed;
     tw_topic_name_t gap_topics[2];
     size_t gap_count;
@@ -34,6 +35,7 @@ static void setup(tw_setup_t *s)
 static void teardown(tw_setup_t *s)
 {
     tw_missed_dispose(&s->missed);
+    tw_lane_set_dispose(&s->set);
     tw_test_workers_stop(&s->workers);
     tw_hub_destroy(s->hub);
 }
@@ -53,7 +55,8 @@ static void publish(tw_setup_t *s, const char *topics, int from, int to)
 static void begin(tw_setup_t *s, const char *id)
 {
     const tw_resume_t resume = {.last_event_id = id, .last_event_id_len = strlen(id)};
-    tw_missed_init(&s->missed, s->hub, s->topics, 2, &resume);
+    tw_lane_set_init(&s->set, s->hub, s->topics, 2);
+    tw_missed_init(&s->missed, s->hub, &s->set, s->topics, 2, &resume);
 }
 
 /* Steps until the event that was seen is known, and so many more. */
@@ -200,7 +203,7 @@ static void test_missed__of_another_epoch_begins_anew(void **state)
     publish(&s, "a", 1, 300);
     begin(&s, "1");
     search(&s, 1);
-    tw_hub_set_epoch(s.hub, s.hub->last.epoch + 1);
+    tw_hub_set_epoch(s.hub, 0, tw_hub_position(s.hub, 0).epoch + 1);
     assert_false(tw_missed_is_current(&s.missed));
     tw_missed_restart(&s.missed);
     assert_true(tw_missed_is_current(&s.missed));

@@ -72,6 +72,52 @@ static void test_position__is_nothing_else(void **state)
     assert_true(parsed.epoch == 7 && parsed.seq == 8);
 }
 
+static void test_positions__are_read_as_they_were_written(void **state)
+{
+    tw_position_t positions[TW_LANES_MAX], parsed[TW_LANES_MAX];
+    char id[TW_POSITIONS_ID_SIZE], one[TW_POSITION_ID_SIZE];
+
+    for (size_t i = 0; i < TW_LANES_MAX; ++i)
+        positions[i] = (tw_position_t){.epoch = UINT64_MAX - i, .seq = UINT64_MAX - i};
+    for (size_t count = 1; count <= TW_LANES_MAX; ++count) {
+        size_t len = tw_positions_id(positions, count, id);
+        assert_int_equal(len, strlen(id));
+        assert_int_equal(tw_positions_parse(id, len, parsed), count);
+        assert_memory_equal(parsed, positions, count * sizeof(*parsed));
+    }
+    tw_position_id(positions[0], one);
+    tw_positions_id(positions, 1, id);
+    assert_string_equal(id, one);
+}
+
+static void test_positions__are_nothing_else(void **state)
+{
+    static const char *const ids[] = {"",
+                                      "~",
+                                      "~,",
+                                      "1",
+                                      "~000000000000002a-17,",
+                                      "~000000000000002a-17,,000000000000002b-1",
+                                      "~000000000000002a-17,~000000000000002b-1",
+                                      "~000000000000002a-17,000000000000002b-01",
+                                      "~000000000000002a-17, 000000000000002b-1",
+                                      ",000000000000002a-17"};
+    tw_position_t parsed[TW_LANES_MAX];
+    static char large[1 << 20];
+    size_t len = 1;
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); ++i)
+        assert_int_equal(tw_positions_parse(ids[i], strlen(ids[i]), parsed), 0);
+    memset(large, ',', sizeof(large));
+    large[0] = '~';
+    assert_int_equal(tw_positions_parse(large, sizeof(large), parsed), 0);
+    for (size_t i = 0; i <= TW_LANES_MAX; ++i)
+        len += (size_t)sprintf(large + len, "%s000000000000002a-17", i > 0 ? "," : "");
+    assert_int_equal(tw_positions_parse(large, len, parsed), 0); /* one too many */
+    len -= sizeof(",000000000000002a-17") - 1;
+    assert_int_equal(tw_positions_parse(large, len, parsed), TW_LANES_MAX);
+}
+
 static void test_gap__has_a_label(void **state)
 {
     assert_string_equal(tw_gap_label(TW_GAP_NONE), "none");
@@ -85,6 +131,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_position__is_read_as_it_was_written),
         cmocka_unit_test(test_position__is_nothing_else),
+        cmocka_unit_test(test_positions__are_read_as_they_were_written),
+        cmocka_unit_test(test_positions__are_nothing_else),
         cmocka_unit_test(test_gap__has_a_label),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
