@@ -95,16 +95,17 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
 {
     const tw_options_t *options = &process->options;
     tw_gateway_t *gateway = &process->gateway;
-    const tw_hub_config_t hub_config = {.worker_count = process->worker_count,
-                                        .streams_max = options->max_streams,
-                                        .stream_buffer_bytes = options->stream_buffer_bytes,
-                                        .connection_buffer_bytes = options->connection_buffer_bytes,
-                                        .node_buffer_bytes = options->node_buffer_bytes,
-                                        .tail_events = (uint32_t)options->tail_events,
-                                        .tail_bytes = options->tail_bytes,
-                                        .resume_window_ms = (int64_t)options->resume_window_ms,
-                                        .connection_age_max_ms =
-                                            (int64_t)options->max_connection_age_ms};
+    const tw_hub_config_t hub_config = {
+        .worker_count = process->worker_count,
+        .streams_max = options->max_streams,
+        .stream_buffer_bytes = options->stream_buffer_bytes,
+        .connection_buffer_bytes = options->connection_buffer_bytes,
+        .node_buffer_bytes = options->node_buffer_bytes,
+        .tail_events = (uint32_t)options->tail_events,
+        .tail_bytes = options->tail_bytes,
+        .resume_window_ms = (int64_t)options->resume_window_ms,
+        .connection_age_max_ms = (int64_t)options->max_connection_age_ms,
+        .lanes = options->runtime == TW_RUNTIME_REDIS ? (uint32_t)options->redis_lanes : 1};
     tw_text_t bad;
 
     process->hub = tw_hub_create(&hub_config);

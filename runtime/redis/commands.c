@@ -24,7 +24,7 @@ void tw_redis_script_begin(const tw_redis_session_t *session, tw_redis_args_t *a
 {
     tw_redis_args_init(args);
     tw_redis_args_add(args, "EVALSHA", 7);
-    tw_redis_args_add(args, session->sha[script], TW_REDIS_SHA_LEN);
+    tw_redis_args_add(args, session->common->sha[script], TW_REDIS_SHA_LEN);
     tw_redis_args_add(args, "1", 1);
     tw_redis_args_text(args, session->lane);
     tw_redis_args_text(args, session->epoch);

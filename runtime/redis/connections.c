@@ -215,18 +215,19 @@ static void on_followers(const redisReply *reply, void *data)
     query->rows = json_array();
     query->pending = 1;
     for (size_t i = 0; i + 2 < json_array_size(followers); i += 3) {
-        const char *registration = tw_redis_text_at(followers, i);
+        char instance[TW_REDIS_INSTANCE_LEN + 1];
         uint64_t here = strtoull(tw_redis_text_at(followers, i + 2), NULL, 10);
         query->total += here;
         if (skip < here && left > 0) {
             uint64_t take = here - skip < left ? here - skip : left;
             tw_redis_part_t *part = tw_alloc(sizeof(*part));
+            snprintf(instance, sizeof(instance), "%s", tw_redis_text_at(followers, i));
             *part = (tw_redis_part_t){.query = query, .at = json_array_size(query->rows)};
             json_array_append_new(query->rows,
                                   json_pack("{s:s}", "node", tw_redis_text_at(followers, i + 1)));
             ++query->pending;
             left -= take;
-            tw_redis_peers_ask(query->queries->peers, registration,
+            tw_redis_peers_ask(query->queries->peers, instance,
                                json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", "topic", query->text,
                                          query->text_len, "skip", (json_int_t)skip, "count",
                                          (json_int_t)take),
@@ -242,9 +243,9 @@ static void on_followers(const redisReply *reply, void *data)
 static void send_topic(tw_redis_query_t *query)
 {
     tw_redis_args_t args;
-    tw_redis_script_begin(query->queries->session, &args, TW_REDIS_SCRIPT_FOLLOWERS);
+    tw_redis_script_begin(query->session, &args, TW_REDIS_SCRIPT_FOLLOWERS);
     tw_redis_args_add(&args, query->text, query->text_len);
-    tw_redis_session_send(query->queries->session, &args, on_followers, query);
+    tw_redis_session_send(query->session, &args, on_followers, query);
 }
 
 void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
@@ -255,6 +256,8 @@ void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
         tw_redis_query_begin(queries, from, by_topic ? page->topic->base : page->prefix,
                              by_topic ? page->topic->len : page->prefix_len, data);
     tw_redis_query_set_page(query, page);
+    if (by_topic)
+        tw_redis_query_set_topic(query, page->topic);
     query->send = by_topic ? send_topic : send_all;
     query->deliver = by_topic ? deliver_parts : deliver;
     query->on_answer.streams = on_page;

@@ -46,6 +46,7 @@ tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *e
                                .id_len = event->id_len,
                                .type = event->type_len > 0 ? tw_event_type(event) : NULL,
                                .type_len = event->type_len,
+                               .is_part = event->is_part,
                                .published_at_ms = event->published_at_ms,
                                .frame = event->frame,
                                .frame_len = event->frame_len});
@@ -109,7 +110,7 @@ void tw_redis_routes_drop_hole(tw_redis_routes_t *routes)
         return;
     routes->hole = NULL;
     for (size_t i = hole->next - hole->asked; i < hole->count; ++i)
-        tw_redis_route_unuse(routes, hole->items[i]);
+        tw_redis_route_unuse(hole->items[i]);
     hole->routes = NULL;
     if (!hole->is_asking)
         free_hole(hole);
@@ -131,7 +132,7 @@ static void on_missed(const redisReply *reply, void *data)
     tw_redis_session_refused(routes->session, "what was missed", reply);
     bool readable = reply->type == REDIS_REPLY_ARRAY && reply->elements == hole->asked;
     size_t first = hole->next - hole->asked;
-    tw_hub_advance(routes->hub, 0, hole->upto);
+    tw_hub_advance(routes->hub, routes->session->index, hole->upto);
     for (size_t i = 0; i < hole->asked; ++i) {
         tw_redis_route_t *route = hole->items[first + i];
         if (route->state == TW_REDIS_ROUTE_FOLLOWED && route->since < hole->upto &&
@@ -140,7 +141,7 @@ static void on_missed(const redisReply *reply, void *data)
             route->since = hole->upto;
             route->primed = false;
         }
-        tw_redis_route_unuse(routes, route);
+        tw_redis_route_unuse(route);
     }
     hole->asked = 0;
     ask(hole);
@@ -155,6 +156,7 @@ static void ask(struct tw_redis_hole *hole)
     if (hole->next == hole->count) {
         routes->hole = NULL;
         free_hole(hole);
+        tw_redis_routes_freeze(routes);
         tw_redis_inbox_hole_passed(routes->inbox);
         return;
     }
@@ -183,6 +185,7 @@ void tw_redis_routes_find_missed(tw_redis_routes_t *routes, uint64_t after, uint
     hole->after = after;
     hole->upto = upto;
     routes->hole = hole;
+    tw_redis_routes_freeze(routes);
     LIST_FOREACH(route, &routes->all, all)
     {
         if (route->state != TW_REDIS_ROUTE_FOLLOWED || route->since >= upto)

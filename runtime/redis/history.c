@@ -83,7 +83,7 @@ static void end_priming(tw_redis_priming_t *priming, bool primed)
     TAILQ_FOREACH(wait, &waits, link)
     wait->list = &waits;
     tw_redis_wait_wake(&waits);
-    tw_redis_route_unuse(priming->history->routes, route);
+    tw_redis_route_unuse(route);
     free(priming);
 }
 

@@ -73,7 +73,8 @@ static void on_lease(const redisReply *reply, void *data)
     atomic_store(&lease->session->stats->probe_us, (uint64_t)tw_clock_us() - lease->asked_us);
     if (reply->element[3]->type == REDIS_REPLY_STRING)
         tw_redis_session_learn_floor(lease->session, strtoull(reply->element[3]->str, NULL, 10));
-    look_for_twin(lease, reply);
+    if (lease->session->index == 0)
+        look_for_twin(lease, reply);
     tw_redis_inbox_learn(lease->inbox, strtoull(reply->element[1]->str, NULL, 10),
                          reply->element[2]->integer != 0);
     lease->on_granted(lease->data);
@@ -90,7 +91,7 @@ static void take_lease(tw_redis_lease_t *lease)
     lease->asking = true;
     lease->asked_ms = uv_now(lease->session->loop->uv);
     lease->asked_us = (uint64_t)tw_clock_us();
-    snprintf(instance, sizeof(instance), "%08" PRIx32, lease->session->instance);
+    snprintf(instance, sizeof(instance), "%08" PRIx32, lease->session->common->instance);
     snprintf(started, sizeof(started), "%" PRId64, info->started_at_ms);
     const char *const fields[] = {"nodeId",    info->node_id,
                                   "hostname",  info->hostname,
@@ -127,6 +128,12 @@ static void send_leave(tw_redis_lease_t *lease, const char *registration,
     tw_redis_session_send(lease->session, &args, on_reply, lease);
 }
 
+/* The lanes of a node share its pace. */
+static uint64_t slice_pause_ms(const tw_redis_lease_t *lease)
+{
+    return (uint64_t)SLICE_PAUSE_MS * lease->session->common->lanes;
+}
+
 static void on_buried(const redisReply *reply, void *data)
 {
     tw_redis_lease_t *lease = data;
@@ -137,7 +144,7 @@ static void on_buried(const redisReply *reply, void *data)
     if (more && reply->integer == LEAVE_DONE)
         atomic_fetch_add(&lease->session->stats->nodes_buried, 1);
     lease->bury_after_ms =
-        uv_now(lease->session->loop->uv) + (more ? SLICE_PAUSE_MS : BURY_IDLE_MS);
+        uv_now(lease->session->loop->uv) + (more ? slice_pause_ms(lease) : BURY_IDLE_MS);
 }
 
 static void on_swept(const redisReply *reply, void *data)
@@ -149,7 +156,7 @@ static void on_swept(const redisReply *reply, void *data)
     lease->sweeping = false;
     tw_redis_session_refused(lease->session, "a sweep", reply);
     lease->sweep_after_ms =
-        uv_now(lease->session->loop->uv) + (more ? SLICE_PAUSE_MS : SWEEP_IDLE_MS);
+        uv_now(lease->session->loop->uv) + (more ? slice_pause_ms(lease) : SWEEP_IDLE_MS);
 }
 
 static void sweep(tw_redis_lease_t *lease)

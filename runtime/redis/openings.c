@@ -19,18 +19,17 @@
 static void step(tw_redis_opening_t *opening);
 static void on_ready(void *owner, void *data);
 
-void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_history_t *history,
-                            tw_hub_t *hub, tw_redis_opened_fn on_opened, void *data)
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub,
+                            tw_redis_opened_fn on_opened, void *data)
 {
-    openings->session = history->session;
-    openings->routes = history->routes;
-    openings->history = history;
+    openings->lanes = lanes;
     openings->hub = hub;
     openings->on_opened = on_opened;
     openings->data = data;
     TAILQ_INIT(&openings->all);
     TAILQ_INIT(&openings->away);
-    TAILQ_INIT(&openings->to_catch_up);
+    for (size_t i = 0; i < TW_LANES_MAX; ++i)
+        TAILQ_INIT(&openings->to_catch_up[i]);
 }
 
 /* --- steps --- */
@@ -62,28 +61,52 @@ static void answer(tw_redis_opening_t *opening, tw_status_t status)
     tw_redis_wait_cancel(&opening->wait);
     tw_loop_cancel(openings->loop, &opening->slice);
     TAILQ_REMOVE(&openings->all, opening, all);
-    atomic_fetch_sub(&openings->session->stats->openings, 1);
+    atomic_fetch_sub(&openings->lanes->common.stats.openings, 1);
     opening->state = TW_REDIS_OPENING_JOINING;
     opening->status = status;
     tw_loop_post(opening->worker, on_ready, opening);
-}
-
-static bool waits_for_routes(tw_redis_opening_t *opening)
-{
-    for (size_t i = 0; i < opening->topic_count; ++i) {
-        if (opening->routes[i]->state == TW_REDIS_ROUTE_FOLLOWED)
-            continue;
-        opening->state = TW_REDIS_OPENING_FOLLOWING;
-        tw_redis_wait_in(&opening->routes[i]->waits, &opening->wait);
-        return true;
-    }
-    return false;
 }
 
 static void wait_for_session(tw_redis_opening_t *opening)
 {
     opening->state = TW_REDIS_OPENING_AWAY;
     tw_redis_wait_in(&opening->openings->away, &opening->wait);
+}
+
+static bool waits_for_routes(tw_redis_opening_t *opening)
+{
+    for (size_t i = 0; i < opening->topic_count; ++i) {
+        tw_redis_route_t *route = opening->routes[i];
+        if (!tw_redis_session_up(route->routes->session)) {
+            wait_for_session(opening);
+            return true;
+        }
+        if (route->state == TW_REDIS_ROUTE_FOLLOWED)
+            continue;
+        opening->state = TW_REDIS_OPENING_FOLLOWING;
+        tw_redis_wait_in(&route->waits, &opening->wait);
+        return true;
+    }
+    return false;
+}
+
+static bool waits_for_inbox(tw_redis_opening_t *opening)
+{
+    for (size_t i = 0; i < opening->topic_count; ++i) {
+        const tw_redis_session_t *session = opening->routes[i]->routes->session;
+        if (opening->caught_up[session->index] == session->generation_joined)
+            continue;
+        opening->state = TW_REDIS_OPENING_CATCHING_UP;
+        tw_redis_wait_in(&opening->openings->to_catch_up[session->index], &opening->wait);
+        return true;
+    }
+    return false;
+}
+
+static tw_redis_history_t *history_of(const tw_redis_opening_t *opening,
+                                      const tw_redis_route_t *route)
+{
+    return &opening->openings->lanes->items[route->routes->session->index].history;
 }
 
 /* Has the histories read that are missing. */
@@ -93,7 +116,7 @@ static bool waits_for_history(tw_redis_opening_t *opening)
 
     for (size_t i = 0; i < opening->topic_count; ++i)
         if (!opening->routes[i]->primed)
-            tw_redis_history_prime(opening->openings->history, opening->routes[i]);
+            tw_redis_history_prime(history_of(opening, opening->routes[i]), opening->routes[i]);
     for (size_t i = 0; i < opening->topic_count; ++i)
         if (!opening->routes[i]->primed)
             unprimed = opening->routes[i];
@@ -110,29 +133,22 @@ static bool waits_for_history(tw_redis_opening_t *opening)
 
 static void step(tw_redis_opening_t *opening)
 {
-    tw_redis_openings_t *openings = opening->openings;
     bool resumes = opening->last_event_id != NULL;
 
-    if (openings->stopping) {
+    if (opening->openings->stopping)
         answer(opening, TW_UNAVAILABLE);
-    } else if (!tw_redis_session_up(openings->session)) {
-        wait_for_session(opening);
-    } else if (waits_for_routes(opening)) {
-        return;
-    } else if (resumes && opening->caught_up != openings->session->generation_joined) {
-        opening->state = TW_REDIS_OPENING_CATCHING_UP;
-        tw_redis_wait_in(&openings->to_catch_up, &opening->wait);
-    } else if (!resumes || !waits_for_history(opening)) {
+    else if (!waits_for_routes(opening) &&
+             (!resumes || (!waits_for_inbox(opening) && !waits_for_history(opening))))
         answer(opening, TW_OK);
-    }
 }
 
 /* --- catching up --- */
 
-/* All openings of a turn ask together how far the cluster is. */
+/* All openings of a turn ask together how far the cluster is in a lane. */
 typedef struct tw_redis_position {
     tw_redis_wait_t wait; /* first member: until the inbox was read to where it was */
     tw_redis_openings_t *openings;
+    tw_redis_lane_t *lane;
     tw_redis_waits_t waits;
     uint32_t generation;
     uint64_t newest;
@@ -145,7 +161,7 @@ static void end_position(tw_redis_position_t *position, bool caught_up)
         tw_redis_opening_t *opening = OPENING_OF(wait);
         tw_redis_wait_cancel(wait);
         if (caught_up)
-            opening->caught_up = position->generation;
+            opening->caught_up[position->lane->session.index] = position->generation;
         schedule(opening);
     }
     free(position);
@@ -154,9 +170,10 @@ static void end_position(tw_redis_position_t *position, bool caught_up)
 static void on_inbox_there(tw_redis_wait_t *wait)
 {
     tw_redis_position_t *position = (tw_redis_position_t *)wait;
-    bool same = position->generation == position->openings->session->generation_joined;
+    const tw_redis_session_t *session = &position->lane->session;
+    bool same = position->generation == session->generation_joined;
     if (same)
-        tw_hub_advance(position->openings->hub, 0, position->newest);
+        tw_hub_advance(position->openings->hub, session->index, position->newest);
     end_position(position, same);
 }
 
@@ -171,7 +188,7 @@ static void on_position(const redisReply *reply, void *data)
         reply->element[1]->type == REDIS_REPLY_STRING) {
         position->newest = strtoull(reply->element[0]->str, NULL, 10);
         position->wait.run = on_inbox_there;
-        tw_redis_inbox_when_read(position->openings->routes->inbox, &position->wait,
+        tw_redis_inbox_when_read(&position->lane->inbox, &position->wait,
                                  strtoull(reply->element[1]->str, NULL, 10));
         return;
     }
@@ -179,29 +196,36 @@ static void on_position(const redisReply *reply, void *data)
         end_position(position, false); /* they ask again in the next session */
         return;
     }
-    tw_redis_session_refused(position->openings->session, "the cluster's position", reply);
+    tw_redis_session_refused(&position->lane->session, "the cluster's position", reply);
     while ((wait = TAILQ_FIRST(&position->waits)) != NULL)
         answer(OPENING_OF(wait), TW_UNAVAILABLE);
     free(position);
 }
 
-void tw_redis_openings_turn(tw_redis_openings_t *openings)
+static void ask_position(tw_redis_openings_t *openings, tw_redis_lane_t *lane)
 {
+    tw_redis_waits_t *to_catch_up = &openings->to_catch_up[lane->session.index];
+    tw_redis_position_t *position = tw_alloc(sizeof(*position));
     tw_redis_wait_t *wait;
     tw_redis_args_t args;
 
-    if (TAILQ_EMPTY(&openings->to_catch_up))
-        return;
-    tw_redis_position_t *position = tw_alloc(sizeof(*position));
     position->openings = openings;
-    position->generation = openings->session->generation_joined;
+    position->lane = lane;
+    position->generation = lane->session.generation_joined;
     TAILQ_INIT(&position->waits);
-    while ((wait = TAILQ_FIRST(&openings->to_catch_up)) != NULL) {
+    while ((wait = TAILQ_FIRST(to_catch_up)) != NULL) {
         tw_redis_wait_cancel(wait);
         tw_redis_wait_in(&position->waits, wait);
     }
-    tw_redis_script_begin_own(openings->session, &args, TW_REDIS_SCRIPT_FOLLOW);
-    tw_redis_session_send(openings->session, &args, on_position, position);
+    tw_redis_script_begin_own(&lane->session, &args, TW_REDIS_SCRIPT_FOLLOW);
+    tw_redis_session_send(&lane->session, &args, on_position, position);
+}
+
+void tw_redis_openings_turn(tw_redis_openings_t *openings)
+{
+    for (uint32_t i = 0; i < openings->lanes->count; ++i)
+        if (!TAILQ_EMPTY(&openings->to_catch_up[i]))
+            ask_position(openings, &openings->lanes->items[i]);
 }
 
 /* --- beginning and giving up --- */
@@ -213,10 +237,12 @@ static void begin(tw_slice_t *slice)
 
     opening->routes = tw_alloc(opening->topic_count * sizeof(tw_redis_route_t *));
     for (size_t i = 0; i < opening->topic_count; ++i)
-        opening->routes[i] = tw_redis_route_use(openings->routes, &opening->topics[i]);
+        opening->routes[i] = tw_redis_route_use(
+            &tw_redis_lane_of(openings->lanes, &opening->topics[i])->routes, &opening->topics[i]);
+    opening->caught_up = tw_alloc(openings->lanes->count * sizeof(*opening->caught_up));
     opening->deadline_ms = uv_now(openings->loop->uv) + OPEN_TIMEOUT_MS;
     TAILQ_INSERT_TAIL(&openings->all, opening, all);
-    atomic_fetch_add(&openings->session->stats->openings, 1);
+    atomic_fetch_add(&openings->lanes->common.stats.openings, 1);
     on_step(slice);
 }
 
@@ -267,6 +293,7 @@ static void free_opening(tw_redis_opening_t *opening)
 {
     atomic_fetch_sub(&opening->openings->count, 1);
     free(opening->routes);
+    free(opening->caught_up);
     free(opening->last_event_id);
     free(opening);
 }
@@ -278,7 +305,7 @@ static void give_up(tw_slice_t *slice)
 
     tw_loop_spend(opening->openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
     for (size_t i = 0; i < opening->topic_count; ++i)
-        tw_redis_route_unuse(opening->openings->routes, opening->routes[i]);
+        tw_redis_route_unuse(opening->routes[i]);
     free(opening->member);
     free_opening(opening);
 }

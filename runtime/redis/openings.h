@@ -10,13 +10,14 @@
  *
  * A resume merges one topic's history with another one's live events. Only when everything up to
  * where the cluster was has been dispatched here is the merged order that of the cluster: hence
- * CATCHING_UP. A fresh stream needs nothing but its routes. Control loop only, unless noted.
+ * CATCHING_UP, in one lane after the other. A fresh stream needs nothing but its routes. Control
+ * loop only, unless noted.
  */
 #ifndef TW_REDIS_OPENINGS_H
 #define TW_REDIS_OPENINGS_H
 
 #include "runtime/adapter.h"
-#include "runtime/redis/history.h"
+#include "runtime/redis/lane.h"
 
 typedef enum tw_redis_opening_state {
     TW_REDIS_OPENING_STEPPING,
@@ -42,8 +43,9 @@ typedef struct tw_redis_opening {
     char *last_event_id; /* owned; NULL: a fresh stream */
     size_t last_event_id_len;
     uint64_t deadline_ms;
-    uint32_t caught_up; /* generation of the registration in which it has caught up; 0: none */
-    uint8_t state;      /* tw_redis_opening_state_t */
+    uint32_t *caught_up; /* owned; for each lane, the generation of the registration in which it has
+                            caught up; 0: none */
+    uint8_t state;       /* tw_redis_opening_state_t */
     tw_status_t status;
     char *member; /* owned: what the registry says about the stream; NULL until it is open */
     size_t topic_count;
@@ -56,22 +58,20 @@ typedef void (*tw_redis_opened_fn)(void *data, char *member, tw_redis_route_t *c
                                    size_t count);
 
 struct tw_redis_openings {
-    tw_redis_session_t *session; /* borrowed */
-    tw_redis_routes_t *routes;   /* borrowed */
-    tw_redis_history_t *history; /* borrowed */
-    tw_hub_t *hub;               /* borrowed */
-    tw_loop_t *loop;             /* borrowed */
+    tw_redis_lanes_t *lanes; /* borrowed */
+    tw_hub_t *hub;           /* borrowed */
+    tw_loop_t *loop;         /* borrowed */
     tw_redis_opened_fn on_opened;
     void *data;
     bool stopping;
     TAILQ_HEAD(tw_redis_opening_list, tw_redis_opening) all; /* oldest first */
     tw_redis_waits_t away;                                   /* until there is a session */
-    tw_redis_waits_t to_catch_up;                            /* asked for at the end of the turn */
-    _Atomic uint64_t count; /* those that a worker may still post about */
+    tw_redis_waits_t to_catch_up[TW_LANES_MAX]; /* each asked for at the end of the turn */
+    _Atomic uint64_t count;                     /* those that a worker may still post about */
 };
 
-void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_history_t *history,
-                            tw_hub_t *hub, tw_redis_opened_fn on_opened, void *data);
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub,
+                            tw_redis_opened_fn on_opened, void *data);
 
 /** A stream wants to open. Worker's thread. See tw_adapter_ops_t.open_stream. */
 void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *subscriber,
@@ -80,7 +80,7 @@ void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *sub
 /** A NEW or JOINING stream was closed: lets it go. Worker's thread. */
 void tw_redis_openings_close(tw_redis_openings_t *openings, tw_subscriber_t *subscriber);
 
-/** There is a session. */
+/** There is a session of a lane. */
 void tw_redis_openings_up(tw_redis_openings_t *openings);
 
 /** The end of a turn. */

@@ -35,7 +35,7 @@ void tw_redis_query_answer(tw_redis_query_t *query)
 static void on_query(void *owner, void *data)
 {
     tw_redis_query_t *query = data;
-    if (tw_redis_session_up(query->queries->session))
+    if (tw_redis_session_up(query->session))
         query->send(query);
     else
         tw_redis_query_answer(query);
@@ -46,6 +46,7 @@ tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *f
 {
     tw_redis_query_t *query = tw_alloc(sizeof(*query));
     query->queries = queries;
+    query->session = &queries->lanes->items[0].session;
     query->from = from;
     query->data = data;
     query->text = tw_strndup(text != NULL ? text : "", len);
@@ -82,7 +83,7 @@ static void on_rows(const redisReply *reply, void *data)
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY)
         query->rows = tw_redis_to_json(reply);
     else if (reply != NULL)
-        tw_redis_session_refused(query->queries->session, "a read", reply);
+        tw_redis_session_refused(query->session, "a read", reply);
     tw_redis_query_answer(query);
 }
 
@@ -90,11 +91,16 @@ void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
                          tw_redis_reply_cb on_reply)
 {
     tw_redis_args_t args;
-    tw_redis_script_begin(query->queries->session, &args, script);
+    tw_redis_script_begin(query->session, &args, script);
     tw_redis_args_number(&args, query->skip);
     tw_redis_args_number(&args, query->count);
     tw_redis_args_add(&args, query->text, query->text_len);
-    tw_redis_session_send(query->queries->session, &args, on_reply, query);
+    tw_redis_session_send(query->session, &args, on_reply, query);
+}
+
+void tw_redis_query_set_topic(tw_redis_query_t *query, const tw_topic_name_t *topic)
+{
+    query->session = &tw_redis_lane_of(query->queries->lanes, topic)->session;
 }
 
 /* Pages beyond what a double counts exactly are beyond the last one. */
@@ -104,54 +110,6 @@ void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *pag
     query->count = page->page_size;
     query->skip =
         page->page - 1 > most / page->page_size ? most : (page->page - 1) * page->page_size;
-}
-
-/* --- topics: {total, topic, {node, count…}…} --- */
-
-static void deliver_topics(tw_redis_query_t *query)
-{
-    if (query->rows == NULL) {
-        query->on_answer.topics(query->data, TW_UNAVAILABLE, 0, NULL, 0);
-        return;
-    }
-    size_t count = json_array_size(query->rows) / 2, share = 0;
-    tw_topic_row_t *rows = tw_alloc((count + 1) * sizeof(*rows));
-    size_t shares_max = 1;
-    for (size_t i = 0; i < count; ++i)
-        shares_max += json_array_size(json_array_get(query->rows, 2 + 2 * i)) / 2;
-    tw_node_share_t *shares = tw_alloc(shares_max * sizeof(*shares));
-    for (size_t i = 0; i < count; ++i) {
-        const json_t *nodes = json_array_get(query->rows, 2 + 2 * i);
-        rows[i].topic = tw_redis_text_at(query->rows, 1 + 2 * i);
-        rows[i].topic_len = strlen(rows[i].topic);
-        rows[i].nodes = &shares[share];
-        rows[i].node_count = json_array_size(nodes) / 2;
-        for (size_t n = 0; n < rows[i].node_count; ++n, ++share) {
-            shares[share].node_id = tw_redis_text_at(nodes, 2 * n);
-            shares[share].stream_count = strtoull(tw_redis_text_at(nodes, 2 * n + 1), NULL, 10);
-            rows[i].stream_count += shares[share].stream_count;
-        }
-    }
-    query->on_answer.topics(query->data, TW_OK, tw_redis_total_of(query->rows), rows, count);
-    free(shares);
-    free(rows);
-}
-
-static void send_topics(tw_redis_query_t *query)
-{
-    tw_redis_query_page(query, TW_REDIS_SCRIPT_LIST_TOPICS, on_rows);
-}
-
-void tw_redis_list_topics(tw_redis_queries_t *queries, tw_loop_t *from, const tw_page_query_t *page,
-                          tw_topics_fn on_page, void *data)
-{
-    tw_redis_query_t *query =
-        tw_redis_query_begin(queries, from, page->prefix, page->prefix_len, data);
-    tw_redis_query_set_page(query, page);
-    query->send = send_topics;
-    query->deliver = deliver_topics;
-    query->on_answer.topics = on_page;
-    tw_redis_query_post(query);
 }
 
 /* --- nodes: {{node, streams, field, value…}…} --- */
@@ -191,8 +149,8 @@ static void deliver_nodes(tw_redis_query_t *query)
 static void send_nodes(tw_redis_query_t *query)
 {
     tw_redis_args_t args;
-    tw_redis_script_begin(query->queries->session, &args, TW_REDIS_SCRIPT_LIST_NODES);
-    tw_redis_session_send(query->queries->session, &args, on_rows, query);
+    tw_redis_script_begin(query->session, &args, TW_REDIS_SCRIPT_LIST_NODES);
+    tw_redis_session_send(query->session, &args, on_rows, query);
 }
 
 void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_fn on_nodes,

@@ -5,20 +5,22 @@
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H
 
+#include "runtime/redis/lane.h"
 #include "runtime/redis/peers.h"
 
 typedef struct tw_redis_query tw_redis_query_t;
 
 typedef struct tw_redis_queries {
-    tw_redis_session_t *session; /* borrowed */
-    tw_redis_peers_t *peers;     /* borrowed */
-    tw_hub_t *hub;               /* borrowed */
-    tw_loop_t *loop;             /* borrowed */
+    tw_redis_lanes_t *lanes; /* borrowed */
+    tw_redis_peers_t *peers; /* borrowed */
+    tw_hub_t *hub;           /* borrowed */
+    tw_loop_t *loop;         /* borrowed */
 } tw_redis_queries_t;
 
 /* A read on its way: worker → control → Redis → control → worker. */
 struct tw_redis_query {
     tw_redis_queries_t *queries;
+    tw_redis_session_t *session; /* borrowed: lane 0's, or that of the topic's lane */
     tw_loop_t *from;
     void (*send)(tw_redis_query_t *query);
     void (*deliver)(
@@ -42,9 +44,12 @@ struct tw_redis_query {
     uint64_t total;
 };
 
-/** A new read; `text` (may be NULL) is copied. Worker's thread. */
+/** A new read from lane 0; `text` (may be NULL) is copied. Worker's thread. */
 tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *from,
                                        const char *text, size_t len, void *data);
+
+/** It is about a topic, whose lane is asked. */
+void tw_redis_query_set_topic(tw_redis_query_t *query, const tw_topic_name_t *topic);
 
 /** Page numbers into rows to pass over. */
 void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *page);

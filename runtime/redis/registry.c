@@ -88,7 +88,7 @@ void tw_redis_registry_add(tw_redis_registry_t *registry, char *member,
                            tw_redis_route_t *const *routes, size_t count)
 {
     for (size_t i = 0; i < count; ++i)
-        tw_redis_route_count(registry->routes, routes[i], 1);
+        tw_redis_route_count(routes[i], 1);
     add_member(registry, member, false);
 }
 
@@ -110,10 +110,11 @@ static void take_left(tw_slice_t *slice)
     --registry->leaving;
     tw_loop_spend(registry->loop, STEP_NS + left->topic_count * STEP_TOPIC_NS);
     for (size_t i = 0; i < left->topic_count; ++i) {
-        tw_redis_route_t *route = tw_redis_route_find(registry->routes, &left->topics[i]);
+        const tw_redis_lane_t *lane = tw_redis_lane_of(registry->lanes, &left->topics[i]);
+        tw_redis_route_t *route = tw_redis_route_find(&lane->routes, &left->topics[i]);
         assert(route != NULL);
-        tw_redis_route_count(registry->routes, route, -1);
-        tw_redis_route_unuse(registry->routes, route);
+        tw_redis_route_count(route, -1);
+        tw_redis_route_unuse(route);
     }
     if (waiting != NULL)
         waiting->cancelled = true;
@@ -355,10 +356,10 @@ bool tw_redis_registry_busy(const tw_redis_registry_t *registry)
     return registry->walking || registry->leaving > 0;
 }
 
-void tw_redis_registry_init(tw_redis_registry_t *registry, tw_redis_routes_t *routes, tw_hub_t *hub)
+void tw_redis_registry_init(tw_redis_registry_t *registry, tw_redis_lanes_t *lanes, tw_hub_t *hub)
 {
-    registry->session = routes->session;
-    registry->routes = routes;
+    registry->lanes = lanes;
+    registry->session = &lanes->items[0].session;
     registry->hub = hub;
     registry->changes_end = &registry->changes;
     tw_table_init(&registry->adds);

@@ -8,13 +8,13 @@
 #ifndef TW_REDIS_REGISTRY_H
 #define TW_REDIS_REGISTRY_H
 
-#include "runtime/redis/routes.h"
+#include "runtime/redis/lane.h"
 
 typedef struct tw_redis_change tw_redis_change_t;
 
 typedef struct tw_redis_registry {
-    tw_redis_session_t *session;               /* borrowed */
-    tw_redis_routes_t *routes;                 /* borrowed */
+    tw_redis_lanes_t *lanes;                   /* borrowed */
+    tw_redis_session_t *session;               /* borrowed: lane 0's */
     tw_hub_t *hub;                             /* borrowed */
     tw_loop_t *loop;                           /* borrowed */
     tw_redis_change_t *changes, **changes_end; /* streams to add or take away, oldest first */
@@ -28,8 +28,7 @@ typedef struct tw_redis_registry {
     bool stopping, stopped; /* no walks any more; no ends of streams any more */
 } tw_redis_registry_t;
 
-void tw_redis_registry_init(tw_redis_registry_t *registry, tw_redis_routes_t *routes,
-                            tw_hub_t *hub);
+void tw_redis_registry_init(tw_redis_registry_t *registry, tw_redis_lanes_t *lanes, tw_hub_t *hub);
 
 /** A session began; when not kept, nothing of ours is in Redis. */
 void tw_redis_registry_up(tw_redis_registry_t *registry, bool kept);

@@ -64,6 +64,7 @@ static tw_redis_route_t *create_route(tw_redis_routes_t *routes, const tw_topic_
 {
     tw_redis_route_t *route = tw_alloc(sizeof(*route) + topic->len);
     route->by_name.hash = topic->hash;
+    route->routes = routes;
     route->name = *topic;
     route->name.base = memcpy(route->bytes, topic->base, topic->len);
     TAILQ_INIT(&route->waits);
@@ -101,21 +102,45 @@ static void collect(tw_redis_routes_t *routes, tw_redis_route_t *route)
         free_route(routes, route);
 }
 
-void tw_redis_route_unuse(tw_redis_routes_t *routes, tw_redis_route_t *route)
+static void set_gap(tw_redis_route_t *route, tw_gap_t gap)
 {
+    route->routes->gaps += (gap != TW_GAP_NONE) - (route->gap != TW_GAP_NONE);
+    route->gap = (uint8_t)gap;
+}
+
+/* The last one of which streams were told ends the time in which the lane is frozen. */
+static void end_gap(tw_redis_route_t *route)
+{
+    bool was = route->gap != TW_GAP_NONE;
+    set_gap(route, TW_GAP_NONE);
+    if (was && route->routes->gaps == 0)
+        tw_redis_routes_freeze(route->routes);
+}
+
+void tw_redis_routes_freeze(tw_redis_routes_t *routes)
+{
+    tw_hub_freeze(routes->hub, routes->session->index, routes->gaps > 0 || routes->hole != NULL);
+}
+
+void tw_redis_route_unuse(tw_redis_route_t *route)
+{
+    tw_redis_routes_t *routes = route->routes;
+
     assert(route->users > 0);
     if (--route->users > 0)
         return;
     tw_hub_release(routes->hub, &route->name);
     route->state = TW_REDIS_ROUTE_UNFOLLOWING;
     route->primed = false;
-    route->gap = TW_GAP_NONE;
+    end_gap(route);
     ++route->asked;
     put(routes, route, &routes->to_tell);
 }
 
-void tw_redis_route_count(tw_redis_routes_t *routes, tw_redis_route_t *route, int change)
+void tw_redis_route_count(tw_redis_route_t *route, int change)
 {
+    tw_redis_routes_t *routes = route->routes;
+
     route->streams += (uint32_t)change;
     if (route->queue == NULL)
         put(routes, route, &routes->to_tell);
@@ -130,7 +155,7 @@ static void begin_followed(tw_redis_routes_t *routes, tw_redis_route_t *route, u
     route->primed = false;
     if (route->gap != TW_GAP_NONE)
         tw_redis_announce_gap(routes, &route->name, (tw_gap_t)route->gap, since);
-    route->gap = TW_GAP_NONE;
+    end_gap(route);
     tw_redis_wait_wake(&route->waits);
 }
 
@@ -180,7 +205,7 @@ static void on_inbox_there(tw_redis_wait_t *wait)
     if (batch->generation == routes->session->generation_joined) {
         if (since < batch->newest)
             since = batch->newest;
-        tw_hub_advance(routes->hub, 0, since);
+        tw_hub_advance(routes->hub, routes->session->index, since);
         for (size_t i = 0; i < batch->count; ++i)
             if (batch->items[i]->state == TW_REDIS_ROUTE_FOLLOWING &&
                 batch->items[i]->asked == batch->asked[i])
@@ -308,9 +333,10 @@ void tw_redis_routes_up(tw_redis_routes_t *routes, tw_redis_membership_t members
         }
         /* Whoever is in the hub, or about to be, has missed something. */
         if (route->state == TW_REDIS_ROUTE_FOLLOWED || route->gap != TW_GAP_NONE)
-            route->gap = gap != TW_GAP_NONE ? gap : route->gap;
+            set_gap(route, gap != TW_GAP_NONE ? (tw_gap_t)gap : (tw_gap_t)route->gap);
         begin_following(routes, route);
     }
+    tw_redis_routes_freeze(routes);
 }
 
 void tw_redis_routes_dispose(tw_redis_routes_t *routes)

@@ -24,11 +24,13 @@ typedef enum tw_redis_route_state {
 } tw_redis_route_state_t;
 
 typedef struct tw_redis_route tw_redis_route_t;
+typedef struct tw_redis_routes tw_redis_routes_t;
 typedef TAILQ_HEAD(tw_redis_route_queue, tw_redis_route) tw_redis_route_queue_t;
 
 /** Read by other rooms: state, since, primed, name. */
 struct tw_redis_route {
     tw_table_entry_t by_name;
+    tw_redis_routes_t *routes; /* borrowed: those of its lane */
     LIST_ENTRY(tw_redis_route) all;
     TAILQ_ENTRY(tw_redis_route) link; /* in *queue */
     tw_redis_route_queue_t *queue;    /* something is to be sent about it; NULL: nothing */
@@ -46,7 +48,7 @@ struct tw_redis_route {
     char bytes[];
 };
 
-typedef struct tw_redis_routes {
+struct tw_redis_routes {
     tw_redis_session_t *session; /* borrowed */
     tw_redis_inbox_t *inbox;     /* borrowed */
     tw_hub_t *hub;               /* borrowed */
@@ -57,8 +59,9 @@ typedef struct tw_redis_routes {
     size_t told;                      /* how many in to_tell */
     unsigned flights;                 /* batches under way */
     uint64_t refused_ms;              /* when Redis refused one last; a full one does */
+    size_t gaps;                      /* routes whose streams are to be told of one */
     struct tw_redis_hole *hole;       /* owned; what is found out about a hole of the inbox */
-} tw_redis_routes_t;
+};
 
 void tw_redis_routes_init(tw_redis_routes_t *routes, tw_redis_session_t *session,
                           tw_redis_inbox_t *inbox, tw_hub_t *hub);
@@ -74,10 +77,10 @@ tw_redis_route_t *tw_redis_route_find(const tw_redis_routes_t *routes,
 tw_redis_route_t *tw_redis_route_use(tw_redis_routes_t *routes, const tw_topic_name_t *topic);
 
 /** One user less: the last one leaves the topic. */
-void tw_redis_route_unuse(tw_redis_routes_t *routes, tw_redis_route_t *route);
+void tw_redis_route_unuse(tw_redis_route_t *route);
 
 /** So many streams of the topic more or fewer are open. */
-void tw_redis_route_count(tw_redis_routes_t *routes, tw_redis_route_t *route, int change);
+void tw_redis_route_count(tw_redis_route_t *route, int change);
 
 /**
  * The event as it may be dispatched here: without topics that are not followed yet or have had it.
@@ -96,6 +99,10 @@ void tw_redis_routes_turn(tw_redis_routes_t *routes);
 void tw_redis_routes_flush(tw_redis_routes_t *routes);
 
 void tw_redis_routes_dispose(tw_redis_routes_t *routes);
+
+/** While streams are told of gaps one after the other, what comes of other lanes does not say that
+ * all were: a part of the files of this header. */
+void tw_redis_routes_freeze(tw_redis_routes_t *routes);
 
 /** What is found out about a hole is of no use any more: a part of the files of this header. */
 void tw_redis_routes_drop_hole(tw_redis_routes_t *routes);

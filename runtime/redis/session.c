@@ -17,8 +17,14 @@
 
 static void set_phase(tw_redis_session_t *session, tw_redis_phase_t phase)
 {
+    tw_redis_common_t *common = session->common;
+
+    if (tw_redis_session_up(session))
+        common->up -= 1;
+    if (phase == TW_REDIS_PHASE_UP)
+        common->up += 1;
     atomic_store_explicit(&session->phase, phase, memory_order_release);
-    atomic_store(&session->stats->up, phase == TW_REDIS_PHASE_UP);
+    atomic_store(&session->stats->up, common->up == common->lanes);
 }
 
 static tw_redis_phase_t phase_of(const tw_redis_session_t *session)
@@ -68,13 +74,13 @@ static void on_down(tw_redis_session_t *session, const char *reason, bool was_up
         atomic_fetch_add(&session->stats->losses, 1);
         if (!session->stopping)
             tw_log(TW_LOG_ERROR, "Redis is lost: streams stay open, publishes are refused",
-                   tw_log_text("reason", reason));
+                   tw_log_text("reason", reason), tw_log_number("lane", session->index));
         session->callbacks->on_down(session->data);
     } else {
         atomic_fetch_add(&session->stats->attempts_failed, 1);
         if (strcmp(reason, session->last_reason) != 0)
             tw_log(TW_LOG_ERROR, "Redis cannot be used: trying again",
-                   tw_log_text("reason", reason));
+                   tw_log_text("reason", reason), tw_log_number("lane", session->index));
     }
     snprintf(session->last_reason, sizeof(session->last_reason), "%s", reason);
 }
@@ -98,10 +104,10 @@ static void on_inbox_down(const char *reason, bool was_up, void *data)
 
 /* --- joining --- */
 
-/* {epoch, newest, start, floor, existed, end of the inbox} */
+/* {epoch, newest, start, floor, existed, end of the inbox, layout} */
 static bool is_join_answer(const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 6 ||
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 7 ||
         reply->element[0]->len != sizeof(((tw_redis_session_t *)NULL)->epoch) - 1 ||
         reply->element[4]->type != REDIS_REPLY_INTEGER)
         return false;
@@ -119,7 +125,7 @@ static uint64_t number_at(const redisReply *reply, size_t i)
 static void name_registration(const tw_redis_session_t *session,
                               char name[TW_REDIS_REGISTRATION_SIZE])
 {
-    snprintf(name, TW_REDIS_REGISTRATION_SIZE, "%08" PRIx32 "-%" PRIx32, session->instance,
+    snprintf(name, TW_REDIS_REGISTRATION_SIZE, "%08" PRIx32 "-%" PRIx32, session->common->instance,
              session->generation);
 }
 
@@ -173,6 +179,7 @@ static void on_inbox_tried(const redisReply *reply, void *data)
            tw_log_text("address", session->links.commands_server.endpoint),
            tw_log_text("version", session->links.commands_server.version),
            tw_log_text("registration", session->registration),
+           tw_log_number("lane", session->index),
            tw_log_text("continuity", continuity[joined->membership]));
     session->callbacks->on_up(session->data, joined);
     session->joined.membership = TW_REDIS_KEPT;
@@ -203,6 +210,10 @@ static void on_join(const redisReply *reply, void *data)
         return;
     }
     take_join(session, reply);
+    if (strcmp(session->common->layout, reply->element[6]->str) != 0) {
+        snprintf(session->common->layout, TW_REDIS_LAYOUT_SIZE, "%s", reply->element[6]->str);
+        session->callbacks->on_layout(session->data);
+    }
     try_inbox(session);
 }
 
@@ -246,6 +257,9 @@ static void join(tw_redis_session_t *session)
     tw_redis_args_text(&args, successor);
     tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
     tw_redis_args_number(&args, session->generation);
+    tw_redis_args_number(&args, session->common->lanes);
+    tw_redis_args_text(&args, session->common->layout);
+    tw_redis_args_text(&args, session->index == 0 ? "1" : "0");
     tw_redis_session_send(session, &args, on_join, session);
 }
 
@@ -255,10 +269,20 @@ static void join_when_both_are_up(tw_redis_session_t *session)
 
     if (!links->commands_up || !links->inbox_up)
         return;
+    if (session->index > 0 && session->common->layout[0] == '\0')
+        return; /* lane 0 finds it */
     if (strcmp(links->commands_server.identity, links->inbox_server.identity) != 0)
         tw_redis_session_reset(session, "Redis was replaced while we connected");
     else
         join(session);
+}
+
+void tw_redis_session_follow_layout(tw_redis_session_t *session)
+{
+    if (phase_of(session) == TW_REDIS_PHASE_DOWN)
+        join_when_both_are_up(session);
+    else
+        tw_redis_session_reset(session, "the cluster has another layout of lanes");
 }
 
 static void on_commands_up(const tw_redis_server_t *server, void *data)
@@ -288,35 +312,13 @@ void tw_redis_session_settled(tw_redis_session_t *session)
 
 /* --- life --- */
 
-/* Braces choose the slot of a key in a cluster, and are ours. */
-static bool is_prefix(const char *text)
+void tw_redis_session_init(tw_redis_session_t *session, tw_redis_common_t *common, uint32_t index)
 {
-    size_t len = strlen(text);
-    for (size_t i = 0; i < len; ++i)
-        if (text[i] <= ' ' || text[i] > '~' || strchr("{}*?[]\\", text[i]) != NULL)
-            return false;
-    return len >= 1 && len <= TW_REDIS_PREFIX_MAX;
-}
-
-int tw_redis_session_init(tw_redis_session_t *session, const tw_redis_access_config_t *access,
-                          const char *prefix, uint32_t instance, tw_redis_stats_t *stats,
-                          char *error, size_t error_size)
-{
-    prefix = prefix != NULL ? prefix : TW_REDIS_PREFIX;
-    if (!is_prefix(prefix)) {
-        snprintf(error, error_size,
-                 "TIDEWAY_REDIS_PREFIX must be 1 to %d printable characters, and none of {}*?[]\\",
-                 TW_REDIS_PREFIX_MAX);
-        return -1;
-    }
-    session->stats = stats;
-    session->instance = instance;
+    session->common = common;
+    session->stats = &common->stats;
+    session->index = index;
     name_registration(session, session->registration);
-    snprintf(session->client_name, sizeof(session->client_name), "tideway-%08" PRIx32, instance);
-    snprintf(session->lane, sizeof(session->lane), "%s{0}:", prefix);
-    for (int i = 0; i < TW_REDIS_SCRIPT_COUNT; ++i)
-        tw_redis_script_sha((tw_redis_script_t)i, session->sha[i]);
-    return tw_redis_access_init(&session->access, access, error, error_size);
+    snprintf(session->lane, sizeof(session->lane), "%s{%" PRIu32 "}:", common->prefix, index);
 }
 
 void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
@@ -327,9 +329,9 @@ void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
                                              inbox = {.on_up = on_inbox_up,
                                                       .on_down = on_inbox_down};
     const tw_redis_client_config_t config = {
-        .access = &session->access,
+        .access = &session->common->access,
         .slot_key = session->lane,
-        .name = session->client_name,
+        .name = session->common->client_name,
         .limits = {.connect_timeout_ms = LINK_TIMEOUT_MS,
                    .command_timeout_ms = LINK_TIMEOUT_MS,
                    .pending_max = 1000000,
@@ -362,9 +364,4 @@ void tw_redis_session_stop(tw_redis_session_t *session)
     tw_redis_client_destroy(links.inbox);
     if (was_up)
         session->callbacks->on_down(session->data);
-}
-
-void tw_redis_session_dispose(tw_redis_session_t *session)
-{
-    tw_redis_access_dispose(&session->access);
 }

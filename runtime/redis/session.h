@@ -7,6 +7,9 @@
  * (a link, an answer that says that epoch or registration have ended) ends the session: both links
  * are made anew, with pauses that grow until the session has shown that it works.
  *
+ * Each lane of the node has a session of its own. All nodes of a cluster have the same number of
+ * lanes: lane 0 joins first, and finds the layout that the others must be of.
+ *
  * Control loop only, except tw_redis_session_up() and tw_redis_session_reason().
  */
 #ifndef TW_REDIS_SESSION_H
@@ -25,6 +28,7 @@
 #define TW_REDIS_LEASE_MS 15000
 #define TW_REDIS_REGISTRATION_SIZE 20 /* "0a1b2c3d-" and up to 8 hex digits, and a NUL */
 #define TW_REDIS_INSTANCE_LEN 8
+#define TW_REDIS_LAYOUT_SIZE 24
 #define TW_REDIS_INBOX_KEY_SIZE (TW_REDIS_PREFIX_MAX + TW_REDIS_REGISTRATION_SIZE + 16)
 
 /* name, label: what /readyz says */
@@ -58,6 +62,8 @@ typedef struct tw_redis_session_callbacks {
     void (*on_up)(void *data, const tw_redis_joined_t *joined);
     /* After on_up; commands that waited have had their callbacks. */
     void (*on_down)(void *data);
+    /* Lane 0 has found the layout, or another one: the other lanes join it. */
+    void (*on_layout)(void *data);
 } tw_redis_session_callbacks_t;
 
 typedef struct tw_redis_links {
@@ -66,22 +72,33 @@ typedef struct tw_redis_links {
     bool commands_up, inbox_up;
 } tw_redis_links_t;
 
+/** What the sessions of all lanes have in common. */
+typedef struct tw_redis_common {
+    tw_redis_access_t access;
+    tw_redis_stats_t stats;
+    char prefix[TW_REDIS_PREFIX_MAX + 1]; /* begins the names of all keys */
+    char client_name[32];
+    char sha[TW_REDIS_SCRIPT_COUNT][TW_REDIS_SHA_LEN + 1];
+    char layout[TW_REDIS_LAYOUT_SIZE]; /* "<lanes>:<16 hex digits>", as state has it; "": unknown */
+    uint32_t instance, lanes;
+    _Atomic uint32_t up; /* lanes that are */
+} tw_redis_common_t;
+
 typedef struct tw_redis_session {
-    tw_loop_t *loop;         /* borrowed */
-    tw_redis_stats_t *stats; /* borrowed */
+    tw_loop_t *loop;           /* borrowed */
+    tw_redis_common_t *common; /* borrowed */
+    tw_redis_stats_t *stats;   /* borrowed */
+    uint32_t index;            /* of the lane */
     const tw_redis_session_callbacks_t *callbacks;
     void *data;
-    tw_redis_access_t access;
-    char client_name[32];
     char lane[TW_REDIS_PREFIX_MAX + 8]; /* what all keys begin with */
-    char sha[TW_REDIS_SCRIPT_COUNT][TW_REDIS_SHA_LEN + 1];
     tw_redis_links_t links;
     _Atomic int phase; /* tw_redis_phase_t; written by the control loop */
     bool stopping;
-    tw_redis_joined_t joined;      /* what the next on_up says */
-    uint32_t instance, generation; /* the newest generation that was offered to Redis */
-    uint32_t generation_joined;    /* that of the registration; 0: not registered */
-    char epoch[17];                /* "": never joined */
+    tw_redis_joined_t joined;   /* what the next on_up says */
+    uint32_t generation;        /* the newest one that was offered to Redis */
+    uint32_t generation_joined; /* that of the registration; 0: not registered */
+    char epoch[17];             /* "": never joined */
     char registration[TW_REDIS_REGISTRATION_SIZE];
     char own[TW_REDIS_REGISTRATION_SIZE + 12]; /* registration/session, as the scripts want it */
     uint64_t epoch_number;
@@ -93,9 +110,12 @@ typedef struct tw_redis_session {
 
 /** `prefix` begins the names of all keys; NULL: TW_REDIS_PREFIX. 0, or -1 with one line in `error`
  * when something of it cannot be used. */
-int tw_redis_session_init(tw_redis_session_t *session, const tw_redis_access_config_t *access,
-                          const char *prefix, uint32_t instance, tw_redis_stats_t *stats,
-                          char *error, size_t error_size);
+int tw_redis_common_init(tw_redis_common_t *common, const tw_redis_access_config_t *access,
+                         const char *prefix, uint32_t instance, uint32_t lanes, char *error,
+                         size_t error_size);
+void tw_redis_common_dispose(tw_redis_common_t *common);
+
+void tw_redis_session_init(tw_redis_session_t *session, tw_redis_common_t *common, uint32_t index);
 
 /** Begins to connect; `callbacks` and `data` are borrowed. */
 void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
@@ -104,7 +124,8 @@ void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
 /** Drops both links for good. */
 void tw_redis_session_stop(tw_redis_session_t *session);
 
-void tw_redis_session_dispose(tw_redis_session_t *session);
+/** The layout is known now, or is another one: joins, also anew. */
+void tw_redis_session_follow_layout(tw_redis_session_t *session);
 
 /** Whether the node is part of the cluster. Any thread. */
 static inline bool tw_redis_session_up(tw_redis_session_t *session)

@@ -37,8 +37,7 @@ static void take_entry(tw_redis_query_t *query, const redisReply *id, const redi
         tw_redis_body_read(&parsed, body->str, body->len) != 0 ||
         (event = tw_redis_body_event(&parsed)) == NULL)
         return;
-    event->position =
-        (tw_position_t){.epoch = query->queries->session->epoch_number, .seq = *number};
+    event->position = (tw_position_t){.epoch = query->session->epoch_number, .seq = *number};
     query->events[query->event_count++] = event;
 }
 
@@ -49,7 +48,7 @@ static void on_piece(const redisReply *reply, void *data)
     uint64_t number = 0;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) {
-        tw_redis_session_refused(query->queries->session, "a topic's history", reply);
+        tw_redis_session_refused(query->session, "a topic's history", reply);
         for (size_t i = 0; i < query->event_count; ++i)
             tw_event_unref(query->events[i]);
         free(query->events);
@@ -75,7 +74,7 @@ static void on_piece(const redisReply *reply, void *data)
 static void read_piece(tw_redis_query_t *query, uint64_t to)
 {
     const tw_topic_name_t topic = {.base = query->text, .len = query->text_len};
-    tw_redis_history_read(query->queries->session, &topic, to, query->count, on_piece, query);
+    tw_redis_history_read(query->session, &topic, to, query->count, on_piece, query);
 }
 
 static void send_tail(tw_redis_query_t *query)
@@ -91,7 +90,9 @@ void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
                           tw_tail_fn on_events, void *data)
 {
     tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
-    if (after != NULL && after->epoch == tw_hub_position(queries->hub, 0).epoch)
+    tw_redis_query_set_topic(query, topic);
+    if (after != NULL &&
+        after->epoch == tw_hub_position(queries->hub, tw_hub_lane_of(queries->hub, topic)).epoch)
         query->after = after->seq;
     query->count = limit;
     query->send = send_tail;

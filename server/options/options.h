@@ -94,6 +94,8 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
          "redis+unix:///path")                                                                     \
     TEXT(redis_prefix, "TIDEWAY_REDIS_PREFIX", "tw:",                                              \
          "begins the names of all keys in Redis; clusters with different prefixes may share one")  \
+    NUMBER(redis_lanes, "TIDEWAY_REDIS_LANES", 1, 1, 64, "lanes",                                  \
+           "independent orders over which topics are spread by hash; the same on all nodes")       \
     TEXT(redis_username, "TIDEWAY_REDIS_USERNAME", NULL,                                           \
          "user at Redis, as it is; wins over the user in the URL")                                 \
     TEXT(redis_password, "TIDEWAY_REDIS_PASSWORD", NULL,                                           \

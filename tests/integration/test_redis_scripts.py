@@ -63,6 +63,36 @@ def test_who_was_buried_gets_its_successor(pair):
     assert pair.lease("a-2")[2] == 0
 
 
+def test_all_members_have_the_same_layout_of_lanes(lane):
+    lane.join("a-1", lanes=8)
+    assert lane.layout == f"8:{EPOCH}"
+    lane.join("b-1", fresh=OTHER_EPOCH, lanes=8)  # lane 0 takes over what is there
+    assert lane.layout == f"8:{EPOCH}"
+    lane.join("b-1", fresh=OTHER_EPOCH, lanes=8, layout=f"8:{OTHER_EPOCH}")
+    assert lane.layout == f"8:{EPOCH}"
+    with pytest.raises(Refused, match="LANES the other nodes have lanes 8:.*, TIDEWAY_REDIS_LANES is 1$"):
+        lane.join("c-1", fresh=OTHER_EPOCH, lanes=1)
+    with pytest.raises(Refused, match="LANES"):
+        lane.join("b-1", known=EPOCH, fresh=OTHER_EPOCH, lanes=8, layout=f"8:{OTHER_EPOCH}", takes=0)  # another lane
+    assert lane.join("b-1", known=EPOCH, lanes=8, layout=f"8:{EPOCH}", takes=0)[4] == 1
+
+
+@pytest.mark.parametrize("takes", [0, 1])
+def test_another_layout_begins_another_epoch_once_nobody_lives(lane, takes):
+    lane.join("a-1", lanes=8)
+    lane.follow("a-1", "t")
+    lane.publish("a-1", ("x", "t"))
+    lane.expire("a-1")
+    answer = lane.join("c-1", fresh=OTHER_EPOCH, lanes=2, layout="2:fedcba9876543210", takes=takes)
+    assert answer == [OTHER_EPOCH, "1", "1", "0", 0, "1"]
+    assert lane.layout == ("2:fedcba9876543210", f"2:{OTHER_EPOCH}")[takes]  # what was known of before is over, too
+
+
+def test_a_layout_outlives_an_empty_server(lane):
+    lane.join("a-1", known=OTHER_EPOCH, lanes=8, layout="8:fedcba9876543210")
+    assert lane.layout == "8:fedcba9876543210"
+
+
 def test_after_an_epoch_nobody_counts_as_gone_until_its_time_is_over(lane):
     lane.join("a-1", known=OTHER_EPOCH)  # a member of what was there before an empty server
     assert lane.publish("a-1", ("x", "t"))[1] == [(0, 0, [1])]
@@ -281,7 +311,7 @@ def test_the_dead_are_not_listed(pair):
     pair.follow("b-1", "t")
     pair.expire("b-1")
     assert [row[0] for row in pair.run("list_nodes", EPOCH)] == ["node-a-1"]
-    assert pair.run("list_topics", EPOCH, 0, 10, "") == [1]
+    assert pair.run("list_topics", EPOCH, 0, 10, "") == [1, "t", []]
     assert pair.run("followers", EPOCH, "t") == []
 
 

@@ -74,8 +74,10 @@ class Lane:
     def run(self, script, *arguments):
         return self.call("EVAL", self.texts[script], 1, LANE, *arguments)
 
-    def join(self, registration, known="", run="run:repl", fresh=EPOCH, successor=None):
-        return self.run("join", known, registration, run, fresh, successor or registration, LEASE_MS, 1)
+    def join(self, registration, known="", run="run:repl", fresh=EPOCH, successor=None, lanes=1, layout="", takes=1):
+        *answer, self.layout = self.run("join", known, registration, run, fresh, successor or registration, LEASE_MS, 1,
+                                        lanes, layout, takes)
+        return answer
 
     def lease(self, registration, node_id=None):
         return self.run("lease", EPOCH, own(registration), LEASE_MS, "nodeId", node_id or f"node-{registration}")

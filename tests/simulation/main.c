@@ -278,7 +278,11 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
 
+    const char *lanes = getenv("TIDEWAY_SIM_LANES");
+
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (lanes != NULL)
+        tw_sim_generate_lanes = strtoll(lanes, NULL, 10);
     if (argc >= 3 && argc <= 4 && strcmp(what, "seconds") == 0) {
         unsigned broken = run_seconds(strtod(argv[2], NULL),
                                       argc == 4 ? strtoull(argv[3], NULL, 0) : tw_sim_fresh_seed());

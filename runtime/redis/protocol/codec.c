@@ -56,7 +56,7 @@ static bool take_number(const char **from, const char *end, unsigned base, char 
 
 static size_t topics_len_of(const tw_event_t *event)
 {
-    size_t len = event->topic_count - 1; /* the commas */
+    size_t len = event->topic_count - 1 + event->is_part; /* the commas */
     for (uint32_t i = 0; i < event->topic_count; ++i)
         len += event->topics[i].len;
     return len;
@@ -93,6 +93,8 @@ char *tw_redis_item_write(char *to, const tw_event_t *event, uint64_t epoch, uin
             *to++ = ',';
         to = put_bytes(to, event->topics[i].base, event->topics[i].len);
     }
+    if (event->is_part)
+        *to++ = ',';
     return put_bytes(to, event->frame, event->frame_len);
 }
 
@@ -175,6 +177,7 @@ tw_event_t *tw_redis_body_event(const tw_redis_body_t *body)
             .id_len = body->id_len,
             .type = body->type_len > 0 ? id + body->id_len + sizeof(TYPE_PREFIX) : NULL,
             .type_len = body->type_len,
+            .is_part = body->topics[body->topics_len - 1] == ',',
             .published_at_ms = body->published_at_ms,
             .frame = body->frame,
             .frame_len = body->frame_len,

@@ -1,6 +1,7 @@
 /**
  * An event as it travels through Redis: one line that says what follows, then topics, then the
- * frame that subscribers get.
+ * frame that subscribers get. A comma behind the last topic says that the event has others, in
+ * other lanes.
  *
  *     <epoch> <origin> <token> <published at> <topic bytes> <id bytes> <type
  * bytes>\n<topic>,<topic><frame>
@@ -21,7 +22,7 @@
 typedef struct tw_redis_body {
     uint64_t epoch, origin, token;
     int64_t published_at_ms;
-    const char *topics; /* comma-separated */
+    const char *topics; /* comma-separated; ends with a comma when there are others elsewhere */
     size_t topics_len;
     const char *frame; /* begins with "id: <id>\n" */
     size_t frame_len;

@@ -1,6 +1,6 @@
 -- With: listing.lua
--- A page of the followed topics, in byte order. One that only dead nodes follow is counted until they are buried, and
--- its row is left out.
+-- A page of the lane's followed topics, in byte order. One that only dead nodes follow is there until they are buried,
+-- without nodes.
 --
 -- ARGV: epoch, rows to pass over, rows, prefix
 -- Answer: {total, topic, {node id, streams, …}, …}
@@ -9,7 +9,7 @@ if wrong then return wrong end
 local from, count = tonumber(ARGV[2]), tonumber(ARGV[3])
 local first, total = range(L .. 'topics', ARGV[4])
 local answer, nodes = {total}, live_nodes()
-if from >= total then return answer end
+if from >= total or count == 0 then return answer end
 
 count = math.min(count, total - from)
 local names = call('ZRANGE', L .. 'topics', text(first + from), text(first + from + count - 1))
@@ -22,9 +22,7 @@ for _, topic in ipairs(read_topics(names)) do
       row[#row + 1] = text(here)
     end
   end
-  if #row > 0 then
-    answer[#answer + 1] = topic.name
-    answer[#answer + 1] = row
-  end
+  answer[#answer + 1] = topic.name
+  answer[#answer + 1] = row
 end
 return answer

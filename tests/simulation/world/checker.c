@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "tests/simulation/virtual/machine.h"
+#include "tests/simulation/world/world.h"
 
 static tw_sim_verdict_t verdict;
 static char text[512];
@@ -57,7 +58,39 @@ void tw_sim_fail(tw_sim_verdict_t broken, const char *format, ...)
 typedef struct tw_sim_sight {
     uint32_t first_at; /* index + 1; 0: it did not come */
     uint32_t part;
+    uint32_t count;
 } tw_sim_sight_t;
+
+/* Where a client is in one lane. */
+typedef struct tw_sim_place {
+    uint32_t part;
+    const tw_sim_event_t *before;
+} tw_sim_place_t;
+
+/* What is of one lane comes once in each part of it. What is of several comes once for each lane of
+ * which the client follows a topic of it. */
+static void judge_count(const tw_sim_history_t *history, const tw_sim_record_t *record,
+                        const tw_sim_item_t *item, tw_sim_sight_t *sight,
+                        const tw_sim_place_t *places)
+{
+    const tw_sim_event_t *event = &history->events[item->event];
+    bool lanes[TW_LANES_MAX] = {false};
+    uint32_t most = 0;
+
+    ++sight->count;
+    for (int i = 0; event->lane < 0 && i < event->topic_count; ++i) {
+        uint32_t lane = tw_sim_topic_lane(event->topics[i]);
+        if (lanes[lane] || !tw_sim_record_follows(record, history->topics, event->topics[i]))
+            continue;
+        lanes[lane] = true;
+        most += places[lane].part;
+    }
+    if (event->lane >= 0 ? sight->part == places[event->lane].part : sight->count > most)
+        tw_sim_fail(TW_SIM_TWICE, "client %" PRIu32 " got e%" PRIu32 " twice, again at %.6f s",
+                    record->client, item->event, (double)item->at_us / 1e6);
+    if (event->lane >= 0)
+        sight->part = places[event->lane].part;
+}
 
 static void judge_item(const tw_sim_history_t *history, const tw_sim_record_t *record, size_t at,
                        const tw_sim_event_t **before)
@@ -72,7 +105,7 @@ static void judge_item(const tw_sim_history_t *history, const tw_sim_record_t *r
         tw_sim_fail(TW_SIM_WRONG, "client %" PRIu32 " got e%" PRIu32 ", which is not for it",
                     record->client, number);
     if (event->outcome != TW_SIM_ANSWERED || event->seq == 0)
-        return;
+        return; /* one of several lanes has no number */
     if (*before != NULL && (*before)->epoch == event->epoch && (*before)->seq >= event->seq)
         tw_sim_fail(TW_SIM_ORDER,
                     "client %" PRIu32 " got e%" PRIu32 " (number %" PRIu64 ") after e%" PRIu32
@@ -85,16 +118,16 @@ static void judge_item(const tw_sim_history_t *history, const tw_sim_record_t *r
 static void judge_items(const tw_sim_history_t *history, const tw_sim_record_t *record,
                         tw_sim_sight_t *sights)
 {
-    const tw_sim_event_t *before = NULL;
-    uint32_t part = 1;
+    tw_sim_place_t places[TW_LANES_MAX];
 
+    for (size_t i = 0; i < TW_LANES_MAX; ++i)
+        places[i] = (tw_sim_place_t){.part = 1};
     for (size_t i = 0; i < record->item_count; ++i) {
         const tw_sim_item_t *item = &record->items[i];
         if (item->event == TW_SIM_GAP) {
-            if (item->begins_anew) {
-                ++part;
-                before = NULL;
-            }
+            tw_sim_place_t *place = &places[tw_sim_topic_lane(item->topic)];
+            if (item->begins_anew)
+                *place = (tw_sim_place_t){.part = place->part + 1};
             continue;
         }
         if (item->event >= history->event_count) {
@@ -103,13 +136,11 @@ static void judge_items(const tw_sim_history_t *history, const tw_sim_record_t *
             return;
         }
         tw_sim_sight_t *sight = &sights[item->event];
-        if (sight->part == part)
-            tw_sim_fail(TW_SIM_TWICE, "client %" PRIu32 " got e%" PRIu32 " twice, again at %.6f s",
-                        record->client, item->event, (double)item->at_us / 1e6);
-        sight->part = part;
+        judge_count(history, record, item, sight, places);
         if (sight->first_at == 0)
             sight->first_at = (uint32_t)i + 1;
-        judge_item(history, record, i, &before);
+        int lane = history->events[item->event].lane;
+        judge_item(history, record, i, lane >= 0 ? &places[lane].before : NULL);
     }
 }
 
@@ -123,10 +154,11 @@ static bool stands_before(const tw_sim_event_t *a, const tw_sim_event_t *b)
     return a->outcome != TW_SIM_PENDING && a->ended_us < b->begun_us;
 }
 
+/* (One of several lanes may have come by another one, and tells nothing of this.) */
 static bool share_topic(const tw_sim_history_t *history, const tw_sim_record_t *record,
                         const tw_sim_event_t *a, const tw_sim_event_t *b)
 {
-    for (int i = 0; i < a->topic_count; ++i)
+    for (int i = 0; b->lane >= 0 && i < a->topic_count; ++i)
         if (((a->accepted >> i) & 1) != 0 && tw_sim_event_topic(b, a->topics[i]) >= 0 &&
             tw_sim_record_follows(record, history->topics, a->topics[i]))
             return true;

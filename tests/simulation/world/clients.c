@@ -49,7 +49,8 @@ static bool can_have_lost(const tw_sim_client_t *client, uint32_t topic)
 
 static void judge_gap(const tw_sim_client_t *client, uint32_t topic, const char *reason)
 {
-    if (strcmp(reason, "unknown_id") == 0 || can_have_lost(client, topic))
+    bool has_no_position = client->last_id[0] != '~';
+    if ((strcmp(reason, "unknown_id") == 0 && has_no_position) || can_have_lost(client, topic))
         return;
     tw_sim_fail(TW_SIM_FALSE_GAP,
                 "client %" PRIu32 " was told at %.6f s of a gap (%s) of topic %" PRIu32
@@ -92,6 +93,7 @@ static void take_message(tw_sim_client_t *client, const tw_sse_message_t *messag
                message->type.len > 0 ? " " : "", message->type.len > 0 ? message->data.bytes : "");
     if (message->last_event_id.len > 0)
         snprintf(client->last_id, sizeof(client->last_id), "%s", id);
+    client->is_deaf = client->tears && id[0] == 'e';
 }
 
 static void on_written(tw_fake_stream_t *stream)
@@ -110,6 +112,8 @@ static void on_written(tw_fake_stream_t *stream)
     if (reader->message_count > 0 && !client->is_deaf)
         client->heard_us = tw_sim_now_us();
     reader->message_count = 0;
+    if (!client->is_deaf && reader->last_event_id.len > 0) /* also of a block without an event */
+        snprintf(client->last_id, sizeof(client->last_id), "%s", reader->last_event_id.bytes);
 }
 
 /* --- its stream --- */
@@ -187,7 +191,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
         tw_sim_say("client %" PRIu32 " on %s resumes %s: gap %s of %zu topics, number %" PRIu64,
                    client->record.client, client->gateway->id, client->last_id,
                    tw_gap_label(opening->gap), opening->topic_count, opening->position.seq);
-        tw_position_id(opening->position, client->last_id);
+        tw_positions_id(opening->positions, opening->position_count, client->last_id);
         client->heard_us = tw_sim_now_us();
     }
     tw_fake_stream_begin(&client->stream);
@@ -203,7 +207,7 @@ static void open_stream(tw_sim_client_t *client, tw_sim_gateway_t *gateway)
     WORLD->work += client->record.topic_count;
     client->gateway = gateway;
     client->has_stream = true;
-    client->is_open = client->is_deaf = false;
+    client->is_open = client->is_deaf = client->tears = false;
     tw_fake_connection_init(&client->connection, &gateway->fanout.shard, let_go, client);
     tw_fake_stream_init(&client->stream, &client->connection, client->topics, NULL);
     client->stream.on_written = on_written;
@@ -279,6 +283,15 @@ static void on_back(void *data)
     come_back(data);
 }
 
+static void on_torn(void *data)
+{
+    tw_sim_client_t *client = data;
+
+    if (!client->exists || client->gateway == NULL || !client->tears)
+        return;
+    close_stream(client, TW_CLOSE_CLIENT_CLOSED);
+}
+
 void tw_sim_client_drop(const tw_sim_entry_t *entry)
 {
     tw_sim_client_t *client = client_of(entry->params[0]);
@@ -304,6 +317,18 @@ void tw_sim_client_leave(const tw_sim_entry_t *entry)
     client->record.is_open = false;
     tw_sim_judge_record(&WORLD->history, &client->record);
     client->record.since_us = -1; /* judged */
+}
+
+/* It comes back with what it has read by then. */
+void tw_sim_client_tear(const tw_sim_entry_t *entry)
+{
+    tw_sim_client_t *client = client_of(entry->params[0]);
+
+    if (!client->exists || client->gateway == NULL)
+        return;
+    client->tears = true;
+    tw_sim_agenda_add(tw_sim_now_us() + entry->params[2] * 1000, on_torn, client);
+    client->place = (uint32_t)entry->params[1];
 }
 
 void tw_sim_client_deaf(const tw_sim_entry_t *entry)

@@ -7,6 +7,8 @@
 
 static tw_test_random_t source;
 
+int64_t tw_sim_generate_lanes;
+
 static int64_t below(int64_t n)
 {
     return n <= 1 ? 0 : (int64_t)tw_test_random_below(&source, (uint32_t)n);
@@ -63,6 +65,13 @@ static void add_client(tw_sim_schedule_t *schedule, int64_t client)
         case 1:
             ADD(at_ms, TW_SIM_OP_BLOCK, client, between(100, 3000));
             break;
+        case 3:
+            if (schedule->settings.lanes > 1) {
+                ADD(at_ms, TW_SIM_OP_TEAR, client, below(settings->nodes), skewed(1, 5000));
+                break;
+            }
+            ADD(at_ms, TW_SIM_OP_DROP, client, below(settings->nodes), skewed(1, 5000));
+            break;
         case 2:
             ADD(at_ms, TW_SIM_OP_DEAF, client);
             at_ms += skewed(1, 2000);
@@ -89,7 +98,8 @@ static void add_publisher(tw_sim_schedule_t *schedule)
 
 static void add_network_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
 {
-    int64_t place = below(schedule->settings.nodes), which = one_in(3) ? -1 : below(2);
+    int64_t place = below(schedule->settings.nodes),
+            which = one_in(3) ? -1 : below(2 * schedule->settings.lanes);
 
     switch (below(3)) {
     case 0:
@@ -199,7 +209,10 @@ static void add_fault(tw_sim_schedule_t *schedule)
 
 static void choose_settings(tw_sim_settings_t *settings, uint64_t seed)
 {
+    static const int64_t lanes[] = {1, 2, 8};
+
     settings->seed = (int64_t)seed;
+    settings->lanes = tw_sim_generate_lanes > 0 ? tw_sim_generate_lanes : lanes[seed % 3];
     settings->nodes = one_in(5) ? between(1, 5) : 3;
     settings->topics = one_in(6) ? between(1000, 6000) : skewed(1, 30);
     settings->tail_events = one_in(2) ? skewed(1, 30) : 200;

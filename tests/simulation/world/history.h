@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/model/event.h"
+
 #define TW_SIM_EVENT_TOPICS 8
 
 typedef enum tw_sim_outcome {
@@ -23,8 +25,9 @@ typedef struct tw_sim_event {
     uint8_t accepted; /* a bit for each of its topics */
     tw_sim_outcome_t outcome;
     int64_t begun_us, ended_us;
-    uint64_t epoch, seq;             /* its position, once it is accepted */
-    uint64_t floor_epoch, floor_seq; /* the newest one that was answered before it began */
+    int lane;            /* -1: its topics are in several, and it has a position in each */
+    uint64_t epoch, seq; /* its position, once it is accepted, if it is of one lane */
+    tw_position_t floor; /* the newest one of its lane that was answered before it began */
 } tw_sim_event_t;
 
 /** What a client has got: an event, or word of a gap of one topic. */

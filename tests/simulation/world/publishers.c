@@ -54,11 +54,11 @@ static void judge_drop(uint32_t number, uint32_t topic)
 
 static void judge_position(const tw_sim_event_t *event, uint32_t number)
 {
-    if (event->epoch == event->floor_epoch && event->seq <= event->floor_seq)
+    if (event->epoch == event->floor.epoch && event->seq <= event->floor.seq)
         tw_sim_fail(TW_SIM_ORDER,
                     "e%" PRIu32 " has number %" PRIu64 ", but %" PRIu64
                     " was answered before it was published",
-                    number, event->seq, event->floor_seq);
+                    number, event->seq, event->floor.seq);
 }
 
 static void finish(tw_sim_publish_t *publish)
@@ -92,14 +92,13 @@ static void on_published(void *data, tw_status_t status, const tw_dispatch_resul
     }
     event->outcome = TW_SIM_ANSWERED;
     event->ended_us = tw_sim_now_us();
-    if (result->accepted_count > 0) {
+    if (result->accepted_count > 0 && event->lane >= 0) {
+        tw_position_t *newest = &WORLD->newest[event->lane];
         event->epoch = result->position.epoch;
         event->seq = result->position.seq;
         judge_position(event, publish->number);
-        if (event->epoch != WORLD->newest_epoch || event->seq > WORLD->newest_seq) {
-            WORLD->newest_epoch = event->epoch;
-            WORLD->newest_seq = event->seq;
-        }
+        if (event->epoch != newest->epoch || event->seq > newest->seq)
+            *newest = result->position;
     }
     tw_sim_say("e%" PRIu32 " of %d topics from t%" PRIu32 ": accepted for %zu, number %" PRIu64,
                publish->number, event->topic_count, event->topics[0], result->accepted_count,
@@ -163,11 +162,12 @@ void tw_sim_publish_one(tw_sim_gateway_t *gateway, uint32_t topic, uint32_t topi
 {
     tw_sim_publish_t *publish = tw_alloc(sizeof(*publish));
     char names[TW_SIM_EVENT_TOPICS * 12], id[16], *payload = tw_alloc(bytes + 2);
-    tw_sim_event_t event = {.begun_us = tw_sim_now_us(),
-                            .floor_epoch = WORLD->newest_epoch,
-                            .floor_seq = WORLD->newest_seq};
+    tw_sim_event_t event = {.begun_us = tw_sim_now_us(), .lane = -1};
 
     name_topics(&event, names, topic, topics);
+    event.lane = tw_sim_event_lane(&event);
+    if (event.lane >= 0)
+        event.floor = WORLD->newest[event.lane];
     publish->number = tw_sim_history_add(&WORLD->history, &event);
     publish->gateway = gateway;
     memset(payload, 'x', bytes + 1);

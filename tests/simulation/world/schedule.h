@@ -16,6 +16,7 @@
 #define TW_SIM_SETTING_TABLE(X)                                                                    \
     X(seed, 1, "of delays and of gateways' randomness")                                            \
     X(nodes, 3, "gateways, at most TW_SIM_PLACES")                                                 \
+    X(lanes, 1, "TIDEWAY_REDIS_LANES")                                                             \
     X(topics, 10, "that there are")                                                                \
     X(tail_events, 200, "TIDEWAY_TAIL_EVENTS of gateways as they start")                           \
     X(window_ms, 0, "TIDEWAY_RESUME_WINDOW_MS")                                                    \
@@ -39,6 +40,7 @@ typedef struct tw_sim_settings {
     X(DROP, "drop", false, "client", "place", "back_ms", "", "", "")                               \
     X(LEAVE, "leave", false, "client", "", "", "", "", "")                                         \
     X(DEAF, "deaf", false, "client", "", "", "", "", "")                                           \
+    X(TEAR, "tear", false, "client", "place", "back_ms", "", "", "")                               \
     X(BLOCK, "block", false, "client", "for_ms", "", "", "", "")                                   \
     X(PUBLISH, "publish", false, "place", "topic", "topics", "count", "every_us", "bytes")         \
     X(ASK, "ask", false, "place", "topic", "topics", "count", "every_us", "")                      \

@@ -31,7 +31,8 @@ void tw_sim_start_gateway(uint32_t place)
                                     .connection_buffer_bytes = 64 << 20,
                                     .tail_events = (uint32_t)WORLD->tail_events[place],
                                     .tail_bytes = 64 << 20,
-                                    .resume_window_ms = settings->window_ms};
+                                    .resume_window_ms = settings->window_ms,
+                                    .lanes = (uint32_t)settings->lanes};
     uint64_t seed = (uint64_t)settings->seed * 1009 + place * 31 + ++WORLD->lives * 7919;
     if (WORLD->tail_events[place] < WORLD->tail_events_least)
         WORLD->tail_events_least = WORLD->tail_events[place];
@@ -89,6 +90,9 @@ static void run_entry(const tw_sim_entry_t *entry)
     case TW_SIM_OP_DEAF:
         tw_sim_client_deaf(entry);
         break;
+    case TW_SIM_OP_TEAR:
+        tw_sim_client_tear(entry);
+        break;
     case TW_SIM_OP_BLOCK:
         tw_sim_client_block(entry);
         break;
@@ -127,7 +131,8 @@ static void judge_commands(void)
 
     WORLD->counted_us = tw_sim_now_us();
     WORLD->counted_work += work;
-    uint64_t most = COMMANDS_MAX + COMMANDS_PER_WORK * (work + WORLD->work_before);
+    uint64_t most = COMMANDS_MAX * (uint64_t)WORLD->schedule->settings.lanes +
+                    COMMANDS_PER_WORK * (work + WORLD->work_before);
     WORLD->work_before = work;
     for (uint32_t place = 0; place < TW_SIM_PLACES; ++place) {
         uint64_t sent = tw_sim_network.commands[place] - WORLD->counted[place];
@@ -136,6 +141,23 @@ static void judge_commands(void)
             tw_sim_fail(TW_SIM_BUSY, "%s sent %" PRIu64 " commands in a second until %.6f s",
                         WORLD->ids[place], sent, (double)tw_sim_now_us() / 1e6);
     }
+}
+
+uint32_t tw_sim_topic_lane(uint32_t topic)
+{
+    char text[16];
+    const tw_topic_name_t name = {.base = text,
+                                  .len = (size_t)snprintf(text, sizeof(text), "t%" PRIu32, topic)};
+    return tw_topic_lane(&name, (uint32_t)WORLD->schedule->settings.lanes);
+}
+
+int tw_sim_event_lane(const tw_sim_event_t *event)
+{
+    uint32_t lane = tw_sim_topic_lane(event->topics[0]);
+    for (int i = 1; i < event->topic_count; ++i)
+        if (tw_sim_topic_lane(event->topics[i]) != lane)
+            return -1;
+    return (int)lane;
 }
 
 /* Runs what is due first; false: nothing is until then. */

@@ -14,7 +14,7 @@
 #include "tests/support/fake_transport.h"
 
 #define TW_SIM_CLIENTS 512
-#define TW_SIM_ID_MAX 64
+#define TW_SIM_ID_MAX TW_POSITIONS_ID_SIZE
 
 typedef struct tw_sim_client {
     bool exists; /* was opened and has not left */
@@ -26,6 +26,7 @@ typedef struct tw_sim_client {
     tw_fake_stream_t stream;
     bool has_stream; /* to be disposed of */
     bool is_open;    /* answered with 200 */
+    bool tears;      /* its connection breaks behind the next event, before what comes then */
     bool is_deaf;    /* reads nothing any more: what is sent is lost on the way */
     bool comes_back;
     int64_t stream_since_us, heard_us;
@@ -47,8 +48,8 @@ typedef struct tw_sim_world {
     int64_t disturbed_until_us;          /* faults work on until then */
     tw_sim_client_t clients[TW_SIM_CLIENTS];
     tw_sim_history_t history;
-    uint64_t newest_epoch, newest_seq; /* of what was answered */
-    uint64_t asked, answered;          /* questions to gateways */
+    tw_position_t newest[TW_LANES_MAX]; /* of what was answered, in each lane */
+    uint64_t asked, answered;           /* questions to gateways */
     uint64_t deliveries;
     uint64_t faults[TW_SIM_OPERATIONS]; /* by kind, as they happened */
     int64_t counted_us;                 /* when commands were counted last, and … */
@@ -79,12 +80,17 @@ tw_sim_gateway_t *tw_sim_gateway_at(int64_t place);
 /** A fault works for so long, and what it leaves a while longer. */
 void tw_sim_disturb(int64_t for_us);
 
+/** The lane of a topic; of the topics of an event, or -1 when they are in several. */
+uint32_t tw_sim_topic_lane(uint32_t topic);
+int tw_sim_event_lane(const tw_sim_event_t *event);
+
 void tw_sim_topic_range(int64_t first, int64_t count, uint32_t *from, uint32_t *n);
 
 /* clients.c */
 void tw_sim_client_open(const tw_sim_entry_t *entry, bool unknown_id);
 void tw_sim_client_drop(const tw_sim_entry_t *entry);
 void tw_sim_client_leave(const tw_sim_entry_t *entry);
+void tw_sim_client_tear(const tw_sim_entry_t *entry);
 void tw_sim_client_deaf(const tw_sim_entry_t *entry);
 void tw_sim_client_block(const tw_sim_entry_t *entry);
 /** The gateway is about to end: all its streams do. */

@@ -1,0 +1,17 @@
+/**
+ * What concerns topics of several lanes: it goes to each of them, and is answered when all have
+ * answered. Nothing holds across lanes: some may have an event that others have not. Worker's
+ * thread.
+ */
+#ifndef TW_REDIS_SPREAD_H
+#define TW_REDIS_SPREAD_H
+
+#include "runtime/redis/lane.h"
+
+/** See tw_adapter_ops_t.publish and has_subscribers. */
+void tw_redis_spread_publish(tw_redis_lanes_t *lanes, tw_loop_t *from, tw_event_t *event,
+                             tw_published_fn on_done, void *data);
+void tw_redis_spread_ask(tw_redis_lanes_t *lanes, tw_loop_t *from, const tw_topic_list_t *topics,
+                         tw_followed_fn on_answer, void *data);
+
+#endif
