@@ -17,7 +17,7 @@
 #define TW_REDIS_OPENINGS_H
 
 #include "runtime/adapter.h"
-#include "runtime/redis/lane.h"
+#include "runtime/redis/lane/lane.h"
 
 typedef enum tw_redis_opening_state {
     TW_REDIS_OPENING_STEPPING,

@@ -13,7 +13,7 @@
 
 #include "runtime/adapter.h"
 #include "runtime/hub.h"
-#include "runtime/redis/session.h"
+#include "runtime/redis/lane/session.h"
 
 typedef struct tw_redis_request tw_redis_request_t;
 

@@ -5,7 +5,7 @@
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H
 
-#include "runtime/redis/lane.h"
+#include "runtime/redis/lane/lane.h"
 #include "runtime/redis/peers.h"
 
 typedef struct tw_redis_query tw_redis_query_t;

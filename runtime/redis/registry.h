@@ -8,7 +8,7 @@
 #ifndef TW_REDIS_REGISTRY_H
 #define TW_REDIS_REGISTRY_H
 
-#include "runtime/redis/lane.h"
+#include "runtime/redis/lane/lane.h"
 
 typedef struct tw_redis_change tw_redis_change_t;
 

@@ -6,7 +6,7 @@
 #ifndef TW_REDIS_SPREAD_H
 #define TW_REDIS_SPREAD_H
 
-#include "runtime/redis/lane.h"
+#include "runtime/redis/lane/lane.h"
 
 /** See tw_adapter_ops_t.publish and has_subscribers. */
 void tw_redis_spread_publish(tw_redis_lanes_t *lanes, tw_loop_t *from, tw_event_t *event,

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/history.h"
+#include "runtime/redis/lane/history.h"
 #include "runtime/redis/protocol/codec.h"
 #include "runtime/redis/query.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/redis/publishing.h"
+#include "runtime/redis/lane/publishing.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "runtime/redis/history.h"
+#include "runtime/redis/lane/history.h"
 
 #include <inttypes.h>
 #include <stdio.h>

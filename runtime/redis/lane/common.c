@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/redis/session.h"
+#include "runtime/redis/lane/session.h"
 
 /* Braces choose the slot of a key in a cluster, and are ours. */
 static bool is_prefix(const char *text)

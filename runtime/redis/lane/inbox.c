@@ -1,4 +1,4 @@
-#include "runtime/redis/inbox.h"
+#include "runtime/redis/lane/inbox.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "runtime/redis/session.h"
+#include "runtime/redis/lane/session.h"
 
 #include <inttypes.h>
 #include <stdio.h>

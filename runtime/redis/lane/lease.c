@@ -1,4 +1,4 @@
-#include "runtime/redis/lease.h"
+#include "runtime/redis/lane/lease.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "runtime/redis/publishing.h"
+#include "runtime/redis/lane/publishing.h"
 
 #define ASK_TOPICS_MAX 1000
 

@@ -19,9 +19,9 @@
 #include "base/loop.h"
 #include "runtime/model/event.h"
 #include "runtime/redis/client/client.h"
+#include "runtime/redis/lane/stats.h"
 #include "runtime/redis/protocol/args.h"
 #include "runtime/redis/protocol/scripts.h"
-#include "runtime/redis/stats.h"
 
 #define TW_REDIS_PREFIX "tw:"
 #define TW_REDIS_PREFIX_MAX 64

@@ -15,9 +15,9 @@
 #ifndef TW_REDIS_LANE_H
 #define TW_REDIS_LANE_H
 
-#include "runtime/redis/history.h"
-#include "runtime/redis/lease.h"
-#include "runtime/redis/publishing.h"
+#include "runtime/redis/lane/history.h"
+#include "runtime/redis/lane/lease.h"
+#include "runtime/redis/lane/publishing.h"
 
 typedef struct tw_redis_lane {
     void *node; /* borrowed; for the callbacks of its rooms */

@@ -1,4 +1,4 @@
-#include "runtime/redis/routes.h"
+#include "runtime/redis/lane/routes.h"
 
 #include <assert.h>
 #include <stdlib.h>

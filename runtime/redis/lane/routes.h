@@ -15,7 +15,7 @@
 #include "base/table.h"
 #include "runtime/hub.h"
 #include "runtime/model/resume.h"
-#include "runtime/redis/inbox.h"
+#include "runtime/redis/lane/inbox.h"
 
 typedef enum tw_redis_route_state {
     TW_REDIS_ROUTE_FOLLOWING,

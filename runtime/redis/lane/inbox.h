@@ -12,8 +12,8 @@
 #ifndef TW_REDIS_INBOX_H
 #define TW_REDIS_INBOX_H
 
+#include "runtime/redis/lane/session.h"
 #include "runtime/redis/protocol/wait.h"
-#include "runtime/redis/session.h"
 
 /** Bytes that may wait in an inbox. Beyond that the publishing script cuts it: it deletes what
  * waits, and nothing is put into the inbox until the node acknowledges. */

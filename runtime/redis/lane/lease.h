@@ -10,7 +10,7 @@
 
 #include "runtime/adapter.h"
 #include "runtime/hub.h"
-#include "runtime/redis/inbox.h"
+#include "runtime/redis/lane/inbox.h"
 
 typedef struct tw_redis_lease {
     tw_redis_session_t *session; /* borrowed */

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "runtime/redis/session.h"
+#include "runtime/redis/lane/session.h"
 
 /* What an error reply begins with after which nothing that we believe of the server holds. */
 static const char *const endings[] = {"EPOCH",      "BURIED",    "READONLY", "LOADING",

@@ -9,7 +9,7 @@
 #ifndef TW_REDIS_HISTORY_H
 #define TW_REDIS_HISTORY_H
 
-#include "runtime/redis/routes.h"
+#include "runtime/redis/lane/routes.h"
 
 typedef struct tw_redis_priming tw_redis_priming_t;
 

@@ -17,7 +17,7 @@
 #define TW_REDIS_PUBLISHING_H
 
 #include "runtime/adapter.h"
-#include "runtime/redis/routes.h"
+#include "runtime/redis/lane/routes.h"
 
 #define TW_REDIS_RENEWED_PLACES 4096
 

@@ -1,5 +1,5 @@
 /* What of an event may be dispatched here, and what was missed: see routes.h. */
-#include "runtime/redis/routes.h"
+#include "runtime/redis/lane/routes.h"
 
 #include <stdlib.h>
 #include <string.h>
