@@ -133,7 +133,10 @@ static void trim(tw_control_t *control)
 
     for (uint32_t i = 0; i < control->worker_count; ++i)
         load.connections += tw_worker_connections(control->workers[i]);
-    if (uv_resident_set_memory(&load.resident_bytes) != 0 || !tw_trim_look(&control->trim, &load))
+    if (uv_resident_set_memory(&load.resident_bytes) != 0)
+        return;
+    load.malloc_bytes = tw_trim_malloc_bytes(&control->trim, load.resident_bytes);
+    if (!tw_trim_look(&control->trim, &load))
         return;
     h2o_mem_release_recycled(); /* what the ops listener keeps */
     for (uint32_t i = 0; i < control->worker_count; ++i)

@@ -8,6 +8,9 @@
 #define CONNECTION_BYTES (45 << 10)
 #define STREAM_BYTES 2600
 #define GONE_BYTES_MIN (8 << 20)
+/* What may be resident without use: above what malloc keeps of an arena. */
+#define WASTE_BYTES_MIN ((size_t)96 << 20)
+#define ASK_EVERY 10
 
 /* malloc checks whether it can shrink an arena only when a piece of at least 64 KiB is freed. */
 #define LARGE_PIECE_BYTES (128 << 10)
@@ -52,6 +55,22 @@ static bool crowd_has_left(tw_trim_t *trim, const tw_load_t *load)
     return true;
 }
 
+/* Whether most of what is resident is free, and that is a lot. Requests that were held and have
+ * ended leave it so, while their connections stay. */
+static bool is_wasted(const tw_load_t *load)
+{
+    return load->malloc_bytes > 0 && load->resident_bytes > 2 * load->malloc_bytes &&
+           load->resident_bytes - load->malloc_bytes > WASTE_BYTES_MIN;
+}
+
+size_t tw_trim_malloc_bytes(tw_trim_t *trim, size_t resident_bytes)
+{
+    if (resident_bytes < WASTE_BYTES_MIN || ++trim->asked % ASK_EVERY != 0)
+        return 0;
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 static bool is_idle(const tw_trim_t *trim, const tw_load_t *load)
 {
     return load->deliveries == trim->last.deliveries;
@@ -79,8 +98,8 @@ static void run(tw_trim_t *trim, const tw_load_t *load)
 
 bool tw_trim_look(tw_trim_t *trim, const tw_load_t *load)
 {
-    bool due = !trim->due &&
-               (crowd_has_left(trim, load) || is_idle_and_large(trim, load) || trim->worth_another);
+    bool due = !trim->due && (crowd_has_left(trim, load) || is_wasted(load) ||
+                              is_idle_and_large(trim, load) || trim->worth_another);
 
     trim->worth_another = false;
     if (trim->due) {

@@ -1,4 +1,8 @@
 /* When memory is given back. */
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
 #include "server/trim.h"
 #include "tests/support/cmocka_test.h"
 
@@ -98,6 +102,49 @@ static void test_trim__leaves_a_busy_gateway_its_buffers(void **state)
     }
 }
 
+static void test_trim__comes_when_most_of_what_is_resident_is_free(void **state)
+{
+    tw_trim_t trim = {.trimmed_bytes = 10 * MB};
+    tw_load_t load = {.resident_bytes = 200 * MB, .malloc_bytes = 120 * MB};
+
+    assert_false(tw_trim_look(&trim, &load));
+    ++load.deliveries;
+    load.malloc_bytes = 0; /* not known */
+    assert_false(tw_trim_look(&trim, &load));
+    ++load.deliveries;
+    load.malloc_bytes = 90 * MB;
+    assert_true(tw_trim_look(&trim, &load));
+}
+
+/* Many small pieces, of which one in a thousand stays: malloc gives nothing back by itself. */
+static void test_trim__gives_back_what_requests_have_held_under_load(void **state)
+{
+    enum { PIECES = 200000, PIECE = 1024 };
+    tw_trim_t trim = {.trimmed_bytes = SIZE_MAX / 2};
+    tw_load_t load = {.connections = 1};
+    char **pieces = malloc(PIECES * sizeof(*pieces));
+    size_t before;
+    bool trimmed = false;
+
+    tw_trim_init();
+    for (size_t i = 0; i < PIECES; ++i)
+        pieces[i] = memset(malloc(PIECE), 1, PIECE);
+    for (size_t i = 0; i < PIECES; ++i)
+        if (i % 1000 != 999)
+            free(pieces[i]);
+    assert_int_equal(uv_resident_set_memory(&before), 0);
+    for (int seconds = 0; seconds < 30; ++seconds, ++load.deliveries) {
+        assert_int_equal(uv_resident_set_memory(&load.resident_bytes), 0);
+        load.malloc_bytes = tw_trim_malloc_bytes(&trim, load.resident_bytes);
+        trimmed = tw_trim_look(&trim, &load) || trimmed;
+    }
+    assert_true(trimmed);
+    assert_true(load.resident_bytes < before / 2);
+    for (size_t i = 999; i < PIECES; i += 1000)
+        free(pieces[i]);
+    free(pieces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +155,8 @@ int main(void)
         cmocka_unit_test(test_trim__that_gave_much_back_is_followed_by_another),
         cmocka_unit_test(test_trim__while_busy_is_no_measure_for_idle_times),
         cmocka_unit_test(test_trim__leaves_a_busy_gateway_its_buffers),
+        cmocka_unit_test(test_trim__comes_when_most_of_what_is_resident_is_free),
+        cmocka_unit_test(test_trim__gives_back_what_requests_have_held_under_load),
     };
     return cmocka_run_group_tests_name("trim", tests, NULL, NULL);
 }
