@@ -39,6 +39,7 @@ typedef struct tw_gateway {
     uint32_t tail_events_max; /* per topic */
     uint32_t retry_ms;        /* the reconnection delay that streams tell their clients */
     uint32_t drain_ms;
+    bool refuses_by_status; /* streams that may be opened later, too: TIDEWAY_STREAM_REFUSAL */
     int64_t connection_age_max_ms; /* 0: no maximum */
     _Atomic bool draining;
     _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */

@@ -167,25 +167,31 @@ void tw_reply_error_about(h2o_req_t *req, tw_error_t error, const char *text, si
                         cut ? "…" : "", errors[error].message);
 }
 
-void tw_reply_status(h2o_req_t *req, tw_status_t status)
+const char *tw_error_code(tw_error_t error)
+{
+    return errors[error].code;
+}
+
+tw_error_t tw_error_of(tw_status_t status)
 {
     switch (status) {
     case TW_OVER_CAPACITY:
-        tw_reply_error(req, TW_ERROR_OVER_CAPACITY);
-        break;
+        return TW_ERROR_OVER_CAPACITY;
     case TW_UNAVAILABLE:
-        tw_reply_error(req, TW_ERROR_RUNTIME_UNAVAILABLE);
-        break;
+        return TW_ERROR_RUNTIME_UNAVAILABLE;
     case TW_NO_MEMORY:
-        tw_reply_error(req, TW_ERROR_NO_MEMORY);
-        break;
+        return TW_ERROR_NO_MEMORY;
     case TW_NOT_FOUND:
-        tw_reply_error(req, TW_ERROR_NOT_FOUND);
-        break;
+        return TW_ERROR_NOT_FOUND;
     case TW_OK:
-        tw_reply_error(req, TW_ERROR_INTERNAL);
         break;
     }
+    return TW_ERROR_INTERNAL;
+}
+
+void tw_reply_status(h2o_req_t *req, tw_status_t status)
+{
+    tw_reply_error(req, tw_error_of(status));
 }
 
 void tw_reply_h2o_error(h2o_req_t *req, int status, const char *reason, const char *body, int flags)

@@ -39,6 +39,12 @@ void tw_reply_error_about(h2o_req_t *req, tw_error_t error, const char *text, si
 /** The same with Retry-After; the message says after how many seconds to try again. */
 void tw_reply_error_wait(h2o_req_t *req, tw_error_t error, unsigned seconds);
 
+/** The code that clients see. */
+const char *tw_error_code(tw_error_t error);
+
+/** The error that a runtime status other than TW_OK stands for. */
+tw_error_t tw_error_of(tw_status_t status);
+
 /** Answers with the error of a runtime status other than TW_OK. */
 void tw_reply_status(h2o_req_t *req, tw_status_t status);
 

@@ -175,6 +175,9 @@ static void prepare(h2o_req_t *req)
 
     tw_turn_spend_request(req);
     tw_age_check(req);
+    /* A kept connection must not bring the next request to a gateway that is gone then. */
+    if (worker->gateway->draining)
+        req->http1_is_persistent = 0;
     h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0,
                           H2O_STRLIT("nosniff"), 1);
     /* RFC 6797 section 7.2: over TLS only, so never on the ops listener. */

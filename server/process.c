@@ -119,6 +119,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     gateway->tail_events_max = (uint32_t)options->tail_events;
     gateway->retry_ms = (uint32_t)options->retry_ms;
     gateway->drain_ms = (uint32_t)options->drain_ms;
+    gateway->refuses_by_status = options->stream_refusal == TW_STREAM_REFUSAL_STATUS;
     gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
     gateway->cors.credentials = options->cors_credentials;
     if (!tw_origins_parse(options->cors_origins, &gateway->cors.origins, &bad))

@@ -17,7 +17,7 @@
 #include "handlers/pieces.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
-#include "handlers/stream/stream.h"
+#include "handlers/stream/head.h"
 #include "runtime/model/resume.h"
 
 #define LIMIT_DEFAULT 20

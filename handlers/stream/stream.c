@@ -11,10 +11,11 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "handlers/cors.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
+#include "handlers/stream/head.h"
+#include "handlers/stream/refusal.h"
 
 #define CLIENT_ID_MAX 128
 
@@ -55,30 +56,6 @@ static char *opening_block(const tw_gateway_t *gateway, const char *stream_id,
     return block;
 }
 
-void tw_stream_add_head(h2o_req_t *req)
-{
-    h2o_headers_t *headers = &req->res.headers;
-
-    req->res.status = 200;
-    req->res.reason = "OK";
-    h2o_add_header(&req->pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL,
-                   H2O_STRLIT("text/event-stream"));
-    h2o_add_header(&req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL,
-                   H2O_STRLIT("no-store, no-transform"));
-    h2o_add_header_by_str(&req->pool, headers, H2O_STRLIT("x-accel-buffering"), 0, NULL,
-                          H2O_STRLIT("no"));
-    tw_cors_add(req);
-}
-
-void tw_stream_reply_head(h2o_req_t *req)
-{
-    static h2o_generator_t nothing_more;
-
-    tw_stream_add_head(req);
-    h2o_start_response(req, &nothing_more);
-    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
-}
-
 static void add_stream_id(h2o_req_t *req, const char *stream_id)
 {
     h2o_iovec_t id = h2o_strdup(&req->pool, stream_id, SIZE_MAX);
@@ -114,6 +91,14 @@ size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason,
     return (size_t)snprintf(out, 32, "retry: %u\n\n", retry_ms);
 }
 
+/* Once the doors are shut. */
+static void reply_draining(h2o_req_t *req)
+{
+    if (h2o_http2_conn_of(req) != NULL)
+        tw_transport_h2.connect(req);
+    tw_stream_reply_draining(req);
+}
+
 void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason)
 {
     h2o_req_t *req = opening->req;
@@ -121,7 +106,10 @@ void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason)
 
     opening->subscriber = NULL;
     tw_stream_closed(tw_worker_of(req)->gateway, subscriber, reason);
-    tw_reply_error(req, reason == TW_CLOSE_DRAIN ? TW_ERROR_DRAINING : TW_ERROR_OVER_CAPACITY);
+    if (reason == TW_CLOSE_DRAIN)
+        reply_draining(req);
+    else
+        tw_stream_reply_refusal(req, TW_ERROR_OVER_CAPACITY, NULL);
 }
 
 /* The request has gone before the stream was open. */
@@ -180,7 +168,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_subscriber_destroy(subscriber);
         opening->transport->disconnect(connection);
         tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
-        tw_reply_status(req, status);
+        tw_stream_reply_refusal(req, tw_error_of(status), NULL);
         return;
     }
     tw_subscriber_id(subscriber, id);
@@ -242,6 +230,7 @@ static bool admit(h2o_req_t *req, tw_client_t **client)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     tw_client_key_t key;
+    char message[80];
 
     *client = NULL;
     if (!tw_request_client(req, &key))
@@ -250,9 +239,10 @@ static bool admit(h2o_req_t *req, tw_client_t **client)
     if (*client != NULL)
         return true;
     tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
-    tw_reply_error_text(req, TW_ERROR_OVER_CAPACITY,
-                        "this address has %" PRIu64 " open streams, which is its limit",
-                        gateway->limits.config.streams_per_address);
+    snprintf(message, sizeof(message),
+             "this address has %" PRIu64 " open streams, which is its limit",
+             gateway->limits.config.streams_per_address);
+    tw_stream_reply_refusal(req, TW_ERROR_OVER_CAPACITY, message);
     return false;
 }
 
@@ -279,7 +269,7 @@ static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec
     if (opening->subscriber == NULL) {
         tw_limits_remove_stream(&gateway->limits, client);
         transport->disconnect(connection);
-        tw_reply_error(req, TW_ERROR_NO_MEMORY);
+        tw_stream_reply_refusal(req, TW_ERROR_NO_MEMORY, NULL);
         return;
     }
     opening->subscriber->client = client;
@@ -296,8 +286,9 @@ void tw_handle_stream(h2o_req_t *req)
     tw_topic_list_t topics;
     h2o_iovec_t client_id;
 
-    if (atomic_load_explicit(&gateway->draining, memory_order_relaxed)) {
-        tw_reply_error(req, TW_ERROR_DRAINING);
+    /* Until then streams are taken: balancers need a moment to see that the gateway drains. */
+    if (req->conn->ctx->shutdown_requested) {
+        reply_draining(req);
         return;
     }
     tw_topic_list_init(&topics, gateway->topics_max);

@@ -56,14 +56,6 @@ size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason,
 /** Closes a stream that is still a request: answers it with an error. */
 void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason);
 
-/** Fills in status and headers of a stream's response (WHATWG HTML section 9.2.5:
- * text/event-stream), for a response that no cache keeps and no proxy compresses or holds back. */
-void tw_stream_add_head(h2o_req_t *req);
-
-/** Answers HEAD: what GET would, without a stream (RFC 9110 section 9.3.2). The length of a stream
- * is not known, so the answer gives none. */
-void tw_stream_reply_head(h2o_req_t *req);
-
 /** Sets the connection's remote address to that of the request's peer. */
 void tw_stream_set_address(tw_connection_t *connection, h2o_req_t *req);
 

@@ -31,7 +31,11 @@
     X(TW_LOG_INFO, "info") X(TW_LOG_WARN, "warn") X(TW_LOG_ERROR, "error") /* base/log.h */
 #define TW_LOG_FORMAT_CHOICES(X) X(TW_LOG_FORMAT_TEXT, "text") X(TW_LOG_FORMAT_JSON, "json")
 
+#define TW_STREAM_REFUSAL_CHOICES(X)                                                               \
+    X(TW_STREAM_REFUSAL_RETRY, "retry") X(TW_STREAM_REFUSAL_STATUS, "status")
+
 #define X(value, word) value,
+typedef enum tw_stream_refusal { TW_STREAM_REFUSAL_CHOICES(X) } tw_stream_refusal_t;
 typedef enum tw_switch { TW_SWITCH_CHOICES(X) } tw_switch_t;
 typedef enum tw_runtime { TW_RUNTIME_CHOICES(X) } tw_runtime_t;
 typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
@@ -132,6 +136,10 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
            "balancers can spread it anew; 0: never")                                               \
     NUMBER(drain_ms, "TIDEWAY_DRAIN_MS", TW_SECONDS_MS(10), 0, TW_HOURS_MS(1), "ms",               \
            "time over which streams are closed at shutdown")                                       \
+    CHOICE(stream_refusal, "TIDEWAY_STREAM_REFUSAL", TW_STREAM_REFUSAL_RETRY,                      \
+           TW_STREAM_REFUSAL_CHOICES,                                                              \
+           "how a stream is refused that may be opened later: retry tells EventSources when to "   \
+           "come back, status is 503, after which they never do")                                  \
     GROUP("Limits of a request")                                                                   \
     NUMBER(max_topics, "TIDEWAY_MAX_TOPICS", 64, 1, 1024, "topics", "topics of one request")       \
     NUMBER(max_payload_bytes, "TIDEWAY_MAX_PAYLOAD_BYTES", TW_MIB(1), 1, TW_MIB(64), "bytes",      \

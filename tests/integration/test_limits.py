@@ -58,7 +58,7 @@ def test_limits__connections_of_the_node(start_gateway):
 
 
 def test_limits__streams_of_one_address(start_gateway, protocol):
-    gateway = start_gateway(max_streams_per_ip=2)
+    gateway = start_gateway(max_streams_per_ip=2, stream_refusal="status")
     holders = [gateway.client(protocol) for _ in range(2)]
     for holder in holders:
         assert holder.subscribe("news").status == 200
@@ -182,7 +182,7 @@ def test_limits__several_headers_are_one_list(start_gateway, protocol):
 
 
 def test_limits__what_makes_no_sense_is_limited_like_the_proxy(start_gateway):
-    gateway = start_gateway(trusted_proxies="127.0.0.1", max_streams_per_ip=1)
+    gateway = start_gateway(trusted_proxies="127.0.0.1", max_streams_per_ip=1, stream_refusal="status")
     client = gateway.h2()
     statuses = [client.subscribe("news", headers=[("x-forwarded-for", "unknown")]).status for _ in range(2)]
     assert statuses == [200, 503]
@@ -200,7 +200,7 @@ def test_limits__nobody_else_is_believed(start_gateway, proxies, forwarded):
 
 def test_limits__clients_behind_a_proxy_have_limits_of_their_own(start_gateway):
     gateway = start_gateway(trusted_proxies="127.0.0.1", max_streams_per_ip=1,
-                            max_connections_per_ip=1)
+                            max_connections_per_ip=1, stream_refusal="status")
     client = gateway.h2()
 
     def status(address):
@@ -263,7 +263,7 @@ def test_limits__what_waits_on_the_node(start_gateway):
 
 def test_limits__resumes_that_are_not_read_do_not_close_others(start_gateway):
     """What newcomers have missed takes half of the memory at most: then they are refused."""
-    gateway = start_gateway(node_buffer_bytes=100000, tail_events=100)
+    gateway = start_gateway(node_buffer_bytes=100000, tail_events=100, stream_refusal="status")
     honest = [gateway.h2().subscribe("news"), gateway.h1().subscribe("news")]
     for n in range(100):
         gateway.deliver("news", "x", id=str(n))

@@ -291,7 +291,7 @@ def test_a_gateway_that_was_buried_in_part_is_whole_again(redis, servers, start_
 def test_streams_wait_for_a_redis_that_comes_late(servers, start_gateway):
     redis = Redis()
     servers.append(redis)
-    gateway = start_gateway(runtime="redis", redis_url=redis.url)
+    gateway = start_gateway(runtime="redis", redis_url=redis.url, stream_refusal="status")
     redis.kill()
     wait_until(lambda: all_ready([gateway], False), "the gateway to notice")
     client = gateway.h2()

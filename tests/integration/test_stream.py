@@ -114,7 +114,7 @@ def test_stream__closed_by_its_client_leaves_every_topic(gateway, how):
 
 
 def test_stream__over_the_nodes_limit_is_refused_until_one_closes(start_gateway, protocol):
-    gateway = start_gateway(max_streams=2)
+    gateway = start_gateway(max_streams=2, stream_refusal="status")
     first = gateway.client(protocol).subscribe("a")
     gateway.client(protocol).subscribe("a")
     refused = gateway.client(protocol).subscribe("a").wait_end()

@@ -192,17 +192,49 @@ static int can_become_lean(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
            !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
 }
 
+/* The request's stream, if it can become lean; or NULL. */
+static h2o_http2_stream_t *startable_stream_of(h2o_http2_conn_t *conn, h2o_req_t *req)
+{
+    h2o_http2_stream_t *stream;
+
+    if (conn == NULL)
+        return NULL;
+    assert(conn->lean != NULL);
+    stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
+    return can_become_lean(conn, stream) ? stream : NULL;
+}
+
+/* Frees the stream, but does not start the requests that waited for it to end: their handlers must
+ * not run inside these functions. If a handler called one, the handler's caller starts them;
+ * otherwise they start before the headers are written. */
+static void free_stream(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
+{
+    conn->lean->is_starting = 1;
+    h2o_http2_stream_close(conn, stream);
+    conn->lean->is_starting = 0;
+}
+
+int h2o_http2_lean_refuse(h2o_req_t *req)
+{
+    h2o_http2_conn_t *conn = h2o_http2_conn_of(req);
+    h2o_http2_stream_t *stream = startable_stream_of(conn, req);
+
+    if (stream == NULL)
+        return -1;
+    h2o_http2_encode_rst_stream_frame(&conn->_write.buf, stream->stream_id,
+                                      -H2O_HTTP2_ERROR_REFUSED_STREAM);
+    h2o_http2_conn_request_write(conn);
+    free_stream(conn, stream);
+    return 0;
+}
+
 int h2o_http2_lean_start(h2o_req_t *req, h2o_http2_lean_stream_t *lean_stream)
 {
     h2o_http2_conn_t *conn = h2o_http2_conn_of(req);
-    h2o_http2_stream_t *stream;
+    h2o_http2_stream_t *stream = startable_stream_of(conn, req);
     h2o_timestamp_t ts;
 
-    if (conn == NULL)
-        return -1;
-    assert(conn->lean != NULL);
-    stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
-    if (!can_become_lean(conn, stream))
+    if (stream == NULL)
         return -1;
 
     /* send HEADERS */
@@ -219,12 +251,7 @@ int h2o_http2_lean_start(h2o_req_t *req, h2o_http2_lean_stream_t *lean_stream)
     h2o_http2_lean_table__insert(&conn->lean->table, lean_stream);
     count_streams(conn, 1);
 
-    /* Frees the stream, but does not start the requests that waited for it to end: their handlers
-     * must not run inside this function. If a handler called this function, the handler's caller
-     * starts them; otherwise they start before the headers are written. */
-    conn->lean->is_starting = 1;
-    h2o_http2_stream_close(conn, stream);
-    conn->lean->is_starting = 0;
+    free_stream(conn, stream);
     return 0;
 }
 

@@ -108,6 +108,12 @@ void *h2o_http2_lean_data(h2o_http2_conn_t *conn);
 int h2o_http2_lean_start(struct st_h2o_req_t *req, h2o_http2_lean_stream_t *stream);
 
 /**
+ * Refuses the request with RST_STREAM REFUSED_STREAM (RFC 9113 section 8.7): the client may send it
+ * again, elsewhere. To be called when h2o_http2_lean_start() could be, with the same results.
+ */
+int h2o_http2_lean_refuse(struct st_h2o_req_t *req);
+
+/**
  * Opens the output buffer for frames of up to `bytes` in total, H2O_HTTP2_LEAN_FRAME_OVERHEAD for
  * each included. The writer may get less, because h2o_globalconf_t::http2.lean_output_max limits
  * the bytes that wait for the socket.
