@@ -34,8 +34,9 @@
 /** The budget of a turn, nanoseconds. */
 #define TW_TURN_NS 3000000
 
-/** What it costs to read so many bytes, nanoseconds: decryption, and the kernel. */
-#define TW_TURN_READ_NS(bytes) (2 * (bytes))
+/** What it costs to read so many bytes, nanoseconds: decryption, the kernel, and HPACK, to which an
+ * octet may be a whole field. */
+#define TW_TURN_READ_NS(bytes) (8 * (bytes))
 
 /** What it costs to write one or two frames of so many bytes, nanoseconds: nearly all of it is
  * encryption and the kernel. */

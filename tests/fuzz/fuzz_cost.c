@@ -62,7 +62,7 @@ static size_t send_frames(tw_fuzz_peer_t *peer, tw_fuzz_input_t *input)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
     size_t octets = CONNECT_OCTETS;
-    tw_fuzz_input_t last = *input;
+    tw_fuzz_input_t last = {0};
 
     tw_fuzz_send(peer, preface, sizeof(preface) - 1);
     while (input->left > 1 && !peer->closed) {
