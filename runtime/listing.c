@@ -46,8 +46,7 @@ static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id
     char *to = tw_subscriber_copy_topics(subscriber, topics);
     tw_subscriber_id(subscriber, copy->stream_id);
     snprintf(copy->remote_address, sizeof(copy->remote_address), "%s",
-             subscriber->remote_address != NULL ? subscriber->remote_address
-                                                : subscriber->connection->remote_address);
+             tw_subscriber_remote_address(subscriber));
     copy->row = (tw_stream_row_t){
         .stream_id = copy->stream_id,
         .client_id = client_len > 0 ? memcpy(to, subscriber->client_id, client_len) : NULL,

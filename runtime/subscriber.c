@@ -208,6 +208,12 @@ static bool is_too_much(const tw_subscriber_t *subscriber, const tw_event_t *eve
     return tw_backlog_is_full(backlog_of(subscriber));
 }
 
+const char *tw_subscriber_remote_address(const tw_subscriber_t *subscriber)
+{
+    return subscriber->remote_address != NULL ? subscriber->remote_address
+                                              : subscriber->connection->remote_address;
+}
+
 void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event)
 {
     tw_close_reason_t reason;

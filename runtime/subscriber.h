@@ -94,6 +94,10 @@ char *tw_subscriber_copy_topics(const tw_subscriber_t *subscriber, tw_topic_name
 /** Writes the id of the subscriber's stream, NUL-terminated. */
 void tw_subscriber_id(const tw_subscriber_t *subscriber, char out[TW_STREAM_ID_SIZE]);
 
+/** The client's address as shown to operators: what a trusted proxy says, or the connection's.
+ * Borrowed. */
+const char *tw_subscriber_remote_address(const tw_subscriber_t *subscriber);
+
 /** Queues the event, with a reference of its own, and sets TW_STREAM_BEHIND; or dooms the
  * subscriber when too much waits for it, for its connection or on the node. */
 void tw_subscriber_queue(tw_subscriber_t *subscriber, tw_event_t *event);

@@ -13,7 +13,8 @@ char *tw_redis_member(const tw_subscriber_t *subscriber)
 {
     const tw_connection_t *connection = subscriber->connection;
     size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) : 0;
-    size_t address_len = strlen(connection->remote_address);
+    const char *address = tw_subscriber_remote_address(subscriber);
+    size_t address_len = strlen(address);
     size_t bytes = TW_STREAM_ID_SIZE + 128 + TW_JSON_STRING_MAX(client_len + address_len);
 
     for (size_t i = 0; i < subscriber->topic_count; ++i)
@@ -27,7 +28,7 @@ char *tw_redis_member(const tw_subscriber_t *subscriber)
             *to++ = ',';
         to = tw_json_write_string(to, name.base, name.len);
     }
-    to = tw_json_write_string(stpcpy(to, "],\"a\":"), connection->remote_address, address_len);
+    to = tw_json_write_string(stpcpy(to, "],\"a\":"), address, address_len);
     to = tw_json_write_string(stpcpy(to, ",\"p\":"), connection->protocol,
                               strlen(connection->protocol));
     if (subscriber->client_id != NULL)

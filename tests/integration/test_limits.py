@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from lib.redis_server import Redis
 from lib.waiting import wait_until
 
 
@@ -154,6 +155,13 @@ def test_limits__a_publish_whose_client_goes_is_not_under_way_any_more(start_gat
 
 # Trusted proxies
 
+@pytest.fixture
+def redis_server():
+    server = Redis()
+    yield server
+    server.close()
+
+
 def rows(gateway):
     return {row["clientId"]: row["remoteAddress"] for row in gateway.admin("/connections")["data"]}
 
@@ -171,6 +179,12 @@ def test_limits__the_client_behind_a_trusted_proxy_is_shown(start_gateway, forwa
     gateway = start_gateway(trusted_proxies="127.0.0.0/8,10.0.0.0/8")
     gateway.h2().subscribe("news", headers=[("x-sse-id", "c"), ("x-forwarded-for", forwarded)])
     assert rows(gateway)["c"] == shown
+
+
+def test_limits__the_client_behind_a_trusted_proxy_is_shown_with_redis_too(start_gateway, redis_server):
+    gateway = start_gateway(trusted_proxies="127.0.0.1", runtime="redis", redis_url=redis_server.url)
+    gateway.h2().subscribe("news", headers=[("x-sse-id", "c"), ("x-forwarded-for", "203.0.113.7")])
+    assert wait_until(lambda: rows(gateway).get("c"), "the stream to be listed") == "203.0.113.7"
 
 
 def test_limits__several_headers_are_one_list(start_gateway, protocol):
