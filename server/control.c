@@ -19,6 +19,26 @@ static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 static void on_step(uv_timer_t *timer);
 
+/* How long this node still takes connections after it became unready, and then publishes on those
+ * that it has, although no stream is left: their clients may not have seen yet that it goes. */
+static uint64_t notice_ms(const tw_control_t *control)
+{
+    return control->drain_ms / 10 < UNREADY_MS_MAX ? control->drain_ms / 10 : UNREADY_MS_MAX;
+}
+
+static bool is_drained(const tw_control_t *control)
+{
+    int64_t now = tw_clock_ms();
+    size_t connections = 0;
+
+    if (now >= control->drain_ends_ms + STEP_MS * 5)
+        return true;
+    for (uint32_t i = 0; i < control->worker_count; ++i)
+        connections += tw_worker_connections(control->workers[i]);
+    return tw_stats_streams(control->hub) == 0 &&
+           (connections == 0 || now >= control->notice_ends_ms);
+}
+
 static void on_adapter_stopped(void *data)
 {
     tw_control_t *control = data;
@@ -62,12 +82,12 @@ static void on_step(uv_timer_t *timer)
         for (uint32_t i = 0; i < control->worker_count; ++i)
             tw_worker_drain(control->workers[i], control->drain_ms);
         control->drain_ends_ms = tw_clock_ms() + (int64_t)control->drain_ms;
+        control->notice_ends_ms = tw_clock_ms() + (int64_t)notice_ms(control);
         control->stage = TW_CONTROL_DRAINING;
         uv_timer_start(timer, on_step, STEP_MS, STEP_MS);
         break;
     case TW_CONTROL_DRAINING:
-        if (tw_stats_streams(control->hub) > 0 &&
-            tw_clock_ms() < control->drain_ends_ms + STEP_MS * 5)
+        if (!is_drained(control))
             break;
         control->stage = TW_CONTROL_LEAVING;
         tw_log(TW_LOG_INFO, "drained",
@@ -91,16 +111,13 @@ static void on_step(uv_timer_t *timer)
 
 static void begin_drain(tw_control_t *control, int signum)
 {
-    uint64_t unready_ms =
-        control->drain_ms / 10 < UNREADY_MS_MAX ? control->drain_ms / 10 : UNREADY_MS_MAX;
-
     tw_log(TW_LOG_INFO, "draining", tw_log_number("signal", signum),
            tw_log_number("drainMs", (int64_t)control->drain_ms),
            tw_log_number("streams", (int64_t)tw_stats_streams(control->hub)));
     atomic_store(&control->gateway->draining, true);
     control->gateway->adapter->ops->drain(control->gateway->adapter);
     control->stage = TW_CONTROL_UNREADY;
-    uv_timer_start(&control->step, on_step, unready_ms, 0);
+    uv_timer_start(&control->step, on_step, notice_ms(control), 0);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)

@@ -22,7 +22,8 @@
 typedef enum tw_control_stage {
     TW_CONTROL_RUNNING,
     TW_CONTROL_UNREADY,  /* load balancers see that this node is not ready; it still serves */
-    TW_CONTROL_DRAINING, /* no new connections; streams are closed evenly over the drain window */
+    TW_CONTROL_DRAINING, /* no new connections; streams are closed evenly over the drain window;
+                          * publishes on connections that are still open go on */
     TW_CONTROL_LEAVING,  /* the adapter leaves the cluster */
     TW_CONTROL_STOPPED,  /* the workers end */
     TW_CONTROL_CLOSING,  /* probes that are being answered end, then the loop does */
@@ -48,6 +49,7 @@ typedef struct tw_control {
     uv_timer_t step;
     tw_trim_t trim;
     int64_t drain_ends_ms;
+    int64_t notice_ends_ms;
     int64_t closing_ends_ms;
     tw_control_stage_t stage;
 } tw_control_t;

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lib.redis_server import Redis
 from lib.swarm import Swarm
 from lib.waiting import wait_until
 
@@ -50,6 +51,24 @@ def test_drain__without_streams_is_quick(start_gateway):
     begin = time.monotonic()
     gateway.stop()
     assert time.monotonic() - begin < 5
+
+
+def test_drain__without_streams_a_publish_that_crosses_goaway_is_accepted(start_gateway):
+    redis = Redis()
+    try:
+        gateway = start_gateway(drain_ms=10000, runtime="redis", redis_url=redis.url, resume_window_ms=60000)
+        client = gateway.h2()
+        with gateway.h2() as reader:
+            reader.subscribe("a")
+        gateway.signal(signal.SIGTERM)
+        client.wait(lambda: client.goaway, "GOAWAY")
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            answer = gateway.publish("a", client=client)
+            assert answer.status == 202, answer.body
+        gateway.stop()
+    finally:
+        redis.close()
 
 
 def test_drain__new_connections_are_refused(start_gateway):
