@@ -87,7 +87,8 @@ tw_ops_t *tw_ops_open(uv_loop_t *loop, tw_gateway_t *gateway, const char *addres
     }
     h2o_config_init(&ops->config);
     ops->config.server_name = h2o_iovec_init(H2O_STRLIT("tideway"));
-    ops->config.http1.upgrade_to_http2 = 0;
+    /* Proxies that speak HTTP/2 with prior knowledge to the gateway probe it so, too. */
+    ops->config.http1.upgrade_to_http2 = 1;
     ops->config.max_request_entity_size = 1;
     tw_routes_register_ops(&ops->config);
     h2o_context_init(&ops->http.super, loop, &ops->config);
