@@ -8,7 +8,7 @@ declare -gA NEEDS=(
     [contract]="contract"
     [docs]="browser"
     [ui]="browser"
-    [e2e]="browser e2e"
+    [e2e]="browser e2e fronts"
     [packaging]="helm"
     [fuzz]="fuzz"
 )
@@ -141,16 +141,20 @@ build_examples() {
 }
 
 test_e2e() {
-    local code=0
+    local code=0 table
     TESTS=ON build_release || return 1
     build_examples || return 1
     step "every publisher with every subscriber" env TIDEWAY_BIN="$ROOT/build/tideway" UI="$UI" \
         TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
         "$PYTHON" -m pytest tests/e2e/matrix -q -p no:cacheprovider \
         --junit-xml="$RESULTS/e2e/results.xml" "${PYTEST_ARGS[@]}" || code=1
-    if [ -f "$RESULTS/e2e/matrix.md" ]; then
-        cat "$RESULTS/e2e/matrix.md"
-    fi
+    step "behind proxies and balancers" env TIDEWAY_BIN="$ROOT/build/tideway" \
+        TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
+        "$PYTHON" -m pytest tests/e2e/fronts -q -p no:cacheprovider \
+        --junit-xml="$RESULTS/e2e-fronts/results.xml" "${PYTEST_ARGS[@]}" || code=1
+    for table in matrix fronts; do
+        [ ! -f "$RESULTS/e2e/$table.md" ] || cat "$RESULTS/e2e/$table.md"
+    done
     return "$code"
 }
 

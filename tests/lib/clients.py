@@ -130,6 +130,8 @@ class Client:
         self.address = address
         self.sock = connect(address, context, **options)
         self.closed = False  # by the peer
+        self._poll = select.poll()  # select() knows no descriptors above 1023
+        self._poll.register(self.sock, select.POLLIN)
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -166,7 +168,7 @@ class Client:
     def pump(self, timeout=0.0):
         """Takes in what has come, waiting at most so long for the first of it."""
         pending = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
-        if not pending and not select.select([self.sock], [], [], timeout)[0]:
+        if not pending and not self._poll.poll(timeout * 1000):
             return
         try:
             data = self.sock.recv(1 << 18)

@@ -27,12 +27,14 @@ _REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtim
 class Gateway:
     """One running gateway. Options are environment variables without their prefix, in lower case:
     Gateway(workers=2, max_streams=10) sets TIDEWAY_WORKERS and TIDEWAY_MAX_STREAMS. `prefix` is a command
-    that starts it in its own process."""
+    that starts it in its own process; `ports`, its port and that of the ops listener, are free ones if not given."""
+
+    ops_host = "127.0.0.1"
 
     def __init__(self, host="127.0.0.1", tls=True, keys=KEY, arguments=(), environment=None,
-                 prefix=(), **options):
+                 prefix=(), ports=None, **options):
         self.host, self.tls = host, tls
-        self.port, self.ops_port = free_port(), free_port()
+        self.port, self.ops_port = ports or (free_port(), free_port())
         self.key = keys.split(",")[0].strip()
         self.logs = []  # parsed lines of stderr
         self.output = []  # the same, as text
@@ -42,7 +44,7 @@ class Gateway:
         self._clients = contextlib.ExitStack()
         shown = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
-        options = {"listen": f"{shown}:{self.port}", "ops_listen": f"127.0.0.1:{self.ops_port}",
+        options = {"listen": f"{shown}:{self.port}", "ops_listen": f"{self.ops_host}:{self.ops_port}",
                    "workers": 2, "drain_ms": 200, "log_level": "debug",
                    **({} if tls else {"tls": "off"}), **options}
         self.process = subprocess.Popen(
@@ -129,7 +131,7 @@ class Gateway:
 
     def ops(self, path):
         """(status, text) of the ops listener."""
-        url = f"http://127.0.0.1:{self.ops_port}{path}"
+        url = f"http://{self.ops_host}:{self.ops_port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
                 return answer.status, answer.read().decode()
