@@ -10,6 +10,7 @@ import select
 import socket
 import ssl
 import time
+import zlib
 
 from lib.sse import Parser
 from lib.waiting import DEADLINE_S
@@ -68,11 +69,15 @@ class Exchange:
         self.reset = None  # HTTP/2 error code, once the stream was reset
         self.interim = []  # statuses of 1xx responses
         self.stream = Parser()
+        self._unzip = None
 
     def on_headers(self, status, headers):
         self.status, self.headers = status, headers
 
     def on_data(self, data):
+        if self.headers.get("content-encoding") == "gzip":
+            self._unzip = self._unzip or zlib.decompressobj(wbits=31)
+            data = self._unzip.decompress(data)
         if self.headers.get("content-type", "").startswith("text/event-stream"):
             self.stream.feed(data)
         else:

@@ -18,6 +18,7 @@ PAGES = ROOT / "docs" / "deploy"
 GATEWAYS = ("127.0.0.11", "127.0.0.12")  # each port is the same on both, as in the pages
 FRONT = "127.0.0.1"  # where a front listens, and from where it connects
 CLIENT = "127.0.0.21"
+DIRECT = "127.0.0.22"
 
 NGINX = """
 daemon off;
@@ -128,6 +129,8 @@ FRONTS = {front.name: front for front in (
           edits=(("proxy_buffering off;", "proxy_buffering on; gzip on; gzip_proxied any;"
                   " gzip_types text/event-stream application/json;"),)),
     Front("HAProxy, HTTP/2", "haproxy", "haproxy.md", "haproxy.cfg", start_haproxy, connections=1),
+    Front("HAProxy, TCP and PROXY", "haproxy", "haproxy.md", "haproxy-tcp.cfg", start_haproxy, connections=5,
+          options=(("tls", True), ("proxy_protocol", "on"))),
     Front("Apache httpd", "apache2", "apache.md", "apache.conf", start_apache, per_client=5),
     Front("Varnish, pass", "varnishd", "varnish.md", "varnish.vcl", start_varnish, tls=False, protocol="h1", per_client=1),
     Front("Varnish, pipe", "varnishd", "varnish.md", "varnish.vcl", start_varnish_pipe, tls=False, protocol="h1", per_client=1,

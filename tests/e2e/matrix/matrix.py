@@ -11,7 +11,7 @@ import dataclasses
 import time
 
 from programs import EVENT_TYPE, Program, wait_until
-from relay import Relay
+from lib.relay import Relay
 
 EVENTS = 200
 KEPT = 5  # events of a topic, by the gateway that loses events

@@ -6,7 +6,7 @@ import pytest
 
 from matrix import KEPT
 from programs import LANGUAGES, available, language, wait_until
-from relay import Relay
+from lib.relay import Relay
 
 EVERY_LANGUAGE = pytest.mark.parametrize("name", LANGUAGES)
 MODES = pytest.mark.parametrize("mode", ["memory", "redis"])
