@@ -49,7 +49,7 @@ def test_docs__sources_that_are_named_exist(page):
 
 
 def test_docs__options_that_are_named_exist():
-    options = set(re.findall(r'"((?:TIDEWAY|SSE)_\w+)"', (ROOT / "server" / "options.h").read_text()))
+    options = set(re.findall(r'"((?:TIDEWAY|SSE)_\w+)"', (ROOT / "server" / "options" / "options.h").read_text()))
     # Those of the build and of tests are where they are read.
     readers = [ROOT / "dev", ROOT / "CMakeLists.txt", *(ROOT / "tests").glob("*/*.py")]
     options |= set(re.findall(r"\bTIDEWAY_\w+", "".join(reader.read_text() for reader in readers)))
@@ -72,7 +72,7 @@ def test_docs__log_messages_that_are_named_exist():
     text = (ROOT / "docs" / "troubleshooting.md").read_text()
     section = text[text.index("## Log lines"):text.index("## The build")]
     sources = "".join(path.read_text() for folder in ("handlers", "runtime/redis", "server")
-                      for path in (ROOT / folder).glob("*.c"))
+                      for path in (ROOT / folder).rglob("*.c"))
     sources = re.sub(r'"\s*\n\s*"', "", sources)
     messages = re.findall(r"^\| `(.*?)`(?:, `(.*?)`)? \|", section, re.MULTILINE)
     assert len(messages) > 5
