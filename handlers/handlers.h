@@ -36,6 +36,7 @@ void tw_handle_admin_stats(h2o_req_t *req);
 
 /* admin/tail.c */
 void tw_handle_admin_tail(h2o_req_t *req);
+void tw_handle_admin_forget(h2o_req_t *req);
 void tw_handle_admin_tail_stream(h2o_req_t *req);
 
 /* ops.c */

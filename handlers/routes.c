@@ -50,6 +50,7 @@ static const tw_route_t main_routes[] = {
     ROUTE("GET",    "/v1/admin/topics/:/tail",        tw_handle_admin_tail,        KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/topics/:/tail/stream", tw_handle_admin_tail_stream, KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/tail",                 tw_handle_admin_tail,        KEY,     DISCARDED)
+    ROUTE("DELETE", "/v1/admin/tail",                 tw_handle_admin_forget,      KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/tail/stream",          tw_handle_admin_tail_stream, KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/connections",          tw_handle_admin_connections, KEY,     DISCARDED)
     ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED)

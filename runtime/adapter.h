@@ -187,6 +187,11 @@ typedef struct tw_adapter_ops {
     void (*tail_events)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
                         const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
 
+    /** Forgets the kept events of a topic in the whole cluster. Streams that resume behind them are
+     * told of a gap. [now] */
+    void (*forget_tail)(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                        tw_status_fn on_done, void *data);
+
     /** Closes a stream anywhere in the cluster, by its id. TW_NOT_FOUND when no stream has it.
      * [now] */
     void (*close_by_id)(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,

@@ -275,11 +275,17 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
     if (topic != NULL && topic->held && tw_tail_newest_gone(&topic->tail) <= since_seq) {
         tw_tail_t *tail = &topic->tail;
         uint64_t before = tail->count > 0 ? tw_tail_at(tail, 0)->position.seq : UINT64_MAX;
+        uint64_t erased = *tw_topic_index_erased(stripe, name);
         tail->lost_seq = lost_seq;
         for (; n > 0; --n) {
             tw_event_t *event = events[n - 1];
             if (event->position.seq >= before)
                 continue;
+            if (event->position.seq <= erased) {
+                if (tail->lost_seq < event->position.seq)
+                    tail->lost_seq = event->position.seq;
+                break;
+            }
             if (tail->count >= hub->config.tail_events) {
                 if (tail->lost_seq < event->position.seq)
                     tail->lost_seq = event->position.seq;
@@ -304,6 +310,22 @@ void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
     if (topic != NULL) {
         drop_tail(hub, topic);
         topic->tail.lost_seq = seq;
+        tw_topic_index_collect(&hub->index, stripe, topic, tw_clock_ms());
+    }
+    tw_topic_index_unlock(stripe);
+    pthread_mutex_unlock(&hub->order);
+}
+
+void tw_hub_forget(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
+{
+    pthread_mutex_lock(&hub->order);
+    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
+    tw_topic_t *topic = tw_topic_index_find(stripe, name);
+    *tw_topic_index_erased(stripe, name) =
+        seq == UINT64_MAX ? hub->lanes[tw_hub_lane_of(hub, name)].last.seq : seq;
+    if (topic != NULL) {
+        while (topic->tail.count > 0 && tw_tail_at(&topic->tail, 0)->position.seq <= seq)
+            drop_tail_ref(hub, tw_tail_shift(&topic->tail));
         tw_topic_index_collect(&hub->index, stripe, topic, tw_clock_ms());
     }
     tw_topic_index_unlock(stripe);
@@ -363,8 +385,10 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch)
         if (tw_hub_lane_of(hub, &event->topics[0]) == lane)
             evict(hub, event, tw_clock_ms());
     }
-    if (last->epoch != epoch)
+    if (last->epoch != epoch) {
         *last = (tw_position_t){.epoch = epoch};
+        tw_topic_index_clear_erased(&hub->index);
+    }
     pthread_mutex_unlock(&hub->order);
 }
 

@@ -147,6 +147,12 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t since_
 /** Marks a held topic: an event between its newest kept one and seq was lost. */
 void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
 
+/**
+ * Forgets the kept events of a topic, because an operator asked for it: those with numbers up to
+ * seq (UINT64_MAX: all). They count as lost, and are not restored any more. Any thread.
+ */
+void tw_hub_forget(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
+
 /** Takes an event (and a reference of its own) and posts it to the streams of its topics, outside
  * of the order and without keeping it: a gap event. */
 void tw_hub_announce(tw_hub_t *hub, tw_event_t *event);

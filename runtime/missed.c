@@ -72,7 +72,7 @@ static bool settle_by_event(tw_missed_t *missed)
 
     for (size_t k = 0; k < missed->set->count; ++k) {
         tw_missed_lane_t *lane = &missed->lanes[k];
-        lane->gap = TW_GAP_UNKNOWN_ID;
+        lane->gap = missed->erased ? TW_GAP_EVICTED : TW_GAP_UNKNOWN_ID;
         if (lane->seen.seq == 0)
             continue;
         any = true;
@@ -160,8 +160,8 @@ static uint64_t look_further(tw_missed_t *missed)
     const tw_topic_t *topic = tw_topic_index_find(stripe, name);
     bool done = true;
     uint32_t looked_at = topic != NULL ? look_at(missed, &topic->tail, &done) : 0;
+    missed->erased = missed->erased || *tw_topic_index_erased(stripe, name) > 0;
     tw_topic_index_unlock(stripe);
-
     if (done && ++missed->topic == missed->topic_count)
         settle_position(missed);
     else if (done)

@@ -49,6 +49,7 @@ typedef struct tw_missed {
     size_t id_len;
     uint64_t id_hash;
     tw_lane_set_t *set; /* borrowed: the lanes of the topics */
+    bool erased;        /* an operator had events of a topic forgotten: the id may be of one */
 
     /* how far the search is */
     bool found;      /* where the client is is known */

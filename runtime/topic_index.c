@@ -42,6 +42,21 @@ static uint64_t *forgotten_of(tw_index_stripe_t *stripe, uint64_t hash)
     return &stripe->forgotten[(hash >> 24) % TW_INDEX_FORGOTTEN];
 }
 
+uint64_t *tw_topic_index_erased(tw_index_stripe_t *stripe, const tw_topic_name_t *name)
+{
+    return &stripe->erased[(name->hash >> 24) % TW_INDEX_FORGOTTEN];
+}
+
+void tw_topic_index_clear_erased(tw_topic_index_t *index)
+{
+    for (size_t i = 0; i < TW_INDEX_STRIPES; ++i) {
+        tw_index_stripe_t *stripe = &index->stripes[i];
+        pthread_mutex_lock(&stripe->lock);
+        memset(stripe->erased, 0, sizeof(stripe->erased));
+        pthread_mutex_unlock(&stripe->lock);
+    }
+}
+
 static void destroy_topic(tw_index_stripe_t *stripe, tw_topic_t *topic)
 {
     uint64_t *forgotten = forgotten_of(stripe, topic->entry.hash);

@@ -57,6 +57,8 @@ typedef struct tw_index_stripe {
     size_t lingering;                       /* topics that linger */
     uint64_t forgotten[TW_INDEX_FORGOTTEN]; /* by hash: the newest event lost with a topic that was
                                                freed */
+    uint64_t erased[TW_INDEX_FORGOTTEN];    /* by hash: up to which number operators had events
+                                               forgotten; 0: none */
 } tw_index_stripe_t;
 
 typedef struct tw_topic_index {
@@ -104,6 +106,13 @@ bool tw_topic_index_accepts(const tw_topic_index_t *index, const tw_topic_t *top
 /** The same by name; locks the stripe itself. */
 bool tw_topic_index_accepts_name(tw_topic_index_t *index, const tw_topic_name_t *name,
                                  int64_t now_ms);
+
+/** Up to which number events of the topic, or of one that shares its slot, were forgotten because
+ * an operator asked for it; 0: none. The stripe is locked; the caller may set it. */
+uint64_t *tw_topic_index_erased(tw_index_stripe_t *stripe, const tw_topic_name_t *name);
+
+/** Numbers begin anew: nothing counts as forgotten by operators. Locks the stripes itself. */
+void tw_topic_index_clear_erased(tw_topic_index_t *index);
 
 /** Frees the topic if nothing keeps it, after its tail has become empty. The stripe is locked. */
 void tw_topic_index_collect(tw_topic_index_t *index, tw_index_stripe_t *stripe, tw_topic_t *topic,

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "handlers/admin/tail_text.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
@@ -131,6 +132,33 @@ void tw_handle_admin_tail(h2o_req_t *req)
     memcpy(question->topic, topic.base, topic.len);
     worker->gateway->adapter->ops->tail_events(worker->gateway->adapter, &worker->shard->loop,
                                                &topic, NULL, limit, on_tail, question);
+}
+
+/* --- forgetting --- */
+
+static void on_forgotten(void *data, tw_status_t status)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status == TW_OK)
+        tw_reply_text(req, 204, NULL, "", 0);
+    else if (req != NULL)
+        tw_reply_status(req, status);
+    tw_pending_unref(pending);
+}
+
+void tw_handle_admin_forget(h2o_req_t *req)
+{
+    tw_worker_context_t *worker = tw_worker_of(req);
+    tw_topic_name_t topic;
+
+    if (!read_topic(req, &topic))
+        return;
+    tw_log(TW_LOG_INFO, "operator has a topic's events forgotten",
+           tw_log_bytes("topic", topic.base, topic.len));
+    worker->gateway->adapter->ops->forget_tail(worker->gateway->adapter, &worker->shard->loop,
+                                               &topic, on_forgotten, tw_pending_create(req));
 }
 
 /* --- a stream --- */

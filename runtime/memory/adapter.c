@@ -171,6 +171,13 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
     free(events);
 }
 
+static void forget_tail(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                        tw_status_fn on_done, void *data)
+{
+    tw_hub_forget(self_of(adapter)->hub, topic, UINT64_MAX);
+    on_done(data, TW_OK);
+}
+
 static void close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
                         tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
@@ -192,6 +199,7 @@ static const tw_adapter_ops_t memory_ops = {
     .list_streams = list_streams,
     .list_nodes = list_nodes,
     .tail_events = tail_events,
+    .forget_tail = forget_tail,
     .close_by_id = close_by_id,
 };
 

@@ -125,6 +125,12 @@ static void tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_n
     tw_redis_tail_events(&node_of(adapter)->queries, from, topic, after, limit, on_tail, data);
 }
 
+static void forget_tail(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                        tw_status_fn on_done, void *data)
+{
+    tw_redis_forget_tail(&node_of(adapter)->queries, from, topic, on_done, data);
+}
+
 static void close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
                         tw_close_reason_t reason, tw_status_fn on_done, void *data)
 {
@@ -147,6 +153,7 @@ static const tw_adapter_ops_t redis_ops = {
     .list_streams = list_streams,
     .list_nodes = list_nodes,
     .tail_events = tail_events,
+    .forget_tail = forget_tail,
     .close_by_id = close_by_id,
 };
 

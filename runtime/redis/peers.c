@@ -276,8 +276,24 @@ static void on_question(tw_redis_peers_t *peers, const json_t *request)
     serve(service, request);
 }
 
+/* "F<number> <topic>": an operator had the topic's events up to this one forgotten. */
+static void on_forget(tw_redis_peers_t *peers, const char *message, size_t len)
+{
+    const char *space = memchr(message, ' ', len);
+    size_t at = space != NULL ? (size_t)(space - message) + 1 : len;
+
+    if (at == len || !tw_topic_name_valid(message + at, len - at))
+        return;
+    const tw_topic_name_t topic = tw_topic_name(message + at, len - at);
+    tw_hub_forget(peers->hub, &topic, strtoull(message + 1, NULL, 10));
+}
+
 void tw_redis_peers_message(tw_redis_peers_t *peers, const char *message, size_t len)
 {
+    if (len > 0 && message[0] == 'F') {
+        on_forget(peers, message, len);
+        return;
+    }
     json_t *object = len > 1 ? json_loadb(message + 1, len - 1, 0, NULL) : NULL;
 
     if (object != NULL && message[0] == 'Q')

@@ -2,7 +2,9 @@
  * Requests between nodes, through their inboxes: what only the node that carries a stream can do or
  * knows.
  *
- *     Q{"from": registration, "token": n, "op": …}      A{"token": n, …}
+ *     Q{"from": registration, "token": n, "op": …}      A{"token": n, …}      F<number> <topic>
+ *
+ * The last one is a script's: forget the topic's events up to this number.
  *
  * Control loop only, unless noted.
  */

@@ -31,6 +31,7 @@ struct tw_redis_query {
         tw_streams_fn streams;
         tw_nodes_fn nodes;
         tw_tail_fn tail;
+        tw_status_fn done;
     } on_answer;
     uint64_t skip, count;
     uint64_t after;
@@ -88,5 +89,7 @@ void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_
 void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
                           const tw_topic_name_t *topic, const tw_position_t *after, size_t limit,
                           tw_tail_fn on_tail, void *data);
+void tw_redis_forget_tail(tw_redis_queries_t *queries, tw_loop_t *from,
+                          const tw_topic_name_t *topic, tw_status_fn on_done, void *data);
 
 #endif

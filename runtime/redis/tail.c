@@ -1,4 +1,4 @@
-/* The newest kept events of a topic, for admins: read in pieces. */
+/* The newest kept events of a topic, for admins: read in pieces, or forgotten. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -98,5 +98,49 @@ void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
     query->send = send_tail;
     query->deliver = deliver_tail;
     query->on_answer.tail = on_events;
+    tw_redis_query_post(query);
+}
+
+/* --- forgetting them --- */
+
+static void deliver_forgotten(tw_redis_query_t *query)
+{
+    query->on_answer.done(query->data, query->total > 0 ? TW_OK : TW_UNAVAILABLE);
+}
+
+/* The number of the newest event that is forgotten, as text. Nodes that follow the topic are told
+ * by their inboxes; this one may follow it no more, and is told here, too. */
+static void on_forgotten(const redisReply *reply, void *data)
+{
+    tw_redis_query_t *query = data;
+    const tw_topic_name_t topic = tw_topic_name(query->text, query->text_len);
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
+        tw_hub_forget(query->queries->hub, &topic, strtoull(reply->str, NULL, 10));
+        query->total = 1;
+    } else {
+        tw_redis_session_refused(query->session, "forgetting a topic's history", reply);
+    }
+    tw_redis_query_answer(query);
+}
+
+static void send_forget(tw_redis_query_t *query)
+{
+    tw_redis_args_t args;
+
+    tw_redis_script_begin(query->session, &args, TW_REDIS_SCRIPT_FORGET);
+    tw_redis_args_add(&args, query->text, query->text_len);
+    tw_redis_session_send(query->session, &args, on_forgotten, query);
+}
+
+void tw_redis_forget_tail(tw_redis_queries_t *queries, tw_loop_t *from,
+                          const tw_topic_name_t *topic, tw_status_fn on_done, void *data)
+{
+    tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
+
+    tw_redis_query_set_topic(query, topic);
+    query->send = send_forget;
+    query->deliver = deliver_forgotten;
+    query->on_answer.done = on_done;
     tw_redis_query_post(query);
 }

@@ -132,6 +132,9 @@ char *tw_test_list_nodes(tw_test_place_t at);
 /** "id:payload id:payload", oldest first. */
 char *tw_test_tail(tw_test_place_t at, const char *topic, const tw_position_t *after, size_t limit);
 
+/** Has the topic's kept events forgotten. */
+tw_status_t tw_test_forget(tw_test_place_t at, const char *topic);
+
 tw_status_t tw_test_close_by_id(tw_test_place_t at, const char *stream_id);
 
 /** Asks until the text that `ask` makes is `expected`: adapters may list a little late. Says what

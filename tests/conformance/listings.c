@@ -296,6 +296,21 @@ static void on_closed(void *data, tw_status_t status)
     answered(data, status);
 }
 
+static void do_forget(void *data)
+{
+    tw_ask_t *ask = data;
+    tw_adapter_t *adapter = ask->at.node->adapter;
+    tw_topic_name_t topic = tw_topic_name(ask->text, strlen(ask->text));
+    adapter->ops->forget_tail(adapter, &ask->at.worker->fanout.shard.loop, &topic, on_closed, ask);
+}
+
+tw_status_t tw_test_forget(tw_test_place_t at, const char *topic)
+{
+    tw_ask_t ask = {.at = at, .text = topic};
+    free(ask_and_wait(&ask, do_forget));
+    return ask.status;
+}
+
 static void do_close(void *data)
 {
     tw_ask_t *ask = data;

@@ -206,6 +206,40 @@ static void test_resume__a_node_without_a_tail_says_so(const tw_suite_run_t *run
     tw_test_cluster_close(&cluster);
 }
 
+static void test_resume__forgotten_events_are_evicted_everywhere(const tw_suite_run_t *run)
+{
+    const tw_hub_config_t config = tw_test_config();
+    tw_test_cluster_t cluster;
+    char before[TW_POSITION_ID_SIZE];
+
+    tw_suite_open(&cluster, run, &config);
+    for (size_t i = 0; i < tw_suite_place_count(&cluster); ++i) {
+        tw_test_place_t at = tw_suite_place(&cluster, i);
+        tw_test_client_t *keeper =
+            tw_test_client_open(tw_suite_place(&cluster, 0), "t,other", NULL);
+        tw_position_id(keeper->position, before);
+        publish_range(&cluster, "t", 1, 3);
+        publish_range(&cluster, "other", 4, 4);
+        tw_test_client_expect(keeper, "1 2 3 4");
+        expect_resume(&cluster, "t", before, TW_GAP_NONE, "", "1 2 3");
+        assert_int_equal(tw_test_forget(at, "t"), TW_OK);
+        expect_resume(&cluster, "t", before, TW_GAP_EVICTED, "t", "");
+        expect_resume(&cluster, "t,other", before, TW_GAP_EVICTED, "t", "4");
+        expect_resume(&cluster, "other", before, TW_GAP_NONE, "", "4");
+        publish_range(&cluster, "t", 5, 6);
+        tw_test_client_expect(keeper, "1 2 3 4 5 6"); /* it misses nothing */
+        expect_resume(&cluster, "t", before, TW_GAP_EVICTED, "t", "5 6");
+        expect_resume(&cluster, "t,other", "4", TW_GAP_NONE, "", "5 6");
+        expect_resume(&cluster, "t", "5", TW_GAP_NONE, "", "6");
+        assert_int_equal(tw_test_forget(at, "t"), TW_OK);
+        assert_int_equal(tw_test_forget(at, "t"), TW_OK); /* there is nothing any more */
+        assert_int_equal(tw_test_forget(at, "other"), TW_OK);
+        assert_int_equal(tw_test_forget(at, "nobody"), TW_OK);
+        tw_test_client_free(keeper);
+    }
+    tw_test_cluster_close(&cluster);
+}
+
 #define TEST(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
@@ -219,5 +253,6 @@ const tw_suite_test_t tw_suite_resume[] = {
     TEST(test_resume__says_what_was_evicted),
     TEST(test_resume__unknown_and_hostile_ids_get_a_gap),
     TEST(test_resume__a_node_without_a_tail_says_so),
+    TEST(test_resume__forgotten_events_are_evicted_everywhere),
     {NULL, NULL},
 };

@@ -190,6 +190,46 @@ def test_admin__payloads_are_valid_json_whatever_they_hold(gateway):
     assert stream.wait_events(1)
 
 
+def forget(gateway, topic, status=204):
+    answer = gateway.h2().request("DELETE", f"/v1/admin/tail?topic={topic}", [gateway.auth()])
+    assert answer.status == status, answer.body
+
+
+def gap_of(stream):
+    return next((json.loads(event.data) for event in stream.events if event.event == "tideway.gap"), None)
+
+
+def test_admin__forgotten_events_are_gone_and_who_resumes_behind_them_is_told(gateway, protocol):
+    keeper = gateway.h2().subscribe("a")
+    for number in range(3):
+        gateway.deliver("a", "x" * 1000, id=number)
+    forget(gateway, "a")
+    assert tail(gateway, "a") == []
+    gateway.deliver("a", "x", id="after")
+    assert [event["id"] for event in tail(gateway, "a")] == ["after"]
+    for last_event_id in ("1", "2"):
+        stream = gateway.client(protocol).subscribe("a", headers=[("last-event-id", last_event_id)])
+        stream.wait_events(2)
+        assert gap_of(stream) == {"reason": "evicted", "topics": ["a"]}
+        assert [event.id for event in stream.events if event.event != "tideway.gap"] == ["after"]
+    keeper.wait_events(4)
+
+
+def test_admin__events_of_a_topic_without_streams_are_forgotten(gateway):
+    client = gateway.h2()
+    client.subscribe("a")
+    gateway.deliver("a", "x", id="1")
+    client.close()
+    wait_until(lambda: gateway.topics() == {}, "the stream to end")
+    assert len(tail(gateway, "a")) == 1
+    forget(gateway, "a")
+    assert tail(gateway, "a") == []
+    stream = gateway.h2().subscribe("a", headers=[("last-event-id", "1")])
+    stream.wait_events(1)
+    assert gap_of(stream) == {"reason": "evicted", "topics": ["a"]}
+    forget(gateway, "nobody")
+
+
 # The live tail
 
 def watch(gateway, topic, last_event_id=None):

@@ -62,6 +62,9 @@ ERRORS = [
     ("GET", ADMIN + "/topics/a/tail", [], 401, "unauthorized"),
     ("GET", ADMIN + "/tail?topic=a", [], 401, "unauthorized"),
     ("GET", ADMIN + "/tail/stream?topic=a", [], 401, "unauthorized"),
+    ("DELETE", ADMIN + "/tail?topic=a", [], 401, "unauthorized"),
+    ("DELETE", ADMIN + "/tail", [AUTH], 400, "missing_topic"),
+    ("DELETE", ADMIN + "/tail?topic=..", [AUTH], 400, "invalid_topic"),
     ("GET", ADMIN + "/nodes", [], 401, "unauthorized"),
     # Paging
     *(("GET", f"{ADMIN}/{what}?page={value}", [AUTH], 400, "invalid_page")

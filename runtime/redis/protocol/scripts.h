@@ -21,6 +21,7 @@
     X(ACK, ack)                                                                                    \
     X(MISSED, missed)                                                                              \
     X(READ, read)                                                                                  \
+    X(FORGET, forget)                                                                              \
     X(STREAMS, streams)                                                                            \
     X(FOLLOWERS, followers)                                                                        \
     X(LIST_NODES, list_nodes)                                                                      \
