@@ -85,6 +85,22 @@ def test_hole_17__unknown_frames_write_nothing(besieged):
         client.frames_until_ping()
 
 
+def test_responses__that_nobody_takes_are_reset_and_paid_for(besieged):
+    """A thousand requests of 60 octets whose answers may not be sent, and a thousand more (the shape of CVE-2026-49975)."""
+    with connect(besieged, window=0) as client:
+        block = raw.request("/healthz")
+        client.send(*(raw.headers(n, block) for n in range(1, 2001, 2)))
+        reset = set()
+        while len(reset) < 1000:
+            frame = client.next_frame(14)
+            if frame.type == raw.RST_STREAM:
+                assert raw.error_of(frame) == raw.CANCEL
+                reset.add(frame.stream)
+        client.send(*(raw.headers(n, block) for n in range(2001, 4001, 2)))
+        last = client.frames_until_end(12)[-1]
+        assert (last.type, raw.error_of(last)) == (raw.GOAWAY, raw.ENHANCE_YOUR_CALM)
+
+
 @pytest.mark.parametrize("late", [raw.headers(3, raw.literal(b"x-checksum", b"abc")), raw.frame(raw.DATA, 0, 3, b"x" * 100) * 50],
                          ids=["trailers", "data"])
 def test_frames__that_cross_a_reset_hurt_no_stream(besieged, late):

@@ -32,6 +32,11 @@
 #else
 #define SINCE_19(name, field)
 #endif
+#if H2O_SERIES >= 31
+#define SINCE_31(name, field) config.field = options[OPT_##name].value;
+#else
+#define SINCE_31(name, field)
+#endif
 
 PATCHED(SINCE_1, MAX_STREAMS, "max_streams", http2.max_streams, 100)
 PATCHED(SINCE_2, EARLY_MS, "early_ms", early_answer.timeout, 2000)
@@ -40,6 +45,7 @@ PATCHED(SINCE_12, HTTP1_WRITE_MS, "http1_write_ms", http1.write_timeout, 30000)
 PATCHED(SINCE_16, RESET_BUDGET, "reset_budget", http2.reset_budget, 1000)
 PATCHED(SINCE_17, WRITE_MS, "write_ms", http2.write_timeout, 30000)
 PATCHED(SINCE_17, STALL_MS, "stall_ms", http2.stream_stall_timeout, 30000)
+PATCHED(SINCE_31, MAX_BLOCKED, "max_blocked", http2.max_blocked_streams, 128)
 PATCHED(SINCE_19, PING_MS, "ping_ms", http2.ping_interval, 0)
 
 #undef SINCE_1
@@ -48,3 +54,4 @@ PATCHED(SINCE_19, PING_MS, "ping_ms", http2.ping_interval, 0)
 #undef SINCE_16
 #undef SINCE_17
 #undef SINCE_19
+#undef SINCE_31

@@ -101,6 +101,9 @@ static void configure(void)
 #define PATCHED(series, name, label, field, value) series(name, field)
 #include "patched_options.h"
 #undef PATCHED
+#if H2O_SERIES >= 31
+    config.http2.response_stall_timeout = options[OPT_STALL_MS].value;
+#endif
     handlers_register(&config);
 }
 
