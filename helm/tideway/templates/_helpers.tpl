@@ -176,6 +176,11 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether passwords at Redis and at sentinels are mounted as files. */}}
+{{- define "tideway.passwordFiles" -}}
+{{- if and (eq .Values.runtime "redis") .Values.redis.passwordsAsFiles (or .Values.redis.passwordKey .Values.redis.sentinelPasswordKey) -}}true{{- end -}}
+{{- end -}}
+
 {{/* Where Redis is, as it is or from a secret, and what gateways prove themselves with. */}}
 {{- define "tideway.redisEnv" -}}
 {{- if include "tideway.bundledRedis" . -}}
@@ -195,7 +200,10 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 - name: TIDEWAY_REDIS_USERNAME
   value: {{ .Values.redis.username | quote }}
 {{- end }}
-{{- if .Values.redis.passwordKey }}
+{{- if and .Values.redis.passwordKey (include "tideway.passwordFiles" .) }}
+- name: TIDEWAY_REDIS_PASSWORD_FILE
+  value: /etc/tideway/redis-passwords/redis
+{{- else if .Values.redis.passwordKey }}
 - name: TIDEWAY_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
@@ -206,7 +214,10 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 - name: TIDEWAY_REDIS_SENTINEL_USERNAME
   value: {{ .Values.redis.sentinelUsername | quote }}
 {{- end }}
-{{- if .Values.redis.sentinelPasswordKey }}
+{{- if and .Values.redis.sentinelPasswordKey (include "tideway.passwordFiles" .) }}
+- name: TIDEWAY_REDIS_SENTINEL_PASSWORD_FILE
+  value: /etc/tideway/redis-passwords/sentinel
+{{- else if .Values.redis.sentinelPasswordKey }}
 - name: TIDEWAY_REDIS_SENTINEL_PASSWORD
   valueFrom:
     secretKeyRef:

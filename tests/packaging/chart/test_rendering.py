@@ -144,6 +144,29 @@ def test_pods_meet_the_restricted_standard():
             assert context["capabilities"] == {"drop": ["ALL"]}
 
 
+def mounted_files(objects):
+    """Path of each file that a secret is mounted as → (secret, entry)."""
+    pod = objects["Deployment", "events-tideway"]["spec"]["template"]["spec"]
+    paths = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0].get("volumeMounts", [])}
+    return {f"{paths[volume['name']]}/{item['path']}": (volume["secret"]["secretName"], item["key"])
+            for volume in pod.get("volumes", []) for item in volume.get("secret", {}).get("items", [])}
+
+
+def test_secrets_may_be_files_that_change_without_new_pods():
+    redis = {"bundled": {"enabled": False}, "url": "redis+sentinel://s:26379/main", "existingSecret": "redis",
+             "passwordKey": "password", "sentinelPasswordKey": "sentinels", "passwordsAsFiles": True}
+    objects = chart.render(values={"apiKeys": {"existingSecret": "keys", "secretKey": "all", "asFile": True}, "redis": redis})
+    env = {entry["name"]: entry.get("value") for entry in chart.container(objects)["env"]}
+    files = mounted_files(objects)
+    assert files[env["SSE_PUBLISHER_API_KEYS_FILE"]] == ("keys", "all")
+    assert files[env["TIDEWAY_REDIS_PASSWORD_FILE"]] == ("redis", "password")
+    assert files[env["TIDEWAY_REDIS_SENTINEL_PASSWORD_FILE"]] == ("redis", "sentinels")
+    assert not {"SSE_PUBLISHER_API_KEYS", "TIDEWAY_REDIS_PASSWORD", "TIDEWAY_REDIS_SENTINEL_PASSWORD"} & set(env)
+    made = chart.render(values={"apiKeys": {"keys": ["a-key-of-24-characters--"], "asFile": True}})
+    annotations = made["Deployment", "events-tideway"]["spec"]["template"]["metadata"]["annotations"]
+    assert "checksum/api-keys" not in annotations, "new keys need no new pods"
+
+
 @pytest.mark.parametrize("resources, workers", [
     ({"limits": {"cpu": "4"}}, "4"), ({"limits": {"cpu": "1500m"}}, "2"), ({"limits": {"cpu": 1}}, "1"),
     ({"limits": {"cpu": 0.5}}, "1"), ({"limits": {"cpu": "96"}}, "64")])
