@@ -77,9 +77,18 @@ class CuttingProxy:
     def close(self):
         self._call(self._server.close)
         self._call(self._cut_some, 2, True)
+        self._run(self._end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    @staticmethod
+    async def _end_tasks():
+        """What is delayed is not carried any more."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # Carrying
 
