@@ -148,13 +148,13 @@ def test_what_can_be_lost_is_one_warning(servers, start_gateway, program):
     replica = Redis(program=server(program), replicaof=f"127.0.0.1 {redis.port}")
     servers.append(replica)
     wait_until(lambda: replica.info("replication", "master_link_status") == "up", "replication")
-    gateway = start_gateway(runtime="redis", redis_url=redis.url)
+    gateway = start_gateway(runtime="redis", redis_url=redis.url, redis_lanes=4)
     line, = risks_of(gateway)
     assert line["level"] == "warn"
     assert "its memory is full" in line["loss"] and "no replica gets them" in line["loss"]
     assert line["change"] == "maxmemory-policy noeviction; min-replicas-to-write 1 and min-replicas-max-lag 10"
     redis.cli("CLIENT", "KILL", "TYPE", "normal")
-    wait_until(lambda: gateway.metrics()["tideway_redis_connects_total"] == 2, "the gateway to be back")
+    wait_until(lambda: gateway.metrics()["tideway_redis_connects_total"] >= 2, "the gateway to be back")
     assert len(risks_of(gateway)) == 1, "it is known"
 
     redis.cli("CONFIG", "SET", "maxmemory-policy", "volatile-lru")  # no key of ours has a time to live

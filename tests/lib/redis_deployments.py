@@ -70,7 +70,7 @@ class Single(Deployment):
 
 
 class Cluster(Deployment):
-    """Three masters with a replica each."""
+    """Three masters with a replica each, and eight lanes, so that each master has some."""
 
     def __init__(self, program):
         super().__init__()
@@ -90,7 +90,8 @@ class Cluster(Deployment):
         for master, replica in zip(masters, replicas):
             wait_until(lambda: replica.cli("CLUSTER", "REPLICATE", self.id_of(master)) == "OK", "a replica")
         wait_until(self.serves, "the cluster", 40)
-        self.options = {"redis_url": "redis+cluster://" + ",".join(f"127.0.0.1:{s.port}" for s in self.servers)}
+        self.options = {"redis_url": "redis+cluster://" + ",".join(f"127.0.0.1:{s.port}" for s in self.servers),
+                        "redis_lanes": 8}
 
     @staticmethod
     def id_of(server):

@@ -291,7 +291,7 @@ static void on_commands_up(const tw_redis_server_t *server, void *data)
 
     session->links.commands_up = true;
     session->links.commands_server = *server;
-    tw_redis_risks_log(server->risks, &session->risks_told);
+    tw_redis_risks_log(server->risks, &session->common->risks_told);
     join_when_both_are_up(session);
 }
 

@@ -81,6 +81,7 @@ typedef struct tw_redis_common {
     char sha[TW_REDIS_SCRIPT_COUNT][TW_REDIS_SHA_LEN + 1];
     char layout[TW_REDIS_LAYOUT_SIZE]; /* "<lanes>:<16 hex digits>", as state has it; "": unknown */
     uint32_t instance, lanes;
+    uint32_t risks_told; /* of the servers of all lanes, see tw_redis_server_t */
     _Atomic uint32_t up; /* lanes that are */
 } tw_redis_common_t;
 
@@ -105,7 +106,6 @@ typedef struct tw_redis_session {
     uint64_t start, floor;                /* see tw_redis_session_lost_before() */
     tw_log_limit_t refusals;              /* lines about errors that Redis returned */
     char last_reason[TW_REDIS_ERROR_MAX]; /* of the last failure that was logged */
-    uint32_t risks_told;                  /* of the server, see tw_redis_server_t */
 } tw_redis_session_t;
 
 /** `prefix` begins the names of all keys; NULL: TW_REDIS_PREFIX. 0, or -1 with one line in `error`
