@@ -159,7 +159,7 @@ def test_what_can_be_lost_is_one_warning(servers, start_gateway, program):
 
     redis.cli("CONFIG", "SET", "maxmemory-policy", "volatile-lru")  # no key of ours has a time to live
     redis.cli("CONFIG", "SET", "min-replicas-to-write", "1")
-    assert risks_of(start_gateway(runtime="redis", redis_url=redis.url)) == []
+    assert risks_of(start_gateway(runtime="redis", redis_url=redis.url, redis_lanes=4)) == []
 
 
 def test_a_replica_that_is_late_is_a_risk(servers, start_gateway):
