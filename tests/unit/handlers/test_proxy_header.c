@@ -49,7 +49,8 @@ static size_t make_v2(char *out, uint8_t command, uint8_t family, const void *ad
     out[14] = (char)(len >> 8);
     out[15] = (char)len;
     memset(out + 16, 'x', len);
-    memcpy(out + 16, addresses, addresses_len < len ? addresses_len : len);
+    if (addresses != NULL)
+        memcpy(out + 16, addresses, addresses_len < len ? addresses_len : len);
     return 16 + len;
 }
 
