@@ -12,6 +12,7 @@
 
 #include "base/log_limit.h"
 #include "base/loop_watch.h"
+#include "base/text.h"
 #include "handlers/clients/auth.h"
 #include "handlers/clients/limits.h"
 #include "handlers/clients/origins.h"
@@ -39,6 +40,7 @@ typedef struct tw_gateway {
     uint32_t tail_events_max; /* per topic */
     uint32_t retry_ms;        /* the reconnection delay that streams tell their clients */
     uint32_t drain_ms;
+    tw_text_t heartbeat;    /* what silent streams get */
     bool refuses_by_status; /* streams that may be opened later, too: TIDEWAY_STREAM_REFUSAL */
     int64_t connection_age_max_ms; /* 0: no maximum */
     _Atomic bool draining;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "handlers/routes.h"
 #include "runtime/memory/adapter.h"
+#include "runtime/model/sse.h"
 #include "runtime/redis/adapter.h"
 #include "server/descriptors.h"
 #include "server/node.h"
@@ -20,8 +21,7 @@
 #include "tls/reload.h"
 
 #define HANDSHAKE_TIMEOUT_MS 10000
-#define HTTP1_REQUEST_TIMEOUT_MS 10000
-#define HTTP2_IDLE_TIMEOUT_MS 60000
+#define HTTP1_HEADERS_TIMEOUT_MS 10000
 #define HTTP2_PING_INTERVAL_MS 20000
 #define TCP_USER_TIMEOUT_MS 30000
 #define OUTPUT_BYTES_MIN ((size_t)1 << 20)
@@ -119,6 +119,8 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     gateway->tail_events_max = (uint32_t)options->tail_events;
     gateway->retry_ms = (uint32_t)options->retry_ms;
     gateway->drain_ms = (uint32_t)options->drain_ms;
+    gateway->heartbeat =
+        tw_text_of(options->heartbeat_event ? TW_SSE_HEARTBEAT_EVENT : TW_SSE_HEARTBEAT);
     gateway->refuses_by_status = options->stream_refusal == TW_STREAM_REFUSAL_STATUS;
     gateway->connection_age_max_ms = (int64_t)options->max_connection_age_ms;
     gateway->cors.credentials = options->cors_credentials;
@@ -164,12 +166,13 @@ static void set_up_http(tw_process_t *process)
     http->server_name = h2o_iovec_init(H2O_STRLIT("tideway"));
     http->max_request_entity_size = options->max_payload_bytes;
     http->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
-    http->http1.req_timeout = HTTP1_REQUEST_TIMEOUT_MS;
+    http->http1.req_timeout = HTTP1_HEADERS_TIMEOUT_MS;
     http->http1.upgrade_to_http2 =
         process->tls == NULL; /* h2o treats HTTP/2 with prior knowledge as an upgrade */
     http->http2.max_streams = (uint32_t)options->max_streams_per_connection;
     http->http2.max_concurrent_requests_per_connection = options->max_streams_per_connection;
-    http->http2.idle_timeout = HTTP2_IDLE_TIMEOUT_MS;
+    http->http1.idle_timeout = options->idle_timeout_ms;
+    http->http2.idle_timeout = options->idle_timeout_ms;
     http->http2.ping_interval = HTTP2_PING_INTERVAL_MS;
     /* An event for all streams of a connection should fit into its output. Events that do not fit
      * are queued, which costs a few times as much. */

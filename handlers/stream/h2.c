@@ -275,15 +275,16 @@ static size_t deliver(tw_connection_t *connection, tw_event_t *event, tw_stream_
 static void heartbeat(tw_connection_t *connection, tw_stream_t *const *streams, size_t n)
 {
     tw_h2_connection_t *self = self_of(connection);
+    tw_text_t text = self->gateway->heartbeat;
     h2o_http2_lean_writer_t writer;
 
     /* A connection without room is not silent, and a window that is smaller than a heartbeat is the
      * client's choice. */
-    if (h2o_http2_lean_open(self->conn, &writer,
-                            n * (TW_SSE_HEARTBEAT_LEN + H2O_HTTP2_LEAN_FRAME_OVERHEAD)) != 0)
+    if (h2o_http2_lean_open(self->conn, &writer, n * (text.len + H2O_HTTP2_LEAN_FRAME_OVERHEAD)) !=
+        0)
         return;
     for (size_t i = 0; i < n; ++i)
-        h2o_http2_lean_put(&writer, lean_of(streams[i]), TW_SSE_HEARTBEAT, TW_SSE_HEARTBEAT_LEN);
+        h2o_http2_lean_put(&writer, lean_of(streams[i]), text.base, text.len);
     h2o_http2_lean_commit(self->conn, &writer);
 }
 

@@ -153,7 +153,8 @@ static void heartbeat(tw_connection_t *connection, tw_stream_t *const *streams, 
 {
     tw_pull_stream_t *self = self_of(connection);
     if (n > 0 && !self->sending)
-        send_bytes(self, TW_SSE_HEARTBEAT, TW_SSE_HEARTBEAT_LEN, H2O_SEND_STATE_IN_PROGRESS);
+        send_bytes(self, self->gateway->heartbeat.base, self->gateway->heartbeat.len,
+                   H2O_SEND_STATE_IN_PROGRESS);
 }
 
 static void close_stream(tw_connection_t *connection, tw_stream_t *stream, tw_close_reason_t reason)

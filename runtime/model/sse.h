@@ -17,6 +17,9 @@
 #define TW_SSE_HEARTBEAT ":\n\n"
 #define TW_SSE_HEARTBEAT_LEN (sizeof(TW_SSE_HEARTBEAT) - 1)
 
+/** The same as an event, which pages see. */
+#define TW_SSE_HEARTBEAT_EVENT "event: tideway.heartbeat\ndata:\n\n"
+
 /** The fields of a frame. With id_len 0 it has no id line, with type_len 0 no event line. id and
  * type contain no CR, LF or NUL. */
 typedef struct tw_sse_fields {

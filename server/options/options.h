@@ -129,8 +129,15 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
     GROUP("Streams and connections")                                                               \
     NUMBER(heartbeat_ms, "TIDEWAY_HEARTBEAT_MS", TW_SECONDS_MS(15), 100, TW_HOURS_MS(1), "ms",     \
            "heartbeat interval: a stream without events for so long gets a comment")               \
+    CHOICE(heartbeat_event, "TIDEWAY_HEARTBEAT_EVENT", TW_SWITCH_OFF, TW_SWITCH_CHOICES,           \
+           "on makes heartbeats events of the type tideway.heartbeat with empty data, for pages "  \
+           "with a watchdog of their own")                                                         \
     NUMBER(retry_ms, "TIDEWAY_RETRY_MS", TW_SECONDS_MS(3), 0, TW_HOURS_MS(1), "ms",                \
            "how long clients wait before they connect again")                                      \
+    NUMBER(idle_timeout_ms, "TIDEWAY_IDLE_TIMEOUT_MS", 620000, TW_SECONDS_MS(1), TW_DAYS_MS(1),    \
+           "ms",                                                                                   \
+           "how long a connection without requests is kept; longer than balancers in front keep "  \
+           "theirs")                                                                               \
     NUMBER(max_connection_age_ms, "TIDEWAY_MAX_CONNECTION_AGE_MS", 0, 0, TW_DAYS_MS(7), "ms",      \
            "age at which a connection is asked to reconnect, give or take a tenth, so that load "  \
            "balancers can spread it anew; 0: never")                                               \

@@ -17,6 +17,7 @@
 #include "handlers/gateway.h"
 #include "handlers/routes.h"
 #include "runtime/memory/adapter.h"
+#include "runtime/model/sse.h"
 #include "tests/fuzz/clock.h"
 #include "tests/support/check.h"
 
@@ -81,6 +82,7 @@ static void set_up_gateway(void)
     gateway->payload_bytes_max = 4096;
     gateway->tail_events_max = hub.tail_events;
     gateway->retry_ms = 1;
+    gateway->heartbeat = tw_text_of(TW_SSE_HEARTBEAT);
 }
 
 static void keep(tw_fuzz_peer_t *peer, const char *bytes, size_t len)

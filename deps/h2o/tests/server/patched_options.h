@@ -37,6 +37,11 @@
 #else
 #define SINCE_31(name, field)
 #endif
+#if H2O_SERIES >= 32
+#define SINCE_32(name, field) config.field = options[OPT_##name].value;
+#else
+#define SINCE_32(name, field)
+#endif
 
 PATCHED(SINCE_1, MAX_STREAMS, "max_streams", http2.max_streams, 100)
 PATCHED(SINCE_2, EARLY_MS, "early_ms", early_answer.timeout, 2000)
@@ -47,6 +52,8 @@ PATCHED(SINCE_17, WRITE_MS, "write_ms", http2.write_timeout, 30000)
 PATCHED(SINCE_17, STALL_MS, "stall_ms", http2.stream_stall_timeout, 30000)
 PATCHED(SINCE_31, MAX_BLOCKED, "max_blocked", http2.max_blocked_streams, 128)
 PATCHED(SINCE_19, PING_MS, "ping_ms", http2.ping_interval, 0)
+PATCHED(SINCE_32, HTTP1_BODY_MS, "http1_body_ms", http1.body_timeout, 30000)
+PATCHED(SINCE_32, HTTP1_IDLE_MS, "http1_idle_ms", http1.idle_timeout, 10000)
 
 #undef SINCE_1
 #undef SINCE_2
@@ -55,3 +62,4 @@ PATCHED(SINCE_19, PING_MS, "ping_ms", http2.ping_interval, 0)
 #undef SINCE_17
 #undef SINCE_19
 #undef SINCE_31
+#undef SINCE_32
