@@ -72,12 +72,11 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         const char *labels;
         uint64_t value;
     } rows[] = {
-        {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections -
-                                      limits->handshakes.refused -
-                                      limits->refused_handshakes_of_address},
+        {"limit=\"connections\"", gateway->connections_refused - limits->refused_connections},
         {"limit=\"connections_per_address\"", limits->refused_connections},
         {"limit=\"handshakes\"", limits->handshakes.refused},
         {"limit=\"handshakes_per_address\"", limits->refused_handshakes_of_address},
+        {"limit=\"silent_connections\"", limits->refused_silent},
         {"limit=\"streams_per_address\"", limits->refused_streams},
         {"limit=\"auth_failures\"", limits->refused_failures},
         {"limit=\"publish_rate\"", limits->refused_publishes},

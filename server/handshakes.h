@@ -1,6 +1,10 @@
 /**
  * The TLS handshakes of one worker.
  *
+ * A connection takes a place among the handshakes (TIDEWAY_MAX_HANDSHAKES) when its ClientHello has
+ * come. Until then it is silent, which costs its peer nothing; so the oldest silent ones give way
+ * to new ones when there are too many.
+ *
  * A handshake costs about as much as a thousand deliveries, and anyone may ask for one. So they
  * wait in a queue, and each turn of the loop begins a few, so that many of them do not delay
  * streams. Failed ones, which are many at once when an attacker leaves, are closed a few in a turn,
@@ -14,6 +18,7 @@
 
 #include <h2o.h>
 
+#include "base/log_limit.h"
 #include "base/loop.h"
 #include "handlers/clients/limits.h"
 #include "tls/server_context.h"
@@ -28,18 +33,20 @@ typedef struct tw_handshakes {
     tw_loop_t *loop;     /* borrowed */
     tw_slice_t slice;    /* deferred while a queue is not empty */
     bool closing;
-    tw_handshake_queue_t waiting; /* have not begun */
-    tw_handshake_queue_t failed;  /* to be closed */
+    size_t silent_count, silent_max;
+    tw_log_limit_t silences, refusals; /* log lines about them */
+    tw_handshake_queue_t silent;       /* have not sent a ClientHello, oldest first */
+    tw_handshake_queue_t waiting;      /* have a place, and have not begun */
+    tw_handshake_queue_t failed;       /* to be closed */
 } tw_handshakes_t;
 
 void tw_handshakes_init(tw_handshakes_t *handshakes, tw_loop_t *loop, tw_tls_store_t *tls,
-                        tw_limits_t *limits);
+                        tw_limits_t *limits, size_t silent_max);
 
 /**
  * Takes a connected socket over and makes it an HTTP connection of `accept` (borrowed: outlives the
- * socket), or closes it. The caller has
- * called tw_limits_begin_handshake() with the client (borrowed: outlives the socket; or NULL). No
- * callback runs before this returns.
+ * socket), or closes it. Its handshake counts for the client (borrowed: outlives the socket; or
+ * NULL). No callback runs before this returns.
  */
 void tw_handshakes_add(tw_handshakes_t *handshakes, h2o_socket_t *socket, tw_client_t *client,
                        h2o_accept_ctx_t *accept);

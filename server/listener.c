@@ -95,8 +95,8 @@ static void on_pause_over(uv_timer_t *timer)
     poll_all(timer->data, true);
 }
 
-/* Gives the connection to the worker, if the limits let the client have one more connection
- * (trusted proxies have no limit) and the node one more handshake. */
+/* Gives the connection to the worker, if the limits let the client have one more (trusted proxies
+ * have no limit). */
 static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const struct sockaddr *peer)
 {
     tw_limits_t *limits = listener->config->limits;
@@ -112,14 +112,6 @@ static void give(tw_listener_t *listener, tw_worker_t *worker, int fd, const str
             refuse(listener, fd, "an address has reached TIDEWAY_MAX_CONNECTIONS_PER_IP");
             return;
         }
-    }
-    const char *why =
-        listener->config->tls && !names_client ? tw_limits_begin_handshake(limits, client) : NULL;
-    if (why != NULL) {
-        if (client != NULL)
-            tw_limits_remove_connection(limits, client);
-        refuse(listener, fd, why);
-        return;
     }
     const tw_accepted_t accepted = {
         .fd = fd, .client = client, .host = listener->config->host, .names_client = names_client};

@@ -24,6 +24,7 @@
 #define HTTP1_HEADERS_TIMEOUT_MS 10000
 #define HTTP2_PING_INTERVAL_MS 20000
 #define TCP_USER_TIMEOUT_MS 30000
+#define SILENT_MIN 16
 #define OUTPUT_BYTES_MIN ((size_t)1 << 20)
 #define OUTPUT_BYTES_PER_STREAM 256
 
@@ -181,6 +182,13 @@ static void set_up_http(tw_process_t *process)
     tw_routes_register(http, options->admin_listen != NULL);
 }
 
+/* Together as many as there may be handshakes; but some that come at once have to fit. */
+static size_t silent_max(const tw_process_t *process)
+{
+    size_t share = process->options.max_handshakes / process->worker_count;
+    return share > SILENT_MIN ? share : SILENT_MIN;
+}
+
 static void create_workers(tw_process_t *process)
 {
     process->worker_config =
@@ -188,6 +196,7 @@ static void create_workers(tw_process_t *process)
                              .hub = process->hub,
                              .http = &process->http,
                              .tls = process->tls,
+                             .silent_max = silent_max(process),
                              .heartbeat_ms = process->options.heartbeat_ms,
                              .tcp_user_timeout_ms = TCP_USER_TIMEOUT_MS,
                              .connection_age_max_ms = process->options.max_connection_age_ms};

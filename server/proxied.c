@@ -57,10 +57,7 @@ static const char *count_client(tw_proxied_t *proxied, const tw_proxy_header_t *
         if (*client == NULL)
             return "an address has reached TIDEWAY_MAX_CONNECTIONS_PER_IP";
     }
-    const char *why = proxied->tls ? tw_limits_begin_handshake(limits, *client) : NULL;
-    if (why != NULL && *client != NULL)
-        tw_limits_remove_connection(limits, *client);
-    return why;
+    return NULL;
 }
 
 static void on_header(tw_proxied_t *proxied, h2o_socket_t *socket, void *data,

@@ -133,7 +133,7 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     tw_proxied_init(&worker->proxied, &worker->http.super, config->gateway, config->tls != NULL,
                     on_client_named);
     tw_handshakes_init(&worker->handshakes, &worker->fanout.shard.loop, config->tls,
-                       &config->gateway->limits);
+                       &config->gateway->limits, config->silent_max);
     uv_timer_init(&worker->loop, &worker->heartbeat);
     worker->heartbeat.data = worker;
     uv_timer_start(&worker->heartbeat, on_heartbeat, tick_ms, tick_ms);
@@ -220,8 +220,6 @@ static void on_given(void *owner, void *data)
     uv_tcp_init(&worker->loop, &socket->tcp);
     if (worker->stopping || uv_tcp_open(&socket->tcp, socket->accepted.fd) != 0) {
         close(socket->accepted.fd);
-        if (worker->config->tls != NULL && !socket->accepted.names_client)
-            tw_limits_end_handshake(&worker->config->gateway->limits, socket->accepted.client);
         uv_close((uv_handle_t *)&socket->tcp, on_socket_closed);
         return;
     }

@@ -25,6 +25,7 @@ typedef struct tw_worker_config {
     tw_hub_t *hub;
     h2o_globalconf_t *http;
     tw_tls_store_t *tls; /* NULL: cleartext */
+    size_t silent_max;   /* connections of each worker that have not sent a ClientHello */
     uint64_t heartbeat_ms;
     uint64_t tcp_user_timeout_ms;
     uint64_t connection_age_max_ms; /* 0: no maximum */

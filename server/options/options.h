@@ -172,7 +172,8 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
     NUMBER(max_connections, "TIDEWAY_MAX_CONNECTIONS", 100000, 1, 10000000, "connections",         \
            "open transport connections of this node")                                              \
     NUMBER(max_handshakes, "TIDEWAY_MAX_HANDSHAKES", 4096, 1, 10000000, "handshakes",              \
-           "TLS handshakes in progress on this node; further connections are refused meanwhile")   \
+           "TLS handshakes in progress on this node; further ones are refused meanwhile, and of "  \
+           "connections that have not begun theirs the oldest give way")                           \
     NUMBER(max_streams, "TIDEWAY_MAX_STREAMS", 1000000, 1, 100000000, "streams",                   \
            "open SSE streams of this node")                                                        \
     NUMBER(max_publishes_in_flight, "TIDEWAY_MAX_PUBLISHES_IN_FLIGHT", 10000, 1, 10000000,         \
