@@ -142,7 +142,7 @@ static void on_buried(const redisReply *reply, void *data)
     lease->burying = false;
     tw_redis_session_refused(lease->session, "a burial", reply);
     if (more && reply->integer == LEAVE_DONE)
-        atomic_fetch_add(&lease->session->stats->nodes_buried, 1);
+        atomic_fetch_add(&lease->session->stats->nodes_buried, lease->session->index == 0);
     lease->bury_after_ms =
         uv_now(lease->session->loop->uv) + (more ? slice_pause_ms(lease) : BURY_IDLE_MS);
 }
