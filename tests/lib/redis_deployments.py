@@ -76,7 +76,7 @@ class Cluster(Deployment):
         super().__init__()
         for _ in range(6):
             self.servers.append(Redis(program=program, cluster_enabled="yes", cluster_port=free_port(),
-                                      cluster_node_timeout=FAILS_OVER_AFTER_MS, repl_diskless_sync_delay=0))
+                                      cluster_node_timeout=PATIENT_MS, repl_diskless_sync_delay=0))
         masters, replicas = self.servers[:3], self.servers[3:]
         for number, master in enumerate(masters):
             slots = range(number * SLOTS // 3, (number + 1) * SLOTS // 3)
@@ -90,6 +90,7 @@ class Cluster(Deployment):
         for master, replica in zip(masters, replicas):
             wait_until(lambda: replica.cli("CLUSTER", "REPLICATE", self.id_of(master)) == "OK", "a replica")
         wait_until(self.serves, "the cluster", 40)
+        self.fail_over_after(FAILS_OVER_AFTER_MS)  # not before: who is slow to answer a MEET is forgotten after that time
         self.options = {"redis_url": "redis+cluster://" + ",".join(f"127.0.0.1:{s.port}" for s in self.servers),
                         "redis_lanes": 8}
 
@@ -103,9 +104,12 @@ class Cluster(Deployment):
                    server.info("replication", "master_link_status") in (None, "up")
                    for server in self.servers if server.process.poll() is None)
 
-    def be_patient(self):
+    def fail_over_after(self, timeout_ms):
         for server in self.servers:
-            server.cli("CONFIG", "SET", "cluster-node-timeout", str(PATIENT_MS))
+            assert server.cli("CONFIG", "SET", "cluster-node-timeout", str(timeout_ms)) == "OK"
+
+    def be_patient(self):
+        self.fail_over_after(PATIENT_MS)
 
     def replace(self, master):
         masters = {server.port for server in self.masters()}
