@@ -140,10 +140,21 @@ build_examples() {
     return "$code"
 }
 
+# The clients that others wrote; tests/e2e/clients/programs.py names what the machine has no tools for.
+build_clients() {
+    local language tool code=0
+    while read -r language tool; do
+        command -v "$tool" >/dev/null || continue
+        once "client-$language" "$(hash_of "tests/e2e/clients/$language" tests/e2e/clients/build)" "clients: $language" \
+            tests/e2e/clients/build "$language" || code=1
+    done <<<$'npm npm\npython python3\ngo go\nrust cargo\njava mvn'
+    return "$code"
+}
+
 test_e2e() {
     local code=0 table
     TESTS=ON build_release || return 1
-    build_examples || return 1
+    build_examples && build_clients || return 1
     step "every publisher with every subscriber" env TIDEWAY_BIN="$ROOT/build/tideway" UI="$UI" \
         TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
         "$PYTHON" -m pytest tests/e2e/matrix -q -p no:cacheprovider \
@@ -152,7 +163,11 @@ test_e2e() {
         TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
         "$PYTHON" -m pytest tests/e2e/fronts -q -p no:cacheprovider \
         --junit-xml="$RESULTS/e2e-fronts/results.xml" "${PYTEST_ARGS[@]}" || code=1
-    for table in matrix fronts; do
+    step "clients that others wrote" env TIDEWAY_BIN="$ROOT/build/tideway" \
+        TIDEWAY_TEST_RESULTS="$RESULTS/e2e" PYTHONDONTWRITEBYTECODE=1 \
+        "$PYTHON" -m pytest tests/e2e/clients -q -p no:cacheprovider \
+        --junit-xml="$RESULTS/e2e-clients/results.xml" "${PYTEST_ARGS[@]}" || code=1
+    for table in matrix fronts clients; do
         [ ! -f "$RESULTS/e2e/$table.md" ] || cat "$RESULTS/e2e/$table.md"
     done
     return "$code"

@@ -56,7 +56,11 @@ class Relay:
                 return
         host, port = self.targets[self.cuts % len(self.targets)]
         context = client_tls() if self._certificate else None
-        there_reader, there = await asyncio.open_connection(host, port, ssl=context)
+        try:
+            there_reader, there = await asyncio.open_connection(host, port, ssl=context)
+        except OSError:
+            writer.transport.abort()
+            return
         self.accepted += 1
         link = (writer, there)
         self._links.add(link)
