@@ -55,7 +55,8 @@ bool tw_hub_accepts(tw_hub_t *hub, const tw_topic_name_t *topic)
     return tw_topic_index_accepts_name(&hub->index, topic, tw_clock_ms());
 }
 
-/* --- kept events: every function here is called under the order lock --- */
+/* --- kept events: every function here is called under the order lock, except by tw_hub_destroy(),
+ * when no other thread is left --- */
 
 static void keep_newest(tw_hub_t *hub, tw_event_t *event)
 {

@@ -111,10 +111,15 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch);
  * Such an adapter gets the events of a topic only while it asks for them, and holds the topic for
  * that time: the tail keeps every event from the moment on from which the adapter gets all of them,
  * with or without followers. Earlier events count as lost until they are restored.
+ *
+ * What changes a lane is called by one thread (with Redis the control loop), the one that also
+ * dispatches its events: an event that is dispatched after an advance beyond it is ignored.
  */
 
 /** The lane's newest position is at least this one, of the current epoch: all events up to it have
- * been dispatched, or never will be. */
+ * been dispatched, or never will be. Called when the adapter has read to there: when a session
+ * begins with another registration, when a topic is followed, when a resume has caught up, and
+ * before streams are told of a hole. */
 void tw_hub_advance(tw_hub_t *hub, uint32_t lane, uint64_t seq);
 
 /** Begins, or ends, a time in which streams are told of gaps in the lane one after the other: what

@@ -27,12 +27,16 @@ typedef struct tw_transport {
      * Returns the connection for a stream of this request, and creates it if necessary. The
      * transport owns it. Over HTTP/2 all streams of a connection share one; it is freed when h2o
      * has closed the connection and no stream is left. Over HTTP/1.1 it lies in the request's pool
-     * and ends with the request.
+     * and ends with the request. Called before the subscriber is made; over HTTP/2 also for a
+     * request that is refused because the gateway drains, which needs the attached connection and
+     * nothing else.
      */
     tw_connection_t *(*connect)(h2o_req_t *req);
 
-    /** The request does not use the connection after all, because its stream was not opened. Over
-     * HTTP/2 this frees a connection that h2o has closed, once no stream is left. */
+    /** The request does not use the connection after all: no subscriber could be made, the adapter
+     * refused it, or the request went before begin(). Not called after tw_stream_refuse(). Over
+     * HTTP/2 the connection stays until h2o has closed it; over HTTP/1.1 it goes with the request.
+     */
     void (*disconnect)(tw_connection_t *connection);
 
     /**

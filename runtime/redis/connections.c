@@ -207,6 +207,7 @@ static void on_followers(const redisReply *reply, void *data)
     tw_redis_query_t *query = data;
     uint64_t skip = query->skip, left = query->count;
 
+    tw_redis_session_refused(query->session, "who follows a topic", reply);
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         tw_redis_query_answer(query);
         return;

@@ -1,7 +1,7 @@
 /**
- * What concerns topics of several lanes: it goes to each of them, and is answered when all have
- * answered. Nothing holds across lanes: some may have an event that others have not. Worker's
- * thread.
+ * Every publish and every question on its way to its lanes. With topics of one lane it goes
+ * straight there; with several, to each of them, and is answered when all have answered. Nothing
+ * holds across lanes: some may have an event that others have not. For adapter.c. Worker's thread.
  */
 #ifndef TW_REDIS_SPREAD_H
 #define TW_REDIS_SPREAD_H

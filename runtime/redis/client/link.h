@@ -70,8 +70,10 @@ void tw_redis_link_flush(tw_redis_link_t *link);
  * Nothing when it has failed already. */
 void tw_redis_link_fail(tw_redis_link_t *link, const char *reason);
 
-/** Ends the link; commands that wait get their callback with NULL before this returns. Without
- * effect on NULL. */
+/** Ends the link; commands that wait get their callback with NULL before this returns. Whoever
+ * opened it, a client or a locator, calls this once, also after on_fail, and may do so in any of
+ * its callbacks but on_error. Its memory goes when the loop has closed its handles and none of its
+ * callbacks runs any more. Without effect on NULL. */
 void tw_redis_link_close(tw_redis_link_t *link);
 
 #endif

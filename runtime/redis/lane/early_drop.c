@@ -22,6 +22,7 @@ struct tw_redis_ask {
 
 /* The asks of one turn, in one call. */
 typedef struct tw_redis_question {
+    tw_redis_session_t *session; /* borrowed */
     tw_redis_ask_t *asks;
     size_t topic_count;
 } tw_redis_question_t;
@@ -48,6 +49,7 @@ static void on_followed(const redisReply *reply, void *data)
     size_t at = 0;
 
     free(data);
+    tw_redis_session_refused(question.session, "whether somebody follows", reply);
     if (reply != NULL &&
         (reply->type != REDIS_REPLY_ARRAY || reply->elements != question.topic_count))
         reply = NULL;
@@ -65,6 +67,7 @@ static void put_question(tw_redis_publishing_t *publishing, tw_redis_ask_t *asks
     tw_redis_question_t *question = tw_alloc(sizeof(*question));
     tw_redis_args_t args;
 
+    question->session = publishing->session;
     question->asks = asks;
     tw_redis_script_begin(publishing->session, &args, TW_REDIS_SCRIPT_FOLLOWED);
     for (const tw_redis_ask_t *ask = asks; ask != NULL; ask = ask->next) {

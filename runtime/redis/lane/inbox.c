@@ -236,6 +236,7 @@ static void on_ack(const redisReply *reply, void *data)
     tw_redis_inbox_t *inbox = data;
 
     inbox->is_acking = false;
+    tw_redis_session_refused(inbox->session, "an acknowledgement", reply);
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
         inbox->bytes += inbox->acking; /* it may have been done: then Redis counts too few */
     inbox->acking = 0;

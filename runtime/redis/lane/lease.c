@@ -205,6 +205,8 @@ static void end_leaving(tw_redis_lease_t *lease)
 static void on_own_leave(const redisReply *reply, void *data)
 {
     tw_redis_lease_t *lease = data;
+
+    tw_redis_session_refused(lease->session, "to leave the cluster", reply);
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer != LEAVE_NONE &&
         reply->integer != LEAVE_DONE && lease->on_left != NULL)
         send_leave(lease, lease->session->registration, on_own_leave);

@@ -51,7 +51,9 @@ typedef struct tw_redis_publishing {
 void tw_redis_publishing_init(tw_redis_publishing_t *publishing, tw_redis_routes_t *routes,
                               tw_hub_t *hub);
 
-/** See tw_adapter_ops_t.publish and has_subscribers. Worker's thread; the session is up. */
+/** See tw_adapter_ops_t.publish and has_subscribers. For spread.c alone, on the worker's thread,
+ * with topics of this lane, when the session was seen up; if it has ended when the control loop
+ * takes the request, the answer is TW_UNAVAILABLE. */
 void tw_redis_publishing_begin(tw_redis_publishing_t *publishing, tw_loop_t *from,
                                tw_event_t *event, tw_published_fn on_done, void *data);
 void tw_redis_publishing_ask(tw_redis_publishing_t *publishing, tw_loop_t *from,

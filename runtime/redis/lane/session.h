@@ -146,7 +146,10 @@ void tw_redis_session_settled(tw_redis_session_t *session);
 void tw_redis_session_inbox_key(const tw_redis_session_t *session,
                                 char key[TW_REDIS_INBOX_KEY_SIZE]);
 
-/** Begins the arguments of a script: lane and epoch; with the second also the registration. */
+/** Initialises args, which are the caller's, and begins the arguments of a script: lane and epoch;
+ * with the second also registration and session. Bytes that are added are borrowed until the send,
+ * which copies them. For all rooms while the session is up; before that only session.c calls the
+ * first one, for JOIN, with the epoch of the session before ("": none). */
 void tw_redis_script_begin(const tw_redis_session_t *session, tw_redis_args_t *args,
                            tw_redis_script_t script);
 void tw_redis_script_begin_own(const tw_redis_session_t *session, tw_redis_args_t *args,
@@ -167,7 +170,9 @@ void tw_redis_session_send_inbox(tw_redis_session_t *session, tw_redis_args_t *a
 /** Writes what this turn has sent. */
 void tw_redis_session_flush(tw_redis_session_t *session);
 
-/** Logs an error reply, now and then; without effect on another reply. */
+/** Logs that Redis refused a command, at most once a second. For every on_reply that has no other
+ * use for an error. Without effect on NULL, on another reply, and on an error that ends the
+ * session, which is logged as its loss. */
 void tw_redis_session_refused(tw_redis_session_t *session, const char *what,
                               const redisReply *reply);
 

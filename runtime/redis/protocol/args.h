@@ -9,7 +9,8 @@
 
 #define TW_REDIS_ARGS_NUMBERS_MAX 136
 
-/** Arguments of a command: borrowed bytes, but for numbers. */
+/** Arguments of a command: borrowed bytes, but for numbers. Not copied or moved once it holds a
+ * number, to which argv points. */
 typedef struct tw_redis_args {
     const char **argv; /* owned */
     size_t *lens;      /* owned */
