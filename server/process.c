@@ -206,7 +206,12 @@ static void create_workers(tw_process_t *process)
 
 static void on_reloaded(int status, const char *message, void *data)
 {
-    if (status == 0)
+    const tw_process_t *process = data;
+
+    if (process->options.tls_cert == NULL)
+        tw_log(TW_LOG_INFO, "certificate not reloaded: it is ephemeral, there are no files",
+               tw_log_text("change", "set TIDEWAY_TLS_CERT and TIDEWAY_TLS_KEY"));
+    else if (status == 0)
         tw_log(TW_LOG_INFO, "certificate reloaded",
                tw_log_text("effect", "new connections use it"));
     else
@@ -266,7 +271,8 @@ static bool start_control(tw_process_t *process, char *error, size_t error_size)
     if (!open_listeners(process, error, error_size))
         return false;
     if (process->tls != NULL)
-        control->reload = tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, NULL);
+        control->reload =
+            tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, process);
     if (keys != NULL)
         control->keys = tw_key_file_open(&process->uv, &process->gateway.auth, keys);
     tw_control_start(control);

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,12 +96,39 @@ done:
     return status;
 }
 
+/* A certificate behind the leaf belongs to its chain. One of a server, or any behind a leaf that is
+ * its own issuer, is a second leaf, which would never be served. */
+static int check_chain(const tw_certificate_t *certificate, const char *path, tw_tls_error_t *error)
+{
+    bool is_self_signed = (X509_get_extension_flags(certificate->leaf) & EXFLAG_SS) != 0;
+
+    for (int i = 0; i < sk_X509_num(certificate->chain); ++i) {
+        X509 *next = sk_X509_value(certificate->chain, i);
+        if (X509_cmp(next, certificate->leaf) != 0 && (is_self_signed || X509_check_ca(next) == 0))
+            return tw_tls_fail(error, TW_TLS_SECOND_CERTIFICATE, path,
+                               "give the chain of one certificate");
+    }
+    return TW_TLS_OK;
+}
+
 /* OpenSSL asks for a pass phrase, but there is nobody who could enter one. */
 static int on_pass_phrase(char *buffer, int size, int for_writing, void *data)
 {
     int *asked = data;
     *asked = 1;
     return -1;
+}
+
+/* Whether another key follows in the file. */
+static bool has_second_key(BIO *bio, const EVP_PKEY *key)
+{
+    int asked = 0;
+    EVP_PKEY *next = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &asked);
+    bool differs = asked != 0 || (next != NULL && EVP_PKEY_eq(next, key) != 1);
+
+    EVP_PKEY_free(next);
+    ERR_clear_error();
+    return differs;
 }
 
 static int read_key(tw_certificate_t *certificate, const char *path, tw_tls_error_t *error)
@@ -116,6 +145,9 @@ static int read_key(tw_certificate_t *certificate, const char *path, tw_tls_erro
         status = tw_tls_fail(error, TW_TLS_ENCRYPTED_KEY, path, "decrypt it first");
     else if (certificate->key == NULL)
         status = tw_tls_fail(error, TW_TLS_NO_KEY, path, NULL);
+    else if (has_second_key(bio, certificate->key))
+        status =
+            tw_tls_fail(error, TW_TLS_SECOND_KEY, path, "give the key of the certificate alone");
     BIO_free(bio);
     return status;
 }
@@ -165,6 +197,8 @@ int tw_certificate_load(tw_certificate_t **certificate, const char *chain_path,
         status = tw_tls_fail(error, TW_TLS_MISMATCH, key_path, chain_path);
         goto fail;
     }
+    if ((status = check_chain(loaded, chain_path, error)) != 0)
+        goto fail;
     if ((status = check_validity(loaded, chain_path, error)) != 0)
         goto fail;
     *certificate = loaded;

@@ -19,7 +19,9 @@
     X(EXPIRED, -7, "contains a certificate that has expired")                                      \
     X(NOT_YET_VALID, -8, "contains a certificate that is not valid yet")                           \
     X(REFUSED, -9, "was refused by OpenSSL")                                                       \
-    X(INTERNAL, -10, "failed in OpenSSL")
+    X(INTERNAL, -10, "failed in OpenSSL")                                                          \
+    X(SECOND_CERTIFICATE, -11, "contains a second server certificate, but one is served")          \
+    X(SECOND_KEY, -12, "contains a second private key, but one is used")
 
 typedef enum tw_tls_status {
     TW_TLS_OK = 0,

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from lib.certificates import make_certificate, make_expired_certificate
+from lib.certificates import make_authority, make_certificate, make_expired_certificate
 from lib.clients import client_tls, connect
 from lib.h2_client import H2Client
 from lib.waiting import DEADLINE_S, wait_until
@@ -184,3 +184,51 @@ def test_tls__nothing_of_it_is_said_by_default_or_over_cleartext(start_gateway, 
         for answer in answers(start_gateway(**options), protocol):
             assert "strict-transport-security" not in answer.headers
             assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_tls__sighup_with_the_ephemeral_certificate_says_that_nothing_was_loaded(gateway):
+    shown = shown_certificate(gateway)
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_log(message="certificate not reloaded: it is ephemeral, there are no files")
+    assert not any(line.get("message") == "certificate reloaded" for line in gateway.logs)
+    assert shown_certificate(gateway) == shown
+
+
+def joined(path, *parts):
+    path.write_text("".join(open(part, encoding="ascii").read() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("what", ["self-signed", "signed", "key"])
+def test_tls__a_second_certificate_or_key_is_refused(start_gateway, tmp_path, what):
+    """It would never be served, and nobody would know."""
+    authority = make_authority(tmp_path)
+    pairs = {"self-signed": [make_certificate(tmp_path, name) for name in ("one", "two")],
+             "signed": [(authority.server, authority.server_key), (authority.client, authority.client_key)],
+             "key": [(authority.server, authority.server_key)] * 2}[what]
+    certificates = joined(tmp_path / "both.crt", *(pair[0] for pair in pairs))
+    keys = joined(tmp_path / "both.key", pairs[0][1], authority.client_key if what == "key" else pairs[1][1])
+    gateway = start_gateway(ready=False, tls_cert=certificates, tls_key=pairs[0][1] if what != "key" else keys)
+    gateway.wait_exit()
+    assert f"contains a second {'private key' if what == 'key' else 'server certificate'}" in gateway.text()
+
+
+def test_tls__a_second_certificate_is_refused_at_reload(start_gateway, tmp_path):
+    one, two = make_certificate(tmp_path, "one"), make_certificate(tmp_path, "two")
+    live = [shutil.copy(part, tmp_path / f"live{number}") for number, part in enumerate(one)]
+    gateway = start_gateway(tls_cert=live[0], tls_key=live[1])
+    shown = shown_certificate(gateway)
+    joined(tmp_path / "live0", one[0], two[0])
+    gateway.signal(signal.SIGHUP)
+    line = gateway.wait_log(message="certificate not reloaded: the old one stays in use")
+    assert "contains a second server certificate" in line["reason"]
+    assert shown_certificate(gateway) == shown
+
+
+def test_tls__a_chain_is_no_second_certificate(start_gateway, tmp_path):
+    authority = make_authority(tmp_path)
+    chain = joined(tmp_path / "chain.pem", authority.server, authority.ca)
+    both = joined(tmp_path / "all.pem", authority.server_key, chain, authority.server_key)
+    gateway = start_gateway(tls_cert=both, tls_key=both)
+    context = client_tls(verify=str(authority.ca))
+    assert H2Client(gateway.address, context).request("GET", "/healthz").status == 200

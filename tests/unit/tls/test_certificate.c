@@ -63,20 +63,32 @@ static void append(const char *to, const char *from)
     fclose(out);
 }
 
+/* A chain of a real issuer in the same file: tests/integration/test_tls.py. */
 static void test_certificate__chain_and_key_may_share_a_file(void **state)
 {
     const char *all = test_path(directory, "all.pem"), *key = test_path(directory, "key.pem");
-    const char *issuer = test_path(directory, "issuer.pem");
     tw_certificate_t *certificate;
     tw_tls_error_t error = {""};
 
     test_write_pair(&plain, all, key);
-    test_write_pair(&plain, issuer, NULL);
-    append(all, issuer);
     append(all, key);
     assert_int_equal(tw_certificate_load(&certificate, all, all, &error), 0);
-    assert_int_equal(sk_X509_num(certificate->chain), 1);
+    assert_int_equal(sk_X509_num(certificate->chain), 0);
     tw_certificate_destroy(certificate);
+}
+
+static void test_certificate__second_certificate_or_key_is_refused(void **state)
+{
+    const char *chain = test_path(directory, "chain.pem"), *key = test_path(directory, "key.pem");
+    const char *other = test_path(directory, "other.pem"), *keys = test_path(directory, "keys.pem");
+
+    test_write_pair(&plain, chain, key);
+    test_write_pair(&plain, other, keys);
+    append(chain, other);
+    assert_refused(chain, key, TW_TLS_SECOND_CERTIFICATE, chain);
+    test_write_pair(&plain, chain, key);
+    append(key, keys);
+    assert_refused(chain, key, TW_TLS_SECOND_KEY, key);
 }
 
 static void test_certificate__missing_file_is_named(void **state)
@@ -204,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_certificate__pair_is_loaded_with_its_expiry, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_certificate__second_certificate_or_key_is_refused,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_certificate__chain_and_key_may_share_a_file, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_certificate__missing_file_is_named, set_up, tear_down),
