@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "tests/fuzz/clock.h"
 #include "tests/fuzz/gateway.h"
 #include "tests/support/cmocka_test.h"
 
@@ -74,47 +73,11 @@ static void test_publish__is_refused(void **state)
     expect_each_failure_answered(PUBLISH, sizeof(PUBLISH) - 1, "\"delivered\":1", 1);
 }
 
-static void test_tail__is_refused(void **state)
-{
-    static const char tail[] = "GET /v1/admin/topics/a/tail HTTP/1.1\r\n" HOST KEY "\r\n";
-
-    expect_answer(PUBLISH, sizeof(PUBLISH) - 1, "202 Accepted");
-    expect_answer(PUBLISH, sizeof(PUBLISH) - 1, "202 Accepted");
-    expect_each_failure_answered(tail, sizeof(tail) - 1, "\"payload\":\"hello\"", 2);
-}
-
-/* What does not fit into memory now is sent when it does. */
-static void test_live_tail__loses_nothing(void **state)
-{
-    static const char watch[] = "GET /v1/admin/topics/b/tail/stream HTTP/1.1\r\n" HOST KEY "\r\n";
-    tw_fuzz_peer_t watcher, publisher;
-
-    ask(&watcher, watch, sizeof(watch) - 1);
-    expect(&watcher, "200 OK");
-    tw_fuzz_clock_advance(1000);
-    tw_fuzz_settle(&watcher);
-    watcher.output_len = 0;
-    ask(&publisher, PUBLISH, sizeof(PUBLISH) - 1);
-    expect(&publisher, "202 Accepted");
-    tw_alloc_fail_after(1);
-    tw_fuzz_clock_advance(300);
-    tw_fuzz_settle(&watcher);
-    assert_int_equal(tw_alloc_fail_after(0), 0);
-    assert_int_equal(watcher.output_len, 0);
-    tw_fuzz_clock_advance(300);
-    tw_fuzz_settle(&watcher);
-    expect(&watcher, "tideway.event");
-    tw_fuzz_leave(&publisher);
-    tw_fuzz_disconnect(&watcher);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream__is_refused),
         cmocka_unit_test(test_publish__is_refused),
-        cmocka_unit_test(test_tail__is_refused),
-        cmocka_unit_test(test_live_tail__loses_nothing),
     };
     tw_hash_seed();
     tw_fuzz_gateway_start();

@@ -49,8 +49,8 @@ static size_t make_v2(char *out, uint8_t command, uint8_t family, const void *ad
     out[14] = (char)(len >> 8);
     out[15] = (char)len;
     memset(out + 16, 'x', len);
-    if (addresses != NULL)
-        memcpy(out + 16, addresses, addresses_len < len ? addresses_len : len);
+    for (size_t i = 0; i < addresses_len && i < len; ++i)
+        out[16 + i] = ((const char *)addresses)[i];
     return 16 + len;
 }
 
