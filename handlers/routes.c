@@ -156,8 +156,11 @@ static void reply_options(h2o_req_t *req, h2o_iovec_t methods)
 
 static void reply_without_route(const tw_route_t *routes, h2o_req_t *req)
 {
-    h2o_iovec_t methods = allowed_methods(routes, req);
+    h2o_iovec_t methods = allowed_methods(routes, req), path = tw_request_path(req);
 
+    /* About the server as a whole (RFC 9112 section 3.2.4). */
+    if (h2o_memis(path.base, path.len, H2O_STRLIT("*")))
+        methods = h2o_iovec_init(H2O_STRLIT("GET, POST, DELETE, OPTIONS"));
     if (methods.len == 0) {
         tw_reply_error(req, TW_ERROR_NOT_FOUND);
     } else if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS"))) {

@@ -205,3 +205,10 @@ def test_errors__what_is_no_request_gets_the_same_kind_of_answer(gateway, reques
     too_long = len(request_bytes) > 65536
     check(exchange.wait_end(), 431 if too_long else 400, "headers_too_large" if too_long else "bad_request")
     client.wait_closed()
+
+
+def test_options__of_the_whole_server(gateway):
+    """RFC 9112 section 3.2.4."""
+    answer = gateway.h1().request("OPTIONS", "*")
+    assert (answer.status, answer.headers["allow"]) == (204, "GET, POST, DELETE, OPTIONS")
+    assert gateway.h1().request("GET", "*").status in (400, 405)
