@@ -124,7 +124,8 @@ static void test_topic_name__is_1_to_255_bytes_of_printable_ascii_without_comma(
 
     for (int c = 0; c < 256; ++c) {
         const char byte = (char)c;
-        assert_int_equal(tw_topic_name_valid(&byte, 1), c > 0x20 && c < 0x7f && c != ',' && c != '.');
+        assert_int_equal(tw_topic_name_valid(&byte, 1),
+                         c > 0x20 && c < 0x7f && c != ',' && c != '.');
     }
     assert_false(tw_topic_name_valid("..", 2));
     assert_true(tw_topic_name_valid("...", 3));

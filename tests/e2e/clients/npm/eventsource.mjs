@@ -5,4 +5,5 @@ import { show, TYPES } from "./show.mjs";
 
 const source = new EventSource(process.argv[2]);
 for (const type of TYPES) source.addEventListener(type, show);
-source.onerror = (error) => console.error(error.message, error.code ?? "", "state", source.readyState);
+source.onerror = (error) =>
+  console.error(error.message, error.code ?? "", "state", source.readyState);

@@ -3,5 +3,7 @@
 export const TYPES = ["message", "tideway.gap", "tideway.retry"];
 
 export function show({ type, event = type, lastEventId, id = lastEventId, data }) {
-  process.stdout.write(`${JSON.stringify({ event: event || "message", id, data: data.slice(0, 99), size: data.length })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event: event || "message", id, data: data.slice(0, 99), size: data.length })}\n`,
+  );
 }
