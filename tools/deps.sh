@@ -9,7 +9,7 @@ declare -gA PACKAGES=(
         nghttp2-client redis-server openssl procps iproute2 util-linux"
     [e2e]="python3-venv curl jq libssl-dev pkg-config cargo-web rustc-web"
     [fronts]="nginx-light haproxy apache2-bin varnish caddy redis-server openssl"
-    [browser]="chromium openssl python3 python3-hpack python3-h2"
+    [browser]="chromium nginx-light redis-server openssl python3 python3-hpack python3-h2"
     [lint]="git clang-format clang-tidy cppcheck shellcheck python3 pyflakes3 lua5.1"
     [fuzz]="clang libclang-rt-14-dev"
     [valgrind]="valgrind libc6-dbg"

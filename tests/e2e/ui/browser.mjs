@@ -17,11 +17,10 @@ export const THEMES = ["light", "dark"];
 export const DESKTOP = { width: 1360, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
-export function launch(options = {}) {
+export function launch(flags = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    ...options,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", ...flags],
   });
 }
 

@@ -1,10 +1,9 @@
 /** A real browser's EventSource resumes: nothing lost, nothing twice, over several topics. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import { after, afterEach, before, describe, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { startGateway, startPeer } from "./gateway.mjs";
+import { startGateway, startPeer, startRedis } from "./gateway.mjs";
 import { until } from "./wait.mjs";
 
 const TOPICS = ["orders", "prices", "news"];
@@ -48,25 +47,6 @@ async function startNetwork(gateway) {
       server.close();
     },
   };
-}
-
-async function startRedis() {
-  const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  const child = spawn(
-    "redis-server",
-    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-    { stdio: "ignore" },
-  );
-  await until("Redis", () => {
-    const socket = connect(port, "127.0.0.1");
-    return new Promise((resolve) => {
-      socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
-    }).finally(() => socket.destroy());
-  });
-  return { url: `redis://127.0.0.1:${port}/0`, stop: () => child.kill("SIGKILL") };
 }
 
 /** Publishes 0, 1, 2 … to the topics in turn, each when the one before was accepted, until told to stop. */

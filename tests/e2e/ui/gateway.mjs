@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:https";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -43,7 +43,7 @@ async function claimBlock() {
   throw new Error(`all ${BLOCKS} blocks of ports are in use by other test processes`);
 }
 
-async function freePort() {
+export async function freePort() {
   claimed ??= await claimBlock();
   for (;;) {
     const server = await listenOn(claimed.address().port + 1 + (asked++ % (BLOCK_PORTS - 1)));
@@ -55,7 +55,7 @@ async function freePort() {
   }
 }
 
-function makeCertificate(folder) {
+export function makeCertificate(folder) {
   const files = { cert: join(folder, "server.crt"), key: join(folder, "server.key") };
   const made = spawnSync("openssl", [
     ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
@@ -174,6 +174,23 @@ export async function startGateway({ keys = "test-key", options = {}, ready = tr
       }
     },
   };
+}
+
+/** A Redis of its own. */
+export async function startRedis() {
+  const port = await freePort();
+  const child = spawn(
+    "redis-server",
+    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+    { stdio: "ignore" },
+  );
+  await until("Redis", () => {
+    const socket = connect(port, "127.0.0.1");
+    return new Promise((resolve) => {
+      socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
+    }).finally(() => socket.destroy());
+  });
+  return { url: `redis://127.0.0.1:${port}/0`, stop: () => child.kill("SIGKILL") };
 }
 
 /** Another process with streams and a publisher; each call is one line there and one line back. */
