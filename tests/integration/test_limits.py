@@ -284,7 +284,10 @@ def test_limits__resumes_that_are_not_read_do_not_close_others(start_gateway):
     client = gateway.h2(window=0, credit=False)
     statuses = []
     for _ in range(60):
-        statuses.append(client.subscribe("news", headers=[("last-event-id", "unknown")]).status)
+        exchange = client.subscribe("news", headers=[("last-event-id", "unknown")])
+        statuses.append(exchange.status)
+        if exchange.status != 200:
+            exchange.close()  # an answer that is not read takes memory of another limit
     assert statuses[0] == 200 and statuses[-1] == 503
     assert statuses == sorted(statuses)
     assert gateway.h2().subscribe("news").status == 200

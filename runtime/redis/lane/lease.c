@@ -9,10 +9,10 @@
 #include "base/log.h"
 
 #define LEASE_EVERY_MS 1000
-#define DOUBT_MS 2500 /* of a node whose lease ran out: it has missed twice to renew it */
+#define DOUBT_MS 2000 /* of a node whose lease ran out: it has missed twice to renew it */
 #define SLICE_TOPICS 1000
 #define SLICE_PAUSE_MS 20
-#define BURY_IDLE_MS 500
+#define BURY_IDLE_MS 250
 #define SWEEP_IDLE_MS 5000
 #define FORGET_AFTER_MS ((uint64_t)60 * 60 * 1000)
 #define SWEEP_TOPICS 200
