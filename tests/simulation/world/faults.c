@@ -209,6 +209,7 @@ static void turn_redis_clock(const tw_sim_entry_t *entry)
 static void flush(const tw_sim_entry_t *entry)
 {
     tw_model_server_set_data(NETWORK->servers[WORLD->master].redis, tw_model_data_create());
+    WORLD->emptied_us = tw_sim_now_us();
 }
 
 void tw_sim_fault(const tw_sim_entry_t *entry)

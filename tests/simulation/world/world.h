@@ -46,6 +46,7 @@ typedef struct tw_sim_world {
     uint32_t master;                     /* the server that is it */
     tw_model_data_t *snapshot, *replica; /* owned; NULL: there is none */
     int64_t disturbed_until_us;          /* faults work on until then */
+    int64_t emptied_us;                  /* when the data set was emptied last */
     tw_sim_client_t clients[TW_SIM_CLIENTS];
     tw_sim_history_t history;
     tw_position_t newest[TW_LANES_MAX]; /* of what was answered, in each lane */
