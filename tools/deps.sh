@@ -7,7 +7,7 @@ declare -gA PACKAGES=(
     [ui]="nodejs npm"
     [test]="git libcmocka-dev libfaketime liblua5.1-0-dev libnghttp2-dev python3 python3-pytest python3-pytest-xdist python3-h2 python3-hpack
         nghttp2-client redis-server openssl procps iproute2 util-linux"
-    [e2e]="python3-venv curl jq libssl-dev pkg-config cargo-web rustc-web"
+    [e2e]="firefox-esr python3-venv curl jq libssl-dev pkg-config cargo-web rustc-web"
     [fronts]="nginx-light haproxy apache2-bin varnish caddy redis-server openssl"
     [browser]="chromium nginx-light redis-server openssl python3 python3-hpack python3-h2"
     [lint]="git clang-format clang-tidy cppcheck shellcheck python3 pyflakes3 lua5.1"

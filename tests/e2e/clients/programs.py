@@ -43,6 +43,8 @@ STALLS = "shows events late or not at all"
 FORGETS_ID = "forgets its id after an event without one"
 
 LIBRARIES = {library.name: library for library in (
+    Library("EventSource of Firefox", "", ("/usr/bin/python3", f"{HERE}/firefox/firefox.py"), "firefox-esr",
+            {OPENING_ID: IGNORES_ID}),
     Library("npm eventsource", "npm", ("node", f"{BUILT}/npm/eventsource.mjs"), "node", {OPENING_ID: IGNORES_ID}),
     Library("npm fetch-event-source", "npm", ("node", f"{BUILT}/npm/fetch-event-source.mjs"), "node", {"opening": EMPTY, "heartbeat": EMPTY}),
     Library("Python httpx-sse", "python", python("httpx_sse"), "python3", {"opening": EMPTY, "heartbeat": EMPTY}),
@@ -61,7 +63,6 @@ LIBRARIES = {library.name: library for library in (
 MISSING = {
     **{name: why for name, library in LIBRARIES.items() if (why := library.missing())},
     "EventSource of Chromium": "it has its own tests: tests/e2e/ui/eventsource.test.mjs",
-    "EventSource of Firefox": "there is no package of a driver for it",
     ".NET": "this machine's registries have none of its packages",
 }
 
