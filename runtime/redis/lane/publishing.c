@@ -258,7 +258,7 @@ static void send_batch(tw_redis_publishing_t *publishing)
 {
     tw_redis_publish_batch_t *batch = take_batch(publishing);
     uint32_t tail = publishing->hub->config.tail_events;
-    size_t ends[BATCH_EVENTS_MAX];
+    size_t ends[BATCH_EVENTS_MAX] = {0};
     char *items = write_items(batch, ends);
     tw_redis_args_t args;
 

@@ -44,6 +44,16 @@ static int64_t any_time(const tw_sim_schedule_t *schedule)
 
 /* --- clients --- */
 
+/* It loses its stream, or (with several lanes) loses it behind the next event. */
+static void add_loss(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t client, bool may_tear)
+{
+    const tw_sim_settings_t *settings = &schedule->settings;
+    bool tears = may_tear && settings->lanes > 1;
+
+    ADD(at_ms, tears ? TW_SIM_OP_TEAR : TW_SIM_OP_DROP, client, below(settings->nodes),
+        skewed(1, 5000));
+}
+
 static void add_client(tw_sim_schedule_t *schedule, int64_t client)
 {
     const tw_sim_settings_t *settings = &schedule->settings;
@@ -58,26 +68,20 @@ static void add_client(tw_sim_schedule_t *schedule, int64_t client)
         at_ms += between(200, settings->duration_ms);
         if (at_ms >= settings->duration_ms)
             return;
-        switch (below(8)) {
+        int64_t what = below(8);
+        switch (what) {
         case 0:
             ADD(at_ms, TW_SIM_OP_LEAVE, client);
             return;
         case 1:
             ADD(at_ms, TW_SIM_OP_BLOCK, client, between(100, 3000));
             break;
-        case 3:
-            if (schedule->settings.lanes > 1) {
-                ADD(at_ms, TW_SIM_OP_TEAR, client, below(settings->nodes), skewed(1, 5000));
-                break;
-            }
-            ADD(at_ms, TW_SIM_OP_DROP, client, below(settings->nodes), skewed(1, 5000));
-            break;
         case 2:
             ADD(at_ms, TW_SIM_OP_DEAF, client);
             at_ms += skewed(1, 2000);
             /* fall through */
         default:
-            ADD(at_ms, TW_SIM_OP_DROP, client, below(settings->nodes), skewed(1, 5000));
+            add_loss(schedule, at_ms, client, what == 3);
             break;
         }
     }

@@ -152,7 +152,7 @@ static void test_lanes__a_topic_is_always_in_the_same_one(void **state)
     assert_int_equal(tw_topic_lane(&names[1], 8), 0);
     assert_int_equal(tw_topic_lane(&names[2], 64), 51);
     for (int i = 0; i < 8000; ++i) {
-        char text[16];
+        char text[24];
         tw_topic_name_t name = tw_topic_name(text, (size_t)sprintf(text, "topic-%d", i));
         ++seen[tw_topic_lane(&name, 8)];
     }
@@ -203,7 +203,7 @@ static void test_lanes__a_resume_may_be_cut_anywhere(void **state)
     setup(&s);
     tw_client_t *first = open_client(&s, "02", NULL);
     for (int i = 1; i <= 9; ++i) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof(id), "a%d", i);
         publish(&s, 0, id, false);
         id[0] = 'c';
