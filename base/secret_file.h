@@ -11,7 +11,7 @@
 
 /**
  * Reads the file into the buffer of the caller. *secret is what it holds, without the white space
- * around it; a NUL follows it. Returns NULL, or in a few words why there is none: then *secret is
+ * around it; a NUL follows it. Returns NULL, or in a few words why it has none: then *secret is
  * not set. The reason is constant, or valid until the next error of this thread.
  */
 const char *tw_secret_file_read(const char *path, char *buffer, size_t size, tw_text_t *secret);

@@ -23,7 +23,7 @@ typedef struct tw_pieces tw_pieces_t;
 
 /**
  * Makes the next piece. Its bytes stay as they are until the next call or the end of the request.
- * Returns an empty one when there is nothing now; tw_pieces_pump() asks again. Sets pieces->last
+ * Returns an empty one when it has nothing now; tw_pieces_pump() asks again. Sets pieces->last
  * with the last piece, after which it is not called again.
  */
 typedef h2o_iovec_t (*tw_piece_fn)(tw_pieces_t *pieces);

@@ -102,8 +102,8 @@ static bool is_default_port(tw_text_t scheme, unsigned port)
            (port == 80 && scheme.len == 4 && memcmp(scheme.base, "http", 4) == 0);
 }
 
-/* Takes `:port` off the end of host and port. *port is -1 when there is none, or it goes without
- * saying. */
+/* Takes `:port` off the end of host and port. *port is -1 when they have no port, or it goes
+ * without saying. */
 static bool take_port(tw_text_t *host, tw_text_t scheme, int *port)
 {
     size_t digits = 0;

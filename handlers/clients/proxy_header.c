@@ -11,7 +11,7 @@
 #define V2_HEAD 16
 
 static const char v1_begin[] = "PROXY ";
-static const char v2_begin[] = "\r\n\r\n\0\r\nQUIT\n"; /* and the NUL of the string is none of it */
+static const char v2_begin[] = "\r\n\r\n\0\r\nQUIT\n"; /* without the NUL of the string */
 #define V2_BEGIN_LEN (sizeof(v2_begin) - 1)
 
 static bool begins(const char *bytes, size_t len, const char *begin, size_t begin_len)

@@ -18,7 +18,7 @@
 typedef enum tw_proxy_result {
     TW_PROXY_DONE,
     TW_PROXY_MORE, /* it is the beginning of a header */
-    TW_PROXY_BAD,  /* it is none */
+    TW_PROXY_BAD,  /* it is not a header */
 } tw_proxy_result_t;
 
 typedef struct tw_proxy_header {

@@ -233,8 +233,8 @@ tw_options_result_t tw_options_read(tw_options_t *options, int argc, char *const
 tw_options_result_t tw_options_read_any(tw_options_t *options, int argc, char *const argv[],
                                         char *error, size_t error_size);
 
-/** A variable that looks like an option and is none; `meant` is the option that is probably meant,
- * or NULL. */
+/** A variable that looks like an option but is not one; `meant` is the option that is probably
+ * meant, or NULL. */
 typedef void (*tw_unknown_fn)(tw_text_t name, const char *meant, void *data);
 
 /** Visits the variables of this environment that look like options and are none; those that

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import clients as raw
 
 from lib.gateway import Gateway
+from lib.turns import longest_turn, stopped
 
 CONNECTIONS = 100
 REQUESTS = 900
@@ -24,21 +24,6 @@ def gateway():
     gateway = Gateway(workers=1, log_level="info").wait_ready()
     yield gateway
     gateway.stop()
-
-
-@contextlib.contextmanager
-def stopped(gateway):
-    """What is sent meanwhile is all there at once when it goes on."""
-    gateway.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        gateway.signal(signal.SIGCONT)
-
-
-def longest_turn(gateway):
-    """Of the one worker's loop, seconds of CPU time."""
-    return gateway.metrics()['tideway_loop_turn_longest_cpu_seconds{loop="worker-0"}']
 
 
 def over_budget(gateway):

@@ -288,10 +288,6 @@ def test_secrets_are_replaced_under_load(tmp_path, servers, start_gateway):
     for _ in range(2):
         redis.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         load.flowing(20)
-    answers = load.finish()
-    load.wait_for(id for id, status, *_ in answers if status == 202)
-    load.one_order()
-    load.undisturbed()
-    assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
+    load.finish_exact()
     assert all(gateway.metrics()["tideway_redis_connects_total"] >= 2 for gateway in gateways)
     load.close()

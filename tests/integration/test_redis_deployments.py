@@ -142,11 +142,7 @@ def test_redis_is_stopped_for_five_seconds(deployment, gateways):
         server.resume()
     wait_until_back(load)
     load.flowing(20)
-    answers = load.finish()
-    load.wait_for(id for id, status, *_ in answers if status == 202)
-    load.one_order()
-    load.undisturbed()
-    assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
+    load.finish_exact()
     load.close()
 
 

@@ -82,11 +82,7 @@ def test_redis_stopped_for_five_seconds_loses_nothing(redis, cluster):
     wait_until(lambda: all_ready(cluster), "gateways to be ready")
     wait_until(load.listed, "the listings", 10)
     load.flowing(20)
-    answers = load.finish()
-    load.wait_for(id for id, status, *_ in answers if status == 202)
-    load.one_order()
-    load.undisturbed()
-    assert all(gaps == 0 for follower in load.followers for gaps in follower.gaps())
+    load.finish_exact()
     load.close()
 
 

@@ -1,12 +1,9 @@
 """No client holds a loop for long: what many streams want at once is done in slices."""
 
-import contextlib
-import signal
-
 import pytest
 
 from lib.swarm import Swarm
-
+from lib.turns import longest_turn, stopped
 
 STREAMS = 8000
 EVENTS = 30
@@ -22,21 +19,6 @@ def busy(start_gateway):
     for n in range(EVENTS + 1):
         gateway.deliver("news", f"payload {n}", id=f"{n:02}")
     return gateway
-
-
-@contextlib.contextmanager
-def stopped(gateway):
-    """What is sent meanwhile is all there at once when it goes on."""
-    gateway.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        gateway.signal(signal.SIGCONT)
-
-
-def longest_turn(gateway):
-    """Of the one worker's loop, seconds of CPU time."""
-    return gateway.metrics()['tideway_loop_turn_longest_cpu_seconds{loop="worker-0"}']
 
 
 @pytest.mark.volume

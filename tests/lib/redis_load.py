@@ -110,6 +110,13 @@ class Load:
         assert all(answer[2] in ("accepted", None) for answer in answers)
         return answers
 
+    def finish_exact(self):
+        """Ends the publishers: all that was accepted came to every stream, once and in one order, and nobody saw a gap."""
+        self.wait_for(id for id, status, *_ in self.finish() if status == 202)
+        self.one_order()
+        self.undisturbed()
+        assert all(gaps == 0 for follower in self.followers for gaps in follower.gaps())
+
     def streams(self):
         return [ids for follower in self.followers for ids in follower.events()]
 

@@ -36,8 +36,8 @@ size_t tw_redis_item_room(const tw_event_t *event);
 char *tw_redis_item_write(char *to, const tw_event_t *event, uint64_t epoch, uint64_t origin,
                           uint64_t token);
 
-/** Takes the first item off the front of several, borrowing its bytes; false when there is none, or
- * what is there is not one. */
+/** Takes the first item off the front of several, borrowing its bytes; false when nothing is left,
+ * or what is there is not one. */
 bool tw_redis_item_next(const char **items, size_t *len, const char **body, size_t *body_len);
 
 /** Takes a body apart, borrowing its bytes; 0, or -1 when the bytes are not a body. */
