@@ -107,8 +107,10 @@ static void listen_on(fixture_t *f, const char *text, int backlog)
         f->port = tw_test_free_port(); /* nobody takes it on the other addresses */
     struct addrinfo *info = make_address(text, f->port);
     socklen_t len = info->ai_addrlen;
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
+    /* Connections of an earlier test that still close do not matter. */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     assert_true(fd >= 0 && bind(fd, info->ai_addr, len) == 0 && listen(fd, backlog) == 0);
     f->listeners[f->listener_count++] = fd;
     uv_freeaddrinfo(info);
