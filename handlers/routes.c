@@ -255,20 +255,23 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
 }
 
 /* h2o asks before requests hold so many bytes more, and tells when they hold less. */
-static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
+static int on_held_bytes(h2o_context_t *context, int is_answer, ssize_t bytes)
 {
     const tw_worker_context_t *worker = (tw_worker_context_t *)context;
 
     if (worker->shard == NULL) /* the ops listener, which takes no bodies */
         return 1;
     tw_backlog_t *backlog = worker->shard->config.backlog;
+    tw_limits_t *limits = &worker->gateway->limits;
     if (bytes < 0) {
-        tw_backlog_return_request_bytes(backlog, (uint64_t)-bytes);
+        (is_answer ? tw_backlog_return_answer_bytes
+                   : tw_backlog_return_body_bytes)(backlog, (uint64_t)-bytes);
         return 1;
     }
-    if (tw_backlog_take_request_bytes(backlog, (uint64_t)bytes))
+    if ((is_answer ? tw_backlog_take_answer_bytes : tw_backlog_take_body_bytes)(backlog,
+                                                                                (uint64_t)bytes))
         return 1;
-    ++worker->gateway->limits.refused_request_bytes;
+    ++*(is_answer ? &limits->refused_answer_bytes : &limits->refused_request_bytes);
     return 0;
 }
 

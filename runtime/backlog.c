@@ -12,7 +12,8 @@ static tw_budget_t budget_of(const tw_backlog_t *backlog, uint64_t max)
 
     return (tw_budget_t){.used = (alive > kept ? alive - kept : 0) +
                                  atomic_load(&backlog->queued_events) * QUEUED_EVENT_BYTES +
-                                 atomic_load(&backlog->request_bytes),
+                                 atomic_load(&backlog->body_bytes) +
+                                 atomic_load(&backlog->answer_bytes),
                          .max = max};
 }
 
@@ -28,18 +29,32 @@ bool tw_backlog_may_replay(const tw_backlog_t *backlog)
     return tw_budget_fits(&budget, 0);
 }
 
-bool tw_backlog_take_request_bytes(tw_backlog_t *backlog, uint64_t bytes)
+static bool take(_Atomic uint64_t *used, uint64_t bytes, uint64_t max)
 {
-    const tw_budget_t budget = {.used = atomic_load(&backlog->request_bytes),
-                                .max = backlog->node_bytes_max / 2};
+    const tw_budget_t budget = {.used = atomic_load(used), .max = max};
 
     if (!tw_budget_fits(&budget, bytes))
         return false;
-    atomic_fetch_add(&backlog->request_bytes, bytes);
+    atomic_fetch_add(used, bytes);
     return true;
 }
 
-void tw_backlog_return_request_bytes(tw_backlog_t *backlog, uint64_t bytes)
+bool tw_backlog_take_body_bytes(tw_backlog_t *backlog, uint64_t bytes)
 {
-    atomic_fetch_sub(&backlog->request_bytes, bytes);
+    return take(&backlog->body_bytes, bytes, backlog->node_bytes_max / 2);
+}
+
+bool tw_backlog_take_answer_bytes(tw_backlog_t *backlog, uint64_t bytes)
+{
+    return take(&backlog->answer_bytes, bytes, backlog->node_bytes_max / 4);
+}
+
+void tw_backlog_return_body_bytes(tw_backlog_t *backlog, uint64_t bytes)
+{
+    atomic_fetch_sub(&backlog->body_bytes, bytes);
+}
+
+void tw_backlog_return_answer_bytes(tw_backlog_t *backlog, uint64_t bytes)
+{
+    atomic_fetch_sub(&backlog->answer_bytes, bytes);
 }

@@ -66,7 +66,7 @@ typedef struct tw_limits {
     tw_limit_t handshakes;          /* likewise */
     /* how many times each limit has refused something */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
-        refused_handshakes_of_address, refused_silent, refused_request_bytes;
+        refused_handshakes_of_address, refused_silent, refused_request_bytes, refused_answer_bytes;
 } tw_limits_t;
 
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);

@@ -329,9 +329,10 @@ static void on_error(h2o_req_t *req, int status, const char *reason, const char 
 #endif
 
 #if HAS_HELD_BYTES
-static int on_held_bytes(h2o_context_t *context, ssize_t bytes)
+static int on_held_bytes(h2o_context_t *context, int is_response, ssize_t bytes)
 {
     (void)context;
+    (void)is_response;
     if (bytes > 0 && stats.held + (uint64_t)bytes > options[OPT_HELD_MAX].value)
         return 0;
     stats.held += (uint64_t)bytes;
