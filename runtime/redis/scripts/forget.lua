@@ -10,15 +10,5 @@ even_if_full()
 local topic = read_topic(ARGV[2])
 local message = 'F' .. topic.newest .. ' ' .. ARGV[2]
 call('UNLINK', L .. 'h:' .. ARGV[2])
-for registration in pairs(topic.streams) do
-  local inbox = call('HMGET', L .. 'inboxes', registration .. ':e', registration .. ':b')
-  if inbox[1] then
-    local number = text(call('HINCRBY', L .. 'state', 'seq', 1))
-    if inbox[2] ~= 'cut' then
-      call('XADD', L .. 'i:' .. registration, number .. '-' .. inbox[1], 'm', message)
-      call('HINCRBY', L .. 'inboxes', registration .. ':b', #message)
-    end
-    call('HSET', L .. 'inboxes', registration .. ':e', number)
-  end
-end
+for registration in pairs(topic.streams) do send_message(registration, message) end
 return topic.newest

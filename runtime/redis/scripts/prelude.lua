@@ -28,6 +28,19 @@ end
 -- together is small and goes on, so it begins with a write that frees.
 local function even_if_full() call('DEL', L .. 'none') end
 
+-- Puts a message into a registration's inbox, with a number as an event has one. False: it has ended.
+local function send_message(registration, message)
+  local inbox = call('HMGET', L .. 'inboxes', registration .. ':e', registration .. ':b')
+  if not inbox[1] then return false end
+  local number = text(call('HINCRBY', L .. 'state', 'seq', 1))
+  if inbox[2] ~= 'cut' then
+    call('XADD', L .. 'i:' .. registration, number .. '-' .. inbox[1], 'm', message)
+    call('HINCRBY', L .. 'inboxes', registration .. ':b', #message)
+  end
+  call('HSET', L .. 'inboxes', registration .. ':e', number)
+  return true
+end
+
 -- A topic is one text: "<newest number> <end of the window> <registration> <streams> <registration> <streams>…". Taken
 -- apart: newest and window as texts, and the rest with a space in front of each word.
 local function split_topic(row)
