@@ -57,7 +57,7 @@ void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_clo
  * the drain window. Returns its length; 0: the reason needs none. */
 size_t tw_stream_farewell(const tw_gateway_t *gateway, tw_close_reason_t reason, char out[32]);
 
-/** Closes a stream that is still a request: answers it with an error. */
+/** Closes a stream that is still a request: it is refused, see refusal.h. */
 void tw_stream_refuse(tw_stream_opening_t *opening, tw_close_reason_t reason);
 
 /** Sets the connection's remote address to that of the request's peer. */
