@@ -20,6 +20,7 @@
     X(LISTING, "listing", "listings are right once nothing changes")                               \
     X(NOT_READY, "not-ready", "gateways are ready soon after the last fault")                      \
     X(BUSY, "busy", "a gateway sends few commands when nothing happens")                           \
+    X(HELD, "held", "Redis holds little that gateways have asked for and not read")                \
     X(REFUSED, "refused", "without a fault nothing is refused")                                    \
     X(UNANSWERED, "unanswered", "every question is answered")
 

@@ -123,6 +123,21 @@ static int64_t next_entry_us(void)
                : INT64_MAX;
 }
 
+/* Four pieces of history and an answer of the inbox, a lane, with what is around them. */
+#define HELD_MAX ((size_t)2 << 20)
+
+/* However many streams resume at once, what Redis has to hold for them is bounded. */
+static void judge_held(void)
+{
+    const tw_sim_settings_t *settings = &WORLD->schedule->settings;
+    size_t most = HELD_MAX * (size_t)(settings->nodes * settings->lanes);
+
+    for (uint32_t i = 0; i < TW_SIM_SERVERS; ++i)
+        if (tw_sim_network.servers[i].unsent_max > most)
+            tw_sim_fail(TW_SIM_HELD, "Redis has held %zu bytes that gateways had not read",
+                        tw_sim_network.servers[i].unsent_max);
+}
+
 /* Every second: no gateway may send many more commands than there was work for all in this second
  * and the one before. */
 static void judge_commands(void)
@@ -251,6 +266,8 @@ static void close_world(void)
         bury_those_over();
         tw_check(steps < 10000000);
     }
+    if (verdict == TW_SIM_NONE)
+        judge_held();
     if (verdict == TW_SIM_NONE && WORLD->asked != WORLD->answered)
         tw_sim_fail(TW_SIM_UNANSWERED, "%" PRIu64 " of %" PRIu64 " questions were answered",
                     WORLD->answered, WORLD->asked);
