@@ -25,16 +25,14 @@ TAKE = "return window.take()"
 
 
 class Marionette:
-    def __init__(self, port):
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", port))
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+    def __init__(self, profile):
+        """Firefox chooses the port and writes it into its profile."""
+        deadline, chosen = time.monotonic() + 60, pathlib.Path(profile, "MarionetteActivePort")
+        while not (chosen.exists() and chosen.read_text()):
+            if time.monotonic() > deadline:
+                raise TimeoutError("Firefox did not start")
+            time.sleep(0.1)
+        self.socket = socket.create_connection(("127.0.0.1", int(chosen.read_text())))
         self.file = self.socket.makefile("rb")
         self.number = 0
         self.read()  # it says who it is
@@ -60,21 +58,14 @@ class Marionette:
         return self("ExecuteScript", script=script, args=list(arguments))["value"]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main(url):
     with tempfile.TemporaryDirectory() as profile:
-        port = free_port()
         pathlib.Path(profile, "user.js").write_text(
-            f'user_pref("marionette.port", {port});\nuser_pref("devtools.jsonview.enabled", false);\n')
+            'user_pref("marionette.port", 0);\nuser_pref("devtools.jsonview.enabled", false);\n')
         command = ["firefox-esr", "--headless", "--marionette", "--no-remote", "--profile", profile]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as firefox:
             try:
-                browser = Marionette(port)
+                browser = Marionette(profile)
                 browser("NewSession", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
                 browser("Navigate", url=urllib.parse.urljoin(url, "/healthz"))
                 browser.run(BEGIN, PAGE % json.dumps(url))
