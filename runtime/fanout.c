@@ -64,17 +64,26 @@ static tw_local_topic_t *find_topic(const tw_fanout_t *fanout, const tw_topic_na
     return node != NULL ? TOPIC_OF(node) : NULL;
 }
 
-/* The event to each stream of a group, and behind it the trail to each that spans lanes. */
+static bool spans(const tw_stream_t *stream)
+{
+    return stream->subscriber->spans;
+}
+
+/* The event to each stream of a group, and behind it the trail to each that spans lanes. Those that
+ * do not are served together: a single one that does must not make the others dear. */
 static size_t deliver_with_trail(const tw_group_t *group, tw_event_t *event, tw_event_t *trail)
 {
     tw_connection_t *connection = group->connection;
     size_t delivered = 0;
 
-    for (uint32_t i = 0; i < group->count; ++i) {
-        tw_stream_t *stream = group->streams[i];
-        size_t got = connection->ops->deliver(connection, event, &stream, 1);
-        if (got > 0 && stream->subscriber->spans)
-            stream->delivered -= connection->ops->deliver(connection, trail, &stream, 1);
+    for (uint32_t i = 0, next; i < group->count; i = next) {
+        tw_stream_t *const *streams = &group->streams[i];
+        next = i + 1;
+        while (!spans(streams[0]) && next < group->count && !spans(group->streams[next]))
+            ++next;
+        size_t got = connection->ops->deliver(connection, event, streams, next - i);
+        if (got > 0 && spans(streams[0]))
+            streams[0]->delivered -= connection->ops->deliver(connection, trail, streams, 1);
         delivered += got;
     }
     return delivered;
