@@ -157,6 +157,12 @@ char *tw_fake_stream_ids(const tw_fake_stream_t *stream)
 
 tw_event_t *tw_test_event(const char *topics, const char *id, const char *payload)
 {
+    return tw_test_typed_event(topics, id, "", payload);
+}
+
+tw_event_t *tw_test_typed_event(const char *topics, const char *id, const char *type,
+                                const char *payload)
+{
     tw_topic_list_t list;
 
     tw_topic_list_init(&list, TOPICS_MAX);
@@ -164,6 +170,8 @@ tw_event_t *tw_test_event(const char *topics, const char *id, const char *payloa
     const tw_event_spec_t spec = {.topics = &list,
                                   .id = id,
                                   .id_len = strlen(id),
+                                  .type = type,
+                                  .type_len = strlen(type),
                                   .payload = payload,
                                   .payload_len = strlen(payload),
                                   .published_at_ms = 1};

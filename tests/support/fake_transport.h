@@ -64,4 +64,8 @@ char *tw_fake_stream_ids(const tw_fake_stream_t *stream);
 /** An event with one reference: for topics (a comma-separated list), with this id and payload. */
 tw_event_t *tw_test_event(const char *topics, const char *id, const char *payload);
 
+/** The same of a type. */
+tw_event_t *tw_test_typed_event(const char *topics, const char *id, const char *type,
+                                const char *payload);
+
 #endif

@@ -4,25 +4,15 @@
 
 #include "handlers/admin/tail_text.h"
 #include "tests/support/cmocka_test.h"
+#include "tests/support/fake_transport.h"
 
 #define LARGE 100000
 
 static tw_event_t *event_of(const char *id, const char *type, const char *payload, uint64_t seq)
 {
-    tw_topic_list_t topics;
-    tw_topic_list_init(&topics, 1);
-    assert_int_equal(tw_topic_list_add(&topics, "news", 4), TW_TOPIC_LIST_OK);
-    const tw_event_spec_t spec = {.topics = &topics,
-                                  .id = id,
-                                  .id_len = strlen(id),
-                                  .type = type,
-                                  .type_len = strlen(type),
-                                  .payload = payload,
-                                  .payload_len = strlen(payload),
-                                  .published_at_ms = 7};
-    tw_event_t *event = tw_event_create(&spec);
+    tw_event_t *event = tw_test_typed_event("news", id, type, payload);
+    event->published_at_ms = 7;
     event->position = (tw_position_t){.epoch = 1, .seq = seq};
-    tw_topic_list_dispose(&topics);
     return event;
 }
 

@@ -11,24 +11,13 @@
 #include "base/hash.h"
 #include "runtime/redis/protocol/codec.h"
 #include "runtime/redis/protocol/scripts.h"
+#include "tests/support/fake_transport.h"
 
 static tw_event_t *make_event(const char *topic_names, const char *id, const char *type,
                               const char *payload)
 {
-    tw_topic_list_t topics;
-    tw_topic_list_init(&topics, 64);
-    assert_int_equal(tw_topic_list_add(&topics, topic_names, strlen(topic_names)),
-                     TW_TOPIC_LIST_OK);
-    tw_event_t *event = tw_event_create(&(tw_event_spec_t){.topics = &topics,
-                                                           .id = id,
-                                                           .id_len = strlen(id),
-                                                           .type = type,
-                                                           .type_len = strlen(type),
-                                                           .payload = payload,
-                                                           .payload_len = strlen(payload),
-                                                           .published_at_ms = 1234567890123});
-    assert_non_null(event);
-    tw_topic_list_dispose(&topics);
+    tw_event_t *event = tw_test_typed_event(topic_names, id, type, payload);
+    event->published_at_ms = 1234567890123;
     return event;
 }
 
