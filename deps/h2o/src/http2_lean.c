@@ -225,8 +225,8 @@ int h2o_http2_lean_refuse(h2o_req_t *req)
                                       -H2O_HTTP2_ERROR_REFUSED_STREAM);
     h2o_http2_conn_request_write(conn);
     free_stream(conn, stream);
-    /* It is one of the connection's streams until the frame is written, so that a peer that does not
-     * read cannot have any number of them refused. */
+    /* It is one of the connection's streams until the frame is written, so that a peer that does
+     * not read cannot have any number of them refused. */
     count_streams(conn, 1);
     ++conn->lean->num_ending.buf;
     return 0;
