@@ -9,6 +9,7 @@ import report
 from checks import BEFORE, CHECKS, KEPT, Session
 from programs import LIBRARIES, MISSING
 
+from lib.cells import filled
 from lib.gateway import Gateway
 from lib.paths import results
 from lib.ports import free_port
@@ -85,9 +86,8 @@ def cells(request):
     """(library, check) → (whether it went well, what to show)"""
     wanted = sorted({item.callspec.params["name"] for item in request.session.items} - set(MISSING),
                     key=list(LIBRARIES).index)
-    with contextlib.ExitStack() as stack:
-        _cells.update(run_all(stack, wanted))
-        yield _cells
+    with filled(_cells, run_all, wanted) as cells_of_all:
+        yield cells_of_all
 
 
 def pytest_sessionfinish():

@@ -4,11 +4,11 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import threading
 
 from lib.paths import ROOT
+from lib.processes import kill_group
 
 HERE = ROOT / "tests" / "e2e" / "clients"
 BUILT = ROOT / "build-e2e" / "clients"
@@ -91,8 +91,4 @@ class Program:
         return self.process.poll() is not None
 
     def kill(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        kill_group(self.process)

@@ -1,6 +1,5 @@
 """The run of all fronts, which happens once for all tests: each check for all of them at the same time."""
 
-import contextlib
 import pathlib
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from checks import CHECKS
 from fronts import FRONTS, MISSING
 from sites import Site
 
+from lib.cells import filled
 from lib.certificates import make_certificate
 from lib.paths import results
 from lib.redis_server import Redis
@@ -58,9 +58,8 @@ def cells(request):
     """(front, check) → (whether it went well, what to show)"""
     wanted = sorted({item.callspec.params["name"] for item in request.session.items
                      if "name" in getattr(item, "callspec", pytest).params} - set(MISSING), key=list(FRONTS).index)
-    with contextlib.ExitStack() as stack:
-        _cells.update(run_all(stack, wanted))
-        yield _cells
+    with filled(_cells, run_all, wanted) as cells_of_all:
+        yield cells_of_all
 
 
 def pytest_sessionfinish():

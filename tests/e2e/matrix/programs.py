@@ -14,6 +14,7 @@ import threading
 
 import pytest
 
+from lib.processes import kill_group
 from lib.sse import Parser
 from lib import waiting
 from lib.paths import ROOT
@@ -161,11 +162,7 @@ class Program:
             self.kill()
 
     def kill(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        kill_group(self.process)
         for reader in self._readers:
             reader.join(DEADLINE_S)
 
