@@ -17,10 +17,12 @@ export const THEMES = ["light", "dark"];
 export const DESKTOP = { width: 1360, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
-export function launch(flags = []) {
+/** `flags` are Chromium's own; all other options are playwright's. */
+export function launch({ flags = [], ...options } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", ...flags],
+    ...options,
   });
 }
 

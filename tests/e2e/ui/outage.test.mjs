@@ -86,7 +86,9 @@ describe("the admin UI during an outage", () => {
   });
 
   test("a page over plain HTTP under another name publishes", async () => {
-    const insecure = await launch(["--host-resolver-rules=MAP tideway.test 127.0.0.1"]);
+    const insecure = await launch({
+      flags: ["--host-resolver-rules=MAP tideway.test 127.0.0.1"],
+    });
     try {
       const gateway = await startGateway({ options: { TLS: "off" } });
       const url = gateway.url.replace("127.0.0.1", "tideway.test");

@@ -150,8 +150,8 @@ describe("EventSource over rolling restarts", () => {
     };
   }
 
-  async function openStream(url, args) {
-    const browser = await launch(args);
+  async function openStream(url, flags) {
+    const browser = await launch({ flags });
     later(() => browser.close());
     const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
     await page.goto(`${url}/healthz`);
