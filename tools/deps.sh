@@ -3,10 +3,11 @@
 # Packages of Debian 12, by what needs them.
 declare -gA PACKAGES=(
     [build]="gcc g++ libc6-dev cmake ninja-build make patch pkg-config dpkg-dev ca-certificates curl openssl
-        libuv1-dev libssl-dev libjansson-dev libhiredis-dev libyaml-dev zlib1g-dev"
+        libuv1-dev libssl-dev libjansson-dev libcjose-dev libhiredis-dev libyaml-dev
+        zlib1g-dev"
     [ui]="nodejs npm"
     [test]="git libcmocka-dev libfaketime liblua5.1-0-dev libnghttp2-dev python3 python3-pytest python3-pytest-xdist python3-h2 python3-hpack
-        nghttp2-client redis-server openssl procps iproute2 util-linux"
+        python3-jwt python3-cryptography nghttp2-client redis-server openssl procps iproute2 util-linux"
     [e2e]="firefox-esr python3-venv curl jq libssl-dev pkg-config cargo-web rustc-web"
     [fronts]="nginx-light haproxy apache2-bin varnish caddy redis-server openssl"
     [browser]="chromium nginx-light redis-server openssl python3 python3-hpack python3-h2"

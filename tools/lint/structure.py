@@ -29,17 +29,18 @@ FLOORS = {
                        "runtime/redis/lane"],
                       ["uv.h", "jansson.h", "hiredis/", "openssl/"]),
     "handlers/clients": (["base"], ["openssl/"]),
-    "handlers": (["base", "runtime/model", "runtime", "handlers/clients"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "handlers/stream": (["base", "runtime/model", "runtime", "handlers/clients", "handlers"],
+    "handlers/tokens": (["base"], ["jansson.h", "openssl/", "cjose/"]),
+    "handlers": (["base", "runtime/model", "runtime", "handlers/clients", "handlers/tokens"], ["uv.h", "jansson.h", "openssl/", "h2o"]),
+    "handlers/stream": (["base", "runtime/model", "runtime", "handlers/clients", "handlers/tokens", "handlers"],
                         ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "handlers/admin": (["base", "runtime/model", "runtime", "handlers/clients", "handlers", "handlers/stream"],
+    "handlers/admin": (["base", "runtime/model", "runtime", "handlers/clients", "handlers/tokens", "handlers", "handlers/stream"],
                        ["uv.h", "jansson.h", "openssl/", "h2o"]),
-    "server/options": (["base", "runtime/redis/client", "handlers/clients"], []),
+    "server/options": (["base", "runtime/redis/client", "handlers/clients", "handlers/tokens"], []),
     "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients",
-                "handlers", "server/options"],
+                "handlers/tokens", "handlers", "server/options"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
-LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "h2o"]
+LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "cjose/", "h2o"]
 GENERATED = ["tideway_version.h", "tideway_openapi.h", "tideway_scripts.h", "admin-ui/assets.h"]
 
 
