@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "runtime/listing.h"
 #include "runtime/redis/query.h"
 
 /* A row as JSON, and what of it is not. */
@@ -155,7 +156,7 @@ static void on_streams(const redisReply *reply, void *data)
         tw_redis_part_t *part = tw_alloc(sizeof(*part));
         *part = (tw_redis_part_t){.query = query, .ids = json_incref(ids)};
         ++query->pending;
-        tw_redis_peers_ask(query->queries->peers, instance,
+        tw_redis_peers_ask(&query->node->peers, instance,
                            json_pack("{s:s,s:O}", "op", "stats", "ids", ids), on_stats, part);
     }
     json_decref(instances);
@@ -228,7 +229,7 @@ static void on_followers(const redisReply *reply, void *data)
                                   json_pack("{s:s}", "node", tw_redis_text_at(followers, i + 1)));
             ++query->pending;
             left -= take;
-            tw_redis_peers_ask(query->queries->peers, instance,
+            tw_redis_peers_ask(&query->node->peers, instance,
                                json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", "topic", query->text,
                                          query->text_len, "skip", (json_int_t)skip, "count",
                                          (json_int_t)take),
@@ -249,12 +250,12 @@ static void send_topic(tw_redis_query_t *query)
     tw_redis_session_send(query->session, &args, on_followers, query);
 }
 
-void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
-                           const tw_page_query_t *page, tw_streams_fn on_page, void *data)
+void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+                           tw_streams_fn on_page, void *data)
 {
     bool by_topic = page->topic != NULL;
     tw_redis_query_t *query =
-        tw_redis_query_begin(queries, from, by_topic ? page->topic->base : page->prefix,
+        tw_redis_query_begin(adapter, from, by_topic ? page->topic->base : page->prefix,
                              by_topic ? page->topic->len : page->prefix_len, data);
     tw_redis_query_set_page(query, page);
     if (by_topic)
@@ -262,5 +263,47 @@ void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
     query->send = by_topic ? send_topic : send_all;
     query->deliver = by_topic ? deliver_parts : deliver;
     query->on_answer.streams = on_page;
+    tw_redis_query_post(query);
+}
+
+/* --- closing one --- */
+
+static void on_close_answer(void *data, tw_status_t status, const json_t *answer)
+{
+    tw_redis_query_t *query = data;
+    bool closed = json_is_true(json_object_get(answer, "closed"));
+    query->status = status != TW_OK || closed ? status : TW_NOT_FOUND;
+    tw_redis_query_answer(query);
+}
+
+static void send_close(tw_redis_query_t *query)
+{
+    char instance[TW_REDIS_INSTANCE_LEN + 1];
+    snprintf(instance, sizeof(instance), "%s", query->text); /* ids begin with it */
+    tw_redis_peers_ask(
+        &query->node->peers, instance,
+        json_pack("{s:s,s:s,s:i}", "op", "close", "id", query->text, "reason", (int)query->reason),
+        on_close_answer, query);
+}
+
+void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                          tw_close_reason_t reason, tw_status_fn on_done, void *data)
+{
+    size_t len = strlen(stream_id);
+    tw_hub_t *hub = tw_redis_node_of(adapter)->hub;
+
+    if (len != TW_STREAM_ID_SIZE - 1) {
+        on_done(data, TW_NOT_FOUND);
+        return;
+    }
+    if (tw_listing_owns(hub, stream_id)) {
+        tw_listing_close(hub, from, stream_id, reason, on_done, data);
+        return;
+    }
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, stream_id, len, data);
+    query->reason = reason;
+    query->send = send_close;
+    query->deliver = tw_redis_query_deliver_status;
+    query->on_answer.done = on_done;
     tw_redis_query_post(query);
 }

@@ -142,8 +142,7 @@ void tw_redis_node_start(tw_redis_node_t *node, tw_loop_t *control)
     static const tw_redis_session_callbacks_t callbacks = {
         .on_up = on_up, .on_down = on_down, .on_layout = on_layout};
 
-    node->loop = node->openings.loop = node->peers.loop = node->queries.loop = node->registry.loop =
-        control;
+    node->loop = node->openings.loop = node->peers.loop = node->registry.loop = control;
     uv_prepare_init(control->uv, &node->turn);
     uv_timer_init(control->uv, &node->pulse);
     uv_timer_init(control->uv, &node->registering);
@@ -269,6 +268,5 @@ void tw_redis_node_init(tw_redis_node_t *node, const tw_node_info_t *info)
         init_lane(node, i, info);
     tw_redis_openings_init(&node->openings, lanes, hub, on_opened, node);
     tw_redis_peers_init(&node->peers, &lanes->items[0].session, hub, info->node_id);
-    node->queries = (tw_redis_queries_t){.lanes = lanes, .peers = &node->peers, .hub = hub};
     tw_redis_registry_init(&node->registry, lanes, hub);
 }

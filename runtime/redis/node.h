@@ -4,7 +4,7 @@
  * it only by callbacks.
  *
  *     registry              its streams in listings
- *     queries, peers        the admin's reads; requests between nodes
+ *     peers                 requests between nodes
  *     openings              streams on their way to being open
  *     lanes                 everything that each order of events has for itself: lane.h
  */
@@ -12,7 +12,7 @@
 #define TW_REDIS_NODE_H
 
 #include "runtime/redis/openings.h"
-#include "runtime/redis/query.h"
+#include "runtime/redis/peers.h"
 #include "runtime/redis/registry.h"
 
 typedef struct tw_redis_node {
@@ -21,7 +21,6 @@ typedef struct tw_redis_node {
     tw_redis_lanes_t lanes;
     tw_redis_openings_t openings;
     tw_redis_peers_t peers;
-    tw_redis_queries_t queries;
     tw_redis_registry_t registry;
     tw_loop_t *loop;        /* borrowed: the control loop; NULL: never started */
     uv_prepare_t turn;      /* the end of each turn: sends what the turn has gathered */
@@ -38,6 +37,11 @@ typedef struct tw_redis_node {
 #define TW_REDIS_FOR_EACH_LANE(lane, node)                                                         \
     for (tw_redis_lane_t *lane = (node)->lanes.items, *end = lane + (node)->lanes.count;           \
          lane < end; ++lane)
+
+static inline tw_redis_node_t *tw_redis_node_of(tw_adapter_t *adapter)
+{
+    return (tw_redis_node_t *)adapter;
+}
 
 /** Prepares all rooms; hub, and lanes without their items, are set. `info` is borrowed. */
 void tw_redis_node_init(tw_redis_node_t *node, const tw_node_info_t *info);

@@ -49,8 +49,4 @@ void tw_redis_peers_message(tw_redis_peers_t *peers, const char *message, size_t
 /** Questions without an answer in time; all of them with `all`. */
 void tw_redis_peers_expire(tw_redis_peers_t *peers, uint64_t now_ms, bool all);
 
-/** See tw_adapter_ops_t.close_by_id. Worker's thread. */
-void tw_redis_peers_close(tw_redis_peers_t *peers, tw_loop_t *from, const char *stream_id,
-                          tw_close_reason_t reason, tw_status_fn on_done, void *data);
-
 #endif

@@ -27,6 +27,11 @@ static void on_delivered(void *owner, void *data)
     free_query(query);
 }
 
+void tw_redis_query_deliver_status(tw_redis_query_t *query)
+{
+    query->on_answer.done(query->data, query->status);
+}
+
 void tw_redis_query_answer(tw_redis_query_t *query)
 {
     tw_loop_post(query->from, on_delivered, query);
@@ -41,13 +46,14 @@ static void on_query(void *owner, void *data)
         tw_redis_query_answer(query);
 }
 
-tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *from,
-                                       const char *text, size_t len, void *data)
+tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
+                                       size_t len, void *data)
 {
     tw_redis_query_t *query = tw_alloc(sizeof(*query));
-    query->queries = queries;
-    query->session = &queries->lanes->items[0].session;
+    query->node = tw_redis_node_of(adapter);
+    query->session = &query->node->lanes.items[0].session;
     query->from = from;
+    query->status = TW_UNAVAILABLE;
     query->data = data;
     query->text = tw_strndup(text != NULL ? text : "", len);
     query->text_len = len;
@@ -56,7 +62,7 @@ tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *f
 
 void tw_redis_query_post(tw_redis_query_t *query)
 {
-    tw_loop_post(query->queries->loop, on_query, query);
+    tw_loop_post(query->node->loop, on_query, query);
 }
 
 json_t *tw_redis_to_json(const redisReply *reply)
@@ -100,7 +106,7 @@ void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
 
 void tw_redis_query_set_topic(tw_redis_query_t *query, const tw_topic_name_t *topic)
 {
-    query->session = &tw_redis_lane_of(query->queries->lanes, topic)->session;
+    query->session = &tw_redis_lane_of(&query->node->lanes, topic)->session;
 }
 
 /* Pages beyond what a double counts exactly are beyond the last one. */
@@ -153,10 +159,9 @@ static void send_nodes(tw_redis_query_t *query)
     tw_redis_session_send(query->session, &args, on_rows, query);
 }
 
-void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_fn on_nodes,
-                         void *data)
+void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
 {
-    tw_redis_query_t *query = tw_redis_query_begin(queries, from, NULL, 0, data);
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, NULL, 0, data);
     query->send = send_nodes;
     query->deliver = deliver_nodes;
     query->on_answer.nodes = on_nodes;

@@ -1,25 +1,18 @@
 /**
- * The admin's reads: each asks Redis, on the control loop, and answers on the worker that asked.
- * What the files queries.c (topics, nodes), connections.c and tail.c share.
+ * What admins ask: each question goes to Redis or to other nodes, on the control loop, and is
+ * answered on the worker that asked. What the files queries.c (nodes), topics.c, connections.c and
+ * tail.c share; above all rooms of the node, which know nothing of them.
  */
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H
 
-#include "runtime/redis/lane/lane.h"
-#include "runtime/redis/peers.h"
+#include "runtime/redis/node.h"
 
 typedef struct tw_redis_query tw_redis_query_t;
 
-typedef struct tw_redis_queries {
-    tw_redis_lanes_t *lanes; /* borrowed */
-    tw_redis_peers_t *peers; /* borrowed */
-    tw_hub_t *hub;           /* borrowed */
-    tw_loop_t *loop;         /* borrowed */
-} tw_redis_queries_t;
-
 /* A read on its way: worker → control → Redis → control → worker. */
 struct tw_redis_query {
-    tw_redis_queries_t *queries;
+    tw_redis_node_t *node;       /* borrowed */
     tw_redis_session_t *session; /* borrowed: lane 0's, or that of the topic's lane */
     tw_loop_t *from;
     void (*send)(tw_redis_query_t *query);
@@ -43,11 +36,13 @@ struct tw_redis_query {
     unsigned pending; /* nodes that were asked and have not answered */
     json_t *stats;    /* owned; connection id → [delivered, queued bytes] */
     uint64_t total;
+    tw_close_reason_t reason; /* of a stream that is to be closed */
+    tw_status_t status;       /* what a question without rows is answered with */
 };
 
 /** A new read from lane 0; `text` (may be NULL) is copied. Worker's thread. */
-tw_redis_query_t *tw_redis_query_begin(tw_redis_queries_t *queries, tw_loop_t *from,
-                                       const char *text, size_t len, void *data);
+tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
+                                       size_t len, void *data);
 
 /** It is about a topic, whose lane is asked. */
 void tw_redis_query_set_topic(tw_redis_query_t *query, const tw_topic_name_t *topic);
@@ -65,6 +60,9 @@ void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
 /** Back to the worker, which calls query->deliver. Control loop. */
 void tw_redis_query_answer(tw_redis_query_t *query);
 
+/** A query->deliver that answers with query->status alone. */
+void tw_redis_query_deliver_status(tw_redis_query_t *query);
+
 /** A reply as JSON; texts that are not UTF-8 are null. */
 json_t *tw_redis_to_json(const redisReply *reply);
 
@@ -80,16 +78,16 @@ static inline uint64_t tw_redis_total_of(const json_t *rows)
 }
 
 /** See tw_adapter_ops_t. Worker's thread. */
-void tw_redis_list_topics(tw_redis_queries_t *queries, tw_loop_t *from,
-                          const tw_page_query_t *query, tw_topics_fn on_page, void *data);
-void tw_redis_list_streams(tw_redis_queries_t *queries, tw_loop_t *from,
-                           const tw_page_query_t *query, tw_streams_fn on_page, void *data);
-void tw_redis_list_nodes(tw_redis_queries_t *queries, tw_loop_t *from, tw_nodes_fn on_nodes,
-                         void *data);
-void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
-                          const tw_topic_name_t *topic, const tw_position_t *after, size_t limit,
-                          tw_tail_fn on_tail, void *data);
-void tw_redis_forget_tail(tw_redis_queries_t *queries, tw_loop_t *from,
-                          const tw_topic_name_t *topic, tw_status_fn on_done, void *data);
+void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+                          tw_topics_fn on_page, void *data);
+void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
+                           tw_streams_fn on_page, void *data);
+void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data);
+void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                          const tw_position_t *after, size_t limit, tw_tail_fn on_tail, void *data);
+void tw_redis_forget_tail(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                          tw_status_fn on_done, void *data);
+void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
+                          tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
 #endif

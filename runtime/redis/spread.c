@@ -150,9 +150,10 @@ static void send_parts(const tw_redis_spread_t *request, const tw_topic_name_t *
     finish(spread);
 }
 
-void tw_redis_spread_publish(tw_redis_lanes_t *lanes, tw_loop_t *from, tw_event_t *event,
-                             tw_published_fn on_done, void *data)
+void tw_redis_publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
+                      tw_published_fn on_done, void *data)
 {
+    tw_redis_lanes_t *lanes = &tw_redis_node_of(adapter)->lanes;
     tw_redis_lane_t *only;
 
     if (!find_lanes(lanes, event->topics, event->topic_count, &only)) {
@@ -169,9 +170,10 @@ void tw_redis_spread_publish(tw_redis_lanes_t *lanes, tw_loop_t *from, tw_event_
     }
 }
 
-void tw_redis_spread_ask(tw_redis_lanes_t *lanes, tw_loop_t *from, const tw_topic_list_t *topics,
-                         tw_followed_fn on_answer, void *data)
+void tw_redis_has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
+                              tw_followed_fn on_answer, void *data)
 {
+    tw_redis_lanes_t *lanes = &tw_redis_node_of(adapter)->lanes;
     tw_redis_lane_t *only;
 
     if (!find_lanes(lanes, topics->items, topics->count, &only)) {

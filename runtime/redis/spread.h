@@ -6,12 +6,12 @@
 #ifndef TW_REDIS_SPREAD_H
 #define TW_REDIS_SPREAD_H
 
-#include "runtime/redis/lane/lane.h"
+#include "runtime/redis/node.h"
 
-/** See tw_adapter_ops_t.publish and has_subscribers. */
-void tw_redis_spread_publish(tw_redis_lanes_t *lanes, tw_loop_t *from, tw_event_t *event,
-                             tw_published_fn on_done, void *data);
-void tw_redis_spread_ask(tw_redis_lanes_t *lanes, tw_loop_t *from, const tw_topic_list_t *topics,
-                         tw_followed_fn on_answer, void *data);
+/** See tw_adapter_ops_t. */
+void tw_redis_publish(tw_adapter_t *adapter, tw_loop_t *from, tw_event_t *event,
+                      tw_published_fn on_done, void *data);
+void tw_redis_has_subscribers(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_list_t *topics,
+                              tw_followed_fn on_answer, void *data);
 
 #endif

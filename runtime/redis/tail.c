@@ -79,20 +79,21 @@ static void read_piece(tw_redis_query_t *query, uint64_t to)
 
 static void send_tail(tw_redis_query_t *query)
 {
-    uint64_t most = query->queries->hub->config.tail_events;
+    uint64_t most = query->node->hub->config.tail_events;
     if (query->count > most)
         query->count = most > 0 ? most : 1;
     read_piece(query, UINT64_MAX);
 }
 
-void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
-                          const tw_topic_name_t *topic, const tw_position_t *after, size_t limit,
-                          tw_tail_fn on_events, void *data)
+void tw_redis_tail_events(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                          const tw_position_t *after, size_t limit, tw_tail_fn on_events,
+                          void *data)
 {
-    tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, topic->base, topic->len, data);
+    tw_hub_t *hub = query->node->hub;
+
     tw_redis_query_set_topic(query, topic);
-    if (after != NULL &&
-        after->epoch == tw_hub_position(queries->hub, tw_hub_lane_of(queries->hub, topic)).epoch)
+    if (after != NULL && after->epoch == tw_hub_position(hub, tw_hub_lane_of(hub, topic)).epoch)
         query->after = after->seq;
     query->count = limit;
     query->send = send_tail;
@@ -103,11 +104,6 @@ void tw_redis_tail_events(tw_redis_queries_t *queries, tw_loop_t *from,
 
 /* --- forgetting them --- */
 
-static void deliver_forgotten(tw_redis_query_t *query)
-{
-    query->on_answer.done(query->data, query->total > 0 ? TW_OK : TW_UNAVAILABLE);
-}
-
 /* The number of the newest event that is forgotten, as text. Nodes that follow the topic are told
  * by their inboxes; this one may follow it no more, and is told here, too. */
 static void on_forgotten(const redisReply *reply, void *data)
@@ -116,8 +112,8 @@ static void on_forgotten(const redisReply *reply, void *data)
     const tw_topic_name_t topic = tw_topic_name(query->text, query->text_len);
 
     if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
-        tw_hub_forget(query->queries->hub, &topic, strtoull(reply->str, NULL, 10));
-        query->total = 1;
+        tw_hub_forget(query->node->hub, &topic, strtoull(reply->str, NULL, 10));
+        query->status = TW_OK;
     } else {
         tw_redis_session_refused(query->session, "forgetting a topic's history", reply);
     }
@@ -133,14 +129,14 @@ static void send_forget(tw_redis_query_t *query)
     tw_redis_session_send(query->session, &args, on_forgotten, query);
 }
 
-void tw_redis_forget_tail(tw_redis_queries_t *queries, tw_loop_t *from,
-                          const tw_topic_name_t *topic, tw_status_fn on_done, void *data)
+void tw_redis_forget_tail(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic_name_t *topic,
+                          tw_status_fn on_done, void *data)
 {
-    tw_redis_query_t *query = tw_redis_query_begin(queries, from, topic->base, topic->len, data);
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, topic->base, topic->len, data);
 
     tw_redis_query_set_topic(query, topic);
     query->send = send_forget;
-    query->deliver = deliver_forgotten;
+    query->deliver = tw_redis_query_deliver_status;
     query->on_answer.done = on_done;
     tw_redis_query_post(query);
 }

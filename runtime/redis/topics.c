@@ -205,7 +205,7 @@ static void ask_lanes(tw_redis_merge_t *merge)
 
     merge->pending = merge->count;
     for (uint32_t k = 0, count = merge->count; k < count; ++k) {
-        tw_redis_session_t *session = &query->queries->lanes->items[k].session;
+        tw_redis_session_t *session = &query->node->lanes.items[k].session;
         tw_redis_script_begin(session, &args, TW_REDIS_SCRIPT_LIST_TOPICS);
         tw_redis_args_number(&args, merge->windows[k].first);
         tw_redis_args_number(&args, merge->windows[k].count);
@@ -217,7 +217,7 @@ static void ask_lanes(tw_redis_merge_t *merge)
 /* With one lane the window is the page; else the first windows say how many rows each lane has. */
 static void send_topics(tw_redis_query_t *query)
 {
-    uint32_t count = query->queries->lanes->count;
+    uint32_t count = query->node->lanes.count;
     tw_redis_merge_t *merge = tw_alloc(sizeof(*merge) + count * sizeof(merge->windows[0]));
 
     merge->query = query;
@@ -230,11 +230,11 @@ static void send_topics(tw_redis_query_t *query)
     ask_lanes(merge);
 }
 
-void tw_redis_list_topics(tw_redis_queries_t *queries, tw_loop_t *from, const tw_page_query_t *page,
+void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
                           tw_topics_fn on_page, void *data)
 {
     tw_redis_query_t *query =
-        tw_redis_query_begin(queries, from, page->prefix, page->prefix_len, data);
+        tw_redis_query_begin(adapter, from, page->prefix, page->prefix_len, data);
     tw_redis_query_set_page(query, page);
     query->send = send_topics;
     query->deliver = deliver_topics;
