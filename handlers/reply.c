@@ -183,6 +183,10 @@ tw_error_t tw_error_of(tw_status_t status)
         return TW_ERROR_NO_MEMORY;
     case TW_NOT_FOUND:
         return TW_ERROR_NOT_FOUND;
+    case TW_REVOKED:
+        return TW_ERROR_UNAUTHORIZED;
+    case TW_FULL:
+        return TW_ERROR_OVER_CAPACITY;
     case TW_OK:
         break;
     }

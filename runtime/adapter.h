@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "runtime/model/close_reason.h"
 #include "runtime/model/event.h"
 #include "runtime/model/resume.h"
@@ -47,7 +48,9 @@ typedef struct tw_page_query {
     const char *prefix; /* only names (ids) that begin with this; prefix_len 0: all */
     size_t prefix_len;
     const tw_topic_name_t
-        *topic; /* of streams: only followers of this topic, and no prefix; or NULL */
+        *topic;        /* of streams: only followers of this topic, and no prefix; or NULL */
+    tw_text_t subject; /* of streams: only those of this subject, and neither prefix nor topic; len
+                          0: all */
 } tw_page_query_t;
 
 typedef struct tw_node_share {
@@ -66,6 +69,7 @@ typedef struct tw_topic_row {
 typedef struct tw_stream_row {
     const char *stream_id;
     const char *client_id; /* NULL: none given */
+    const char *subject;   /* of its token; NULL: none */
     const tw_topic_name_t *topics;
     size_t topic_count;
     const char *node_id;
@@ -106,6 +110,9 @@ typedef void (*tw_followed_fn)(void *data, tw_status_t status, const uint8_t *fo
 typedef void (*tw_published_fn)(void *data, tw_status_t status, const tw_dispatch_result_t *result);
 
 typedef void (*tw_status_fn)(void *data, tw_status_t status);
+
+/** `count` streams are closed; without TW_OK there may be more, of which nothing is known. */
+typedef void (*tw_closed_fn)(void *data, tw_status_t status, uint64_t count);
 
 /** One number that an adapter counts. The texts are constants; `type` is TW_COUNTER or TW_GAUGE of
  * runtime/counters.h. */

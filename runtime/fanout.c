@@ -30,6 +30,12 @@ static int compare_number(const void *key, const tw_ranked_entry_t *node)
     return number < other ? -1 : number > other;
 }
 
+static void end_stream(void *stream, tw_close_reason_t reason)
+{
+    tw_subscriber_t *subscriber = stream;
+    subscriber->connection->ops->close(subscriber->connection, subscriber->stream, reason);
+}
+
 static void on_batch(void *owner)
 {
     tw_fanout_reap(owner);
@@ -42,10 +48,12 @@ void tw_fanout_init(tw_fanout_t *fanout, const tw_shard_config_t *config, uint32
     tw_table_init(&fanout->topics);
     tw_table_init(&fanout->groups);
     tw_ranked_tree_init(&fanout->listing, compare_number);
+    tw_grants_init(&fanout->grants, &fanout->shard.loop, end_stream);
 }
 
 void tw_fanout_close(tw_fanout_t *fanout)
 {
+    tw_grants_close(&fanout->grants);
     tw_loop_close(&fanout->shard.loop);
 }
 
@@ -183,6 +191,8 @@ void tw_fanout_join(tw_fanout_t *fanout, tw_subscriber_t *subscriber, const tw_t
     }
     subscriber->state = TW_SUBSCRIBER_LIVE;
     tw_ranked_insert(&fanout->listing, &subscriber->number, &subscriber->ranked);
+    if (subscriber->grant != NULL)
+        tw_grants_add(&fanout->grants, subscriber->grant);
     tw_count(&fanout->shard.counters.streams, 1);
     tw_count(&fanout->shard.counters.streams_opened, 1);
 }
@@ -230,6 +240,8 @@ void tw_fanout_leave(tw_fanout_t *fanout, tw_subscriber_t *subscriber)
     for (uint16_t i = 0; i < subscriber->topic_count; ++i)
         leave_group(fanout, &subscriber->topics[i]);
     tw_ranked_remove(&fanout->listing, &subscriber->number);
+    if (subscriber->grant != NULL)
+        tw_grants_remove(&fanout->grants, subscriber->grant);
     subscriber->state = TW_SUBSCRIBER_NEW;
     tw_uncount(&fanout->shard.counters.streams, 1);
 }

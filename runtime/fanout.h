@@ -16,12 +16,14 @@
 #include "runtime/group.h"
 #include "runtime/shard.h"
 #include "runtime/subscriber.h"
+#include "runtime/tokens/grants.h"
 
 typedef struct tw_fanout {
     tw_shard_t shard;
     tw_table_t topics;        /* tw_local_topic_t by name */
     tw_table_t groups;        /* tw_group_t by topic and connection */
     tw_ranked_tree_t listing; /* live subscribers by number */
+    tw_grants_t grants;       /* those with a token */
 } tw_fanout_t;
 
 /** Prepares the worker with this index, on the thread that runs `uv`, or before it runs. */

@@ -39,6 +39,7 @@ tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
     for (uint32_t i = 0; i < hub->config.lanes; ++i)
         tw_random(&hub->lanes[i].last.epoch, sizeof(hub->lanes[i].last.epoch));
     tw_topic_index_init(&hub->index, config->worker_count, config->resume_window_ms);
+    tw_revocations_init(&hub->revocations);
     pthread_mutex_init(&hub->order, NULL);
     return hub;
 }
@@ -116,6 +117,7 @@ void tw_hub_destroy(tw_hub_t *hub)
     while (hub->oldest != NULL)
         evict(hub, hub->oldest, 0);
     tw_topic_index_dispose(&hub->index);
+    tw_revocations_dispose(&hub->revocations);
     pthread_mutex_destroy(&hub->order);
     free(hub);
 }
@@ -282,12 +284,7 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
             tw_event_t *event = events[n - 1];
             if (event->position.seq >= before)
                 continue;
-            if (event->position.seq <= erased) {
-                if (tail->lost_seq < event->position.seq)
-                    tail->lost_seq = event->position.seq;
-                break;
-            }
-            if (tail->count >= hub->config.tail_events) {
+            if (event->position.seq <= erased || tail->count >= hub->config.tail_events) {
                 if (tail->lost_seq < event->position.seq)
                     tail->lost_seq = event->position.seq;
                 break;
@@ -396,4 +393,5 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch)
 void tw_hub_sweep(tw_hub_t *hub)
 {
     tw_topic_index_sweep(&hub->index, tw_clock_ms());
+    tw_revocations_sweep(&hub->revocations);
 }

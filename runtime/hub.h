@@ -24,6 +24,7 @@
 #include "base/limit.h"
 #include "runtime/fanout.h"
 #include "runtime/model/resume.h"
+#include "runtime/tokens/revocations.h"
 #include "runtime/topic_index.h"
 
 typedef struct tw_hub_config {
@@ -53,7 +54,8 @@ typedef struct tw_hub {
     tw_topic_index_t index;
     tw_fanout_t *fanouts[TW_WORKERS_MAX]; /* borrowed; set by tw_hub_add_worker() before traffic */
     tw_limit_t streams;                   /* open, or being opened */
-    pthread_mutex_t order;                /* the order lock; guards the rest */
+    tw_revocations_t revocations;
+    pthread_mutex_t order; /* the order lock; guards the rest */
     tw_hub_lane_t lanes[TW_LANES_MAX];
     uint64_t spanning;           /* streams whose topics are in several lanes */
     tw_event_t *oldest, *newest; /* list of the events in tails, in order */
@@ -162,7 +164,8 @@ void tw_hub_forget(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
  * of the order and without keeping it: a gap event. */
 void tw_hub_announce(tw_hub_t *hub, tw_event_t *event);
 
-/** Ends the resume windows that have run out. About once a second, from one thread. */
+/** Ends the resume windows and the revocations that have run out. About once a second, from one
+ * thread. */
 void tw_hub_sweep(tw_hub_t *hub);
 
 #endif

@@ -53,15 +53,38 @@ static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
     pthread_mutex_unlock(&hub->order);
 }
 
+/* LIVE streams are closed when their tokens are revoked, and others are refused here: nothing comes
+ * between this look and the joining. */
+static tw_status_t check_token(const tw_join_t *join)
+{
+    const tw_grant_t *grant = join->subscriber->grant;
+
+    if (grant == NULL)
+        return TW_OK;
+    return tw_revocations_check(&join->hub->revocations,
+                                tw_text(grant->subject, grant->subject_len), grant->issued_at_ms);
+}
+
+/* JOINING → NEW: the caller destroys it in on_open. */
+static void refuse(tw_join_t *join, tw_status_t status)
+{
+    unfollow_all(join->hub, join->subscriber);
+    join->subscriber->state = TW_SUBSCRIBER_NEW;
+    join->on_open(join->data, status, NULL);
+}
+
 static void on_join(void *owner, void *data)
 {
     tw_fanout_t *fanout = owner;
     tw_join_t *join = data;
     tw_subscriber_t *subscriber = join->subscriber;
+    tw_status_t status;
 
     if (subscriber->state == TW_SUBSCRIBER_LEFT) {
         free(subscriber->joining);
         free(subscriber);
+    } else if ((status = check_token(join)) != TW_OK) {
+        refuse(join, status);
     } else {
         tw_topic_name_t *names = subscriber->joining;
         subscriber->joining = NULL;

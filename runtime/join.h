@@ -19,9 +19,10 @@
 
 /**
  * NEW → LIVE. on_open comes once, later, on the subscriber's loop. By then the subscriber is in all
- * tables, what it missed (`resume`) waits in its queue, and it gets every later event.
- * TW_OVER_CAPACITY: the node's streams or its memory are used up; the subscriber is as before and
- * on_open never comes.
+ * tables, what it missed (`resume`) waits in its queue, and it gets every later event. If its token
+ * is revoked by then, on_open says TW_REVOKED (see tw_revocations_check()): the subscriber is NEW
+ * as before, and the caller destroys it. TW_OVER_CAPACITY: the node's streams or its memory are
+ * used up; the subscriber is as before and on_open never comes.
  */
 tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
                         tw_opened_fn on_open, void *data);

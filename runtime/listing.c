@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "runtime/hub.h"
 
 /* A row and the texts that it borrows, in one block. */
@@ -14,7 +15,7 @@ typedef struct tw_row {
     tw_stream_row_t row;
     char stream_id[TW_STREAM_ID_SIZE];
     char remote_address[sizeof(((tw_connection_t *)0)->remote_address)];
-    _Alignas(tw_topic_name_t) char text[]; /* the topics' names, then the client id */
+    _Alignas(tw_topic_name_t) char text[]; /* the topics' names, the client id, the subject */
 } tw_row_t;
 
 /* A page that is posted from worker to worker; only one of them has it at a time. */
@@ -33,15 +34,20 @@ typedef struct tw_page {
     uint64_t low, high;               /* wanted: from number `low` of worker_low … */
     uint32_t worker_low, worker_high; /* … up to, without it, number `high` of worker_high */
     char topic_text[TW_TOPIC_NAME_MAX];
+    tw_text_t subject; /* len 0: of all; its bytes are in subject_text */
+    char subject_text[TW_SUBJECT_MAX];
     size_t count;
     tw_row_t *rows[]; /* owned */
 } tw_page_t;
 
 static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id)
 {
-    size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) + 1 : 0;
+    const char *subject = tw_subscriber_subject(subscriber);
+    size_t client_len = subscriber->client_id != NULL ? strlen(subscriber->client_id) + 1 : 0,
+           subject_len = subject != NULL ? strlen(subject) + 1 : 0;
 
-    tw_row_t *copy = tw_alloc(sizeof(*copy) + tw_subscriber_topics_size(subscriber) + client_len);
+    tw_row_t *copy =
+        tw_alloc(sizeof(*copy) + tw_subscriber_topics_size(subscriber) + client_len + subject_len);
     tw_topic_name_t *topics = (tw_topic_name_t *)(void *)copy->text;
     char *to = tw_subscriber_copy_topics(subscriber, topics);
     tw_subscriber_id(subscriber, copy->stream_id);
@@ -50,6 +56,7 @@ static tw_row_t *copy_row(const tw_subscriber_t *subscriber, const char *node_id
     copy->row = (tw_stream_row_t){
         .stream_id = copy->stream_id,
         .client_id = client_len > 0 ? memcpy(to, subscriber->client_id, client_len) : NULL,
+        .subject = subject_len > 0 ? memcpy(to + client_len, subject, subject_len) : NULL,
         .topics = topics,
         .topic_count = subscriber->topic_count,
         .node_id = node_id,
@@ -66,6 +73,11 @@ static void visit(tw_subscriber_t *subscriber, void *data)
 {
     tw_page_t *page = data;
     page->rows[page->count++] = copy_row(subscriber, page->node_id);
+}
+
+static void visit_granted(void *stream, void *data)
+{
+    visit(stream, data);
 }
 
 static void on_page_done(void *owner, void *data)
@@ -104,7 +116,10 @@ static void on_ask(void *owner, void *data)
     uint64_t first = 0, here;
     size_t before = page->count;
 
-    if (page->by_topic) {
+    if (page->subject.len > 0) {
+        here = tw_grants_list(&fanout->grants, page->subject, page->skip, page->wanted,
+                              visit_granted, page);
+    } else if (page->by_topic) {
         here = tw_fanout_list_topic(fanout, &page->topic, page->skip, page->wanted, visit, page);
     } else {
         here = range_of(page, fanout, &first);
@@ -192,7 +207,11 @@ void tw_listing_streams(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *q
                      : (query->page - 1) * query->page_size;
     if (page->skip < UINT64_MAX - query->skip)
         page->skip += query->skip;
-    if (query->topic != NULL) {
+    if (query->subject.len > 0) {
+        assert(query->subject.len <= TW_SUBJECT_MAX);
+        page->subject = tw_text(memcpy(page->subject_text, query->subject.base, query->subject.len),
+                                query->subject.len);
+    } else if (query->topic != NULL) {
         page->by_topic = true;
         page->topic = *query->topic;
         page->topic.base = memcpy(page->topic_text, query->topic->base, query->topic->len);
@@ -266,4 +285,85 @@ void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *stream_id,
     } else {
         free(close);
     }
+}
+
+/* --- a subject --- */
+
+typedef struct tw_closing tw_closing_t;
+
+/* What is to be done on one worker. */
+typedef struct tw_closing_part {
+    tw_ending_t ending;
+    tw_closing_t *closing;
+} tw_closing_part_t;
+
+struct tw_closing {
+    tw_loop_t *from;
+    tw_closed_fn on_done;
+    void *data;
+    _Atomic uint64_t count;
+    atomic_uint pending; /* workers that are not done */
+    char subject[TW_SUBJECT_MAX];
+    tw_closing_part_t parts[]; /* one for each worker */
+};
+
+static void on_all_closed(void *owner, void *data)
+{
+    tw_closing_t *closing = data;
+    closing->on_done(closing->data, TW_OK, closing->count);
+    free(closing);
+}
+
+static void on_part_closed(tw_ending_t *ending)
+{
+    tw_closing_t *closing = TW_CONTAINER_OF(ending, tw_closing_part_t, ending)->closing;
+
+    atomic_fetch_add(&closing->count, ending->count);
+    if (atomic_fetch_sub(&closing->pending, 1) != 1)
+        return;
+    if (closing->from != NULL)
+        tw_loop_post(closing->from, on_all_closed, closing);
+    else
+        free(closing);
+}
+
+static void on_close_part(void *owner, void *data)
+{
+    tw_fanout_t *fanout = owner;
+    tw_closing_part_t *part = data;
+    tw_grants_end_subject(&fanout->grants, &part->ending, fanout->shard.next_number);
+}
+
+void tw_listing_close_subject(tw_hub_t *hub, tw_loop_t *from, const tw_ending_query_t *query,
+                              tw_closed_fn on_done, void *data)
+{
+    uint32_t workers = hub->config.worker_count;
+    tw_closing_t *closing = tw_alloc(sizeof(*closing) + workers * sizeof(closing->parts[0]));
+    tw_ending_query_t own = *query;
+
+    assert((from == NULL) == (on_done == NULL) && query->subject.len <= TW_SUBJECT_MAX);
+    own.subject.base = memcpy(closing->subject, query->subject.base, query->subject.len);
+    closing->from = from;
+    closing->on_done = on_done;
+    closing->data = data;
+    closing->pending = workers;
+    for (uint32_t i = 0; i < workers; ++i) {
+        closing->parts[i].closing = closing;
+        closing->parts[i].ending = (tw_ending_t){.query = own, .on_done = on_part_closed};
+        tw_loop_post(&hub->fanouts[i]->shard.loop, on_close_part, &closing->parts[i]);
+    }
+}
+
+tw_status_t tw_listing_revoke(tw_hub_t *hub, tw_loop_t *from, const tw_revocation_t *revocation,
+                              bool all, tw_closed_fn on_done, void *data)
+{
+    bool changed;
+    tw_status_t status = tw_revocations_add(&hub->revocations, revocation, &changed);
+    const tw_ending_query_t query = {.subject = revocation->subject,
+                                     .issued_until_ms = all ? INT64_MAX : revocation->revoked_at_ms,
+                                     .reason = TW_CLOSE_REVOKED};
+
+    if (status == TW_OK && (changed || from != NULL))
+        tw_listing_close_subject(hub, from, &query, on_done, data);
+    return status;
 }

@@ -26,6 +26,20 @@ void tw_listing_streams(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *q
 void tw_listing_close(tw_hub_t *hub, tw_loop_t *from, const char *stream_id,
                       tw_close_reason_t reason, tw_status_fn on_done, void *data);
 
+/** Closes the open streams of a subject on this node. on_done comes once, later, on `from`, with
+ * TW_OK and how many they were; both are NULL when nobody waits. */
+void tw_listing_close_subject(tw_hub_t *hub, tw_loop_t *from, const tw_ending_query_t *query,
+                              tw_closed_fn on_done, void *data);
+
+/**
+ * Adds a revocation to this node's list and closes the streams that it is about with
+ * TW_CLOSE_REVOKED: with `all` those of any token of the subject, else those with tokens that it
+ * refuses. A no-op when the list knew it and nobody waits. on_done as above; it does not come
+ * with another status than TW_OK, which is TW_FULL.
+ */
+tw_status_t tw_listing_revoke(tw_hub_t *hub, tw_loop_t *from, const tw_revocation_t *revocation,
+                              bool all, tw_closed_fn on_done, void *data);
+
 /** Whether the id can be one of a stream of this process. */
 bool tw_listing_owns(const tw_hub_t *hub, const char *stream_id);
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "runtime/group.h"
+#include "runtime/tokens/grants.h"
 
 #define RING_MIN 4
 
@@ -49,6 +50,18 @@ tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topi
         subscriber->client_id = tw_strndup(client_id, client_id_len);
     subscriber->stream = tw_connection_add_stream(connection, subscriber);
     return subscriber;
+}
+
+void tw_subscriber_set_claims(tw_subscriber_t *subscriber, const tw_claims_t *claims)
+{
+    assert(subscriber->state == TW_SUBSCRIBER_NEW && subscriber->grant == NULL);
+    subscriber->grant = tw_grant_create(subscriber, subscriber->number, claims);
+}
+
+const char *tw_subscriber_subject(const tw_subscriber_t *subscriber)
+{
+    const tw_grant_t *grant = subscriber->grant;
+    return grant != NULL && grant->subject_len > 0 ? grant->subject : NULL;
 }
 
 static tw_counters_t *counters_of(tw_subscriber_t *subscriber)
@@ -122,7 +135,9 @@ static void detach(tw_subscriber_t *subscriber)
     subscriber->connection = NULL; /* it may be freed before the join arrives */
     free(subscriber->client_id);
     free(subscriber->remote_address);
+    free(subscriber->grant);
     subscriber->client_id = subscriber->remote_address = NULL;
+    subscriber->grant = NULL;
 }
 
 void tw_subscriber_destroy(tw_subscriber_t *subscriber)

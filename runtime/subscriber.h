@@ -16,6 +16,7 @@
 
 #include "base/ranked_tree.h"
 #include "runtime/connection.h"
+#include "runtime/model/claims.h"
 #include "runtime/model/topic_name.h"
 
 /** Room for the id of a stream, "0a1b2c3d-01000000002a" and a NUL: the process, the worker, and the
@@ -56,6 +57,7 @@ struct tw_subscriber {
     TAILQ_ENTRY(tw_subscriber) waiting; /* for the transport: its streams that wait for room */
     int64_t opened_at_ms;               /* wall clock */
     char *client_id;                    /* owned; what the client calls itself, or NULL */
+    struct tw_grant *grant;             /* owned; what its token says; NULL: it came without one */
     tw_queue_t queue;
     tw_budget_t budget;               /* bytes that wait in the queue, without replays */
     LIST_ENTRY(tw_subscriber) doomed; /* in its shard's list; le_prev is NULL while it is not */
@@ -74,6 +76,12 @@ struct tw_subscriber {
  * copied. Returns NULL without memory. */
 tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topic_list_t *topics,
                                       const char *client_id, size_t client_id_len);
+
+/** Says what the token of a NEW subscriber says; the claims are copied. Once at most. */
+void tw_subscriber_set_claims(tw_subscriber_t *subscriber, const tw_claims_t *claims);
+
+/** The subject of its token, NUL-terminated and borrowed; NULL when it has none. */
+const char *tw_subscriber_subject(const tw_subscriber_t *subscriber);
 
 /** Frees a NEW subscriber, with its stream. */
 void tw_subscriber_destroy(tw_subscriber_t *subscriber);

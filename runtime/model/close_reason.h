@@ -12,6 +12,8 @@
     X(NODE_MEMORY, "node_memory", "more bytes waited for all subscribers than the node may hold")  \
     X(DRAIN, "drain", "the gateway shuts down")                                                    \
     X(ADMIN, "admin", "an operator closed it")                                                     \
+    X(TOKEN_EXPIRED, "token_expired", "its token expired")                                         \
+    X(REVOKED, "revoked", "its subject's tokens were revoked")                                     \
     X(CONNECTION_AGE, "connection_age", "its connection reached its maximal age")                  \
     X(RUNTIME_ERROR, "runtime_error", "the runtime could not open it")
 

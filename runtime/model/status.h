@@ -8,7 +8,9 @@
     X(OVER_CAPACITY, -1, "a limit of this node is reached")                                        \
     X(UNAVAILABLE, -2, "the runtime cannot be reached")                                            \
     X(NOT_FOUND, -3, "there is no such thing")                                                     \
-    X(NO_MEMORY, -4, "there is no memory for it")
+    X(NO_MEMORY, -4, "there is no memory for it")                                                  \
+    X(REVOKED, -5, "the token was revoked")                                                        \
+    X(FULL, -6, "the list of what is revoked is full")
 
 typedef enum tw_status {
 #define X(name, value, text) TW_##name = value,
