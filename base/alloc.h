@@ -1,6 +1,8 @@
 /**
  * Allocation. The process aborts when there is no memory for a size that it chose itself; memory of
  * a size that a peer chose may fail, and the caller answers with an error. Any thread.
+ *
+ * Callers: everybody; tw_alloc_fail_after() is for tests alone.
  */
 #ifndef TW_BASE_ALLOC_H
 #define TW_BASE_ALLOC_H

@@ -3,6 +3,8 @@
  *
  * What is larger than the budget may wait alone, since nobody could ever get it otherwise. Belongs
  * to whoever embeds it; not thread-safe.
+ *
+ * Callers: everybody, on the thread that the owner belongs to.
  */
 #ifndef TW_BASE_BUDGET_H
 #define TW_BASE_BUDGET_H

@@ -1,4 +1,8 @@
-/** Time. Any thread. */
+/**
+ * Time. Any thread.
+ *
+ * Callers: everybody.
+ */
 #ifndef TW_BASE_CLOCK_H
 #define TW_BASE_CLOCK_H
 

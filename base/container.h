@@ -1,4 +1,8 @@
-/** From a member to the struct that embeds it. Any thread. */
+/**
+ * From a member to the struct that embeds it. Any thread.
+ *
+ * Callers: everybody.
+ */
 #ifndef TW_BASE_CONTAINER_H
 #define TW_BASE_CONTAINER_H
 

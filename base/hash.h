@@ -3,6 +3,8 @@
  *
  * Topic names and event ids come from anonymous clients. The key is drawn at start, so that nobody
  * outside can choose names that all fall into one bucket. Any thread, after tw_hash_seed().
+ *
+ * Callers: everybody; server/main.c draws the key.
  */
 #ifndef TW_BASE_HASH_H
 #define TW_BASE_HASH_H

@@ -1,6 +1,8 @@
 /**
  * Writes JSON strings straight into a buffer, where a tree of JSON values would cost too much: the
  * answer to every publish, and the registry's entry of every stream. Any thread.
+ *
+ * Callers: everybody.
  */
 #ifndef TW_BASE_JSON_H
 #define TW_BASE_JSON_H

@@ -2,6 +2,8 @@
  * A number of things that may exist at the same time, and how many were refused beyond it.
  *
  * Any thread. `max` is set before the first use.
+ *
+ * A limit belongs to whoever embeds it. Callers: everybody.
  */
 #ifndef TW_BASE_LIMIT_H
 #define TW_BASE_LIMIT_H

@@ -4,6 +4,9 @@
  * Lines are formatted by the thread that logs and written by a thread of the log's own, so that a
  * full pipe or disk never blocks a loop. Lines that do not fit into its bounded buffer are dropped
  * and counted, and a line reports their number when there is room again. Any thread.
+ *
+ * There is one log for the process, and it owns its buffers and its thread. Callers: everybody;
+ * server/main.c and server/control.c start and stop it.
  */
 #ifndef TW_BASE_LOG_H
 #define TW_BASE_LOG_H

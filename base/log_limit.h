@@ -3,6 +3,8 @@
  * often the thing has happened since the line before.
  *
  * A limit is all zeros at first and belongs to one thread.
+ *
+ * It belongs to whoever embeds it. Callers: everybody, on that thread.
  */
 #ifndef TW_BASE_LOG_LIMIT_H
 #define TW_BASE_LOG_LIMIT_H

@@ -18,6 +18,9 @@
  *
  * A loop belongs to the thread that runs it. Only tw_loop_post() and the readers of the watch may
  * be called from other threads.
+ *
+ * Callers: everybody. Whoever embeds a loop (runtime/shard.h, server/process.h) initialises,
+ * closes and disposes of it.
  */
 #ifndef TW_BASE_LOOP_H
 #define TW_BASE_LOOP_H

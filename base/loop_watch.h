@@ -4,6 +4,8 @@
  * A turn is what happens between two waits for events. Its length is wall time, which on a busy
  * machine includes pauses that the kernel made; the CPU time beside it is the loop's own work. Part
  * of tw_loop_t and written by its thread; any thread may read.
+ *
+ * Callers: base/loop.c, which embeds and writes it; handlers/ops.c, which reads it.
  */
 #ifndef TW_BASE_LOOP_WATCH_H
 #define TW_BASE_LOOP_WATCH_H

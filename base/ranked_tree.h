@@ -4,6 +4,8 @@
  *
  * It is a treap with subtree sizes. The caller defines the order. An entry is in one tree at a
  * time, and the tree owns no memory. Not thread-safe: callers lock.
+ *
+ * Callers: everybody. A tree belongs to whoever embeds it, and so does its lock.
  */
 #ifndef TW_BASE_RANKED_TREE_H
 #define TW_BASE_RANKED_TREE_H

@@ -1,6 +1,8 @@
 /**
  * Files that hold a secret, as platforms mount them: small, often with a line end behind it, and
  * replaced while the process runs. Any thread; reading blocks.
+ *
+ * Callers: everybody, at the start and on the control loop, where reading may block.
  */
 #ifndef TW_BASE_SECRET_FILE_H
 #define TW_BASE_SECRET_FILE_H

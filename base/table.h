@@ -5,6 +5,8 @@
  * It shrinks as entries are removed, and a large table frees its buckets with the last entry. An
  * entry is in one table at a time; the table owns no memory but its buckets. Not thread-safe:
  * callers lock.
+ *
+ * Callers: everybody. A table belongs to whoever embeds it, and so does its lock.
  */
 #ifndef TW_BASE_TABLE_H
 #define TW_BASE_TABLE_H

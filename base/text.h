@@ -3,6 +3,8 @@
  *
  * Blanks are spaces and tabs, as RFC 9110 section 5.6.3 has them (OWS). Nothing is copied, so an
  * item lives as long as the list that it was read from. Any thread.
+ *
+ * Callers: everybody.
  */
 #ifndef TW_BASE_TEXT_H
 #define TW_BASE_TEXT_H

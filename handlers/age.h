@@ -1,7 +1,9 @@
 /**
  * The age of connections without streams. Publishers and operators keep their connections busy for
  * ever, so their requests check the age. (Connections with streams retire by the worker's clock,
- * see runtime/upkeep.h.) On the thread of the request's worker.
+ * see runtime/upkeep.h.) On the request's thread.
+ *
+ * Callers: handlers/routes.c.
  */
 #ifndef TW_HANDLERS_AGE_H
 #define TW_HANDLERS_AGE_H

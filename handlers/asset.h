@@ -1,5 +1,9 @@
-/** Answers from constant data in the binary: the files of the admin UI, the description of the API.
- * On the thread of the request's worker. */
+/**
+ * Answers from constant data in the binary: the files of the admin UI, the description of the API.
+ * On the thread of the request's worker.
+ *
+ * Callers: handlers/openapi.c, handlers/ui.c.
+ */
 #ifndef TW_HANDLERS_ASSET_H
 #define TW_HANDLERS_ASSET_H
 

@@ -1,5 +1,7 @@
 /**
  * CORS (Fetch standard 3.2): which pages may use the API. On the request's thread.
+ *
+ * It owns nothing. Callers: handlers/.
  */
 #ifndef TW_HANDLERS_CORS_H
 #define TW_HANDLERS_CORS_H

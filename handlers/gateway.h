@@ -1,6 +1,8 @@
 /**
  * What the handlers know about the process. The main thread sets it up before the workers start;
  * after that every worker reads it, and writes only its atomic fields.
+ *
+ * The process owns it. Callers: handlers/; server/ adds watches.
  */
 #ifndef TW_HANDLERS_GATEWAY_H
 #define TW_HANDLERS_GATEWAY_H

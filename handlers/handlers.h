@@ -1,5 +1,10 @@
-/** The functions of the route table. Each answers its request, now or later, on the request's
- * thread: its worker's, or the control loop's for the ops listener. */
+/**
+ * The functions of the route table. Each answers its request, now or later, on the request's
+ * thread: its worker's, or the control loop's for the ops listener.
+ *
+ * Callers: handlers/routes.c, whose table names them and by which libh2o calls them; handlers/ for
+ * what was looked up.
+ */
 #ifndef TW_HANDLERS_HANDLERS_H
 #define TW_HANDLERS_HANDLERS_H
 

@@ -4,6 +4,8 @@
  *
  * There are two references: of the request's pool, and of the code that waits for the answer. On
  * the thread of the request's worker.
+ *
+ * Callers: handlers/admin/.
  */
 #ifndef TW_HANDLERS_PENDING_H
 #define TW_HANDLERS_PENDING_H

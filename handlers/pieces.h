@@ -4,6 +4,8 @@
  * The next piece is made when h2o has taken the one before and the loop has time for it
  * (base/loop.h). So an answer of any size costs its turn no more than a piece, and a client that
  * does not read holds one piece and what its maker refers to. On the request's thread.
+ *
+ * Callers: handlers/.
  */
 #ifndef TW_HANDLERS_PIECES_H
 #define TW_HANDLERS_PIECES_H

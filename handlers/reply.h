@@ -1,6 +1,8 @@
 /**
  * Answers requests: JSON bodies, errors, which all have the same form, and headers that all answers
  * share. On the request's thread: its worker's, or the control loop's for the ops listener.
+ *
+ * What is sent is copied, or lies in the request's pool. Callers: handlers/.
  */
 #ifndef TW_HANDLERS_REPLY_H
 #define TW_HANDLERS_REPLY_H

@@ -2,6 +2,8 @@
  * Reads requests: headers, query parameters (application/x-www-form-urlencoded, WHATWG URL 5.1),
  * and what several routes need. On the request's thread: its worker's, or the control loop's
  * for the ops listener. Texts are borrowed from the request or its pool.
+ *
+ * Callers: handlers/.
  */
 #ifndef TW_HANDLERS_REQUEST_H
 #define TW_HANDLERS_REQUEST_H

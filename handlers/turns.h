@@ -4,6 +4,8 @@
  * Frames of HTTP/2 wait in h2o until the loop has time, so that a request over HTTP/2 is always
  * due. A request over HTTP/1.1 waits here: there is at most one for each connection. On the
  * request's thread. The ops listener has no budget: whoever reaches it is trusted.
+ *
+ * Callers: handlers/.
  */
 #ifndef TW_HANDLERS_TURNS_H
 #define TW_HANDLERS_TURNS_H

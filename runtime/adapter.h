@@ -18,6 +18,8 @@
  *   that is accepted from then on.
  *
  * tests/conformance holds every adapter to this.
+ *
+ * Callers: handlers/ on the threads of requests, or server/ (start, drain, stop and destroy).
  */
 #ifndef TW_RUNTIME_ADAPTER_H
 #define TW_RUNTIME_ADAPTER_H

@@ -6,6 +6,9 @@
  * sum of its queues. It is the memory of all events that are alive, less what tails keep anyway,
  * and what the queues spend on references, and what requests hold: bodies that are being received,
  * and answers that clients do not take. Any thread; the limits are set before traffic.
+ *
+ * The hub owns it. Callers: runtime/subscriber.c and runtime/join.c (queues, resumes), handlers/
+ * (bodies, answers).
  */
 #ifndef TW_RUNTIME_BACKLOG_H
 #define TW_RUNTIME_BACKLOG_H

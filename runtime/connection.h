@@ -6,6 +6,9 @@
  * streams. The transport (handlers/) embeds tw_connection_t as its first member and implements the
  * operations. A connection and its streams belong to the worker that accepted it, and to its
  * thread.
+ *
+ * Callers: handlers/stream/ (the transports: their own connections), runtime/subscriber.c (slots),
+ * runtime/fanout.c (closing streams).
  */
 #ifndef TW_RUNTIME_CONNECTION_H
 #define TW_RUNTIME_CONNECTION_H

@@ -4,6 +4,9 @@
  *
  * Only the worker's own thread writes its set; any thread may read it. runtime/stats.h adds the
  * sets up.
+ *
+ * A set is part of its worker's shard. Callers: handlers/, runtime/ and server/ count, on the
+ * thread of the worker whose set it is.
  */
 #ifndef TW_RUNTIME_COUNTERS_H
 #define TW_RUNTIME_COUNTERS_H

@@ -4,6 +4,10 @@
  * Events reach a worker as calls that are posted to its loop. Fan-out walks topic → groups (one for
  * each connection that has followers of the topic) → streams, and calls the transport once for each
  * event and connection. Belongs to the worker's thread.
+ *
+ * Callers: runtime/hub.c (preparing, deliveries), runtime/join.c (joining, leaving),
+ * runtime/listing.c and runtime/redis/registry.c (listings), runtime/upkeep.c (reaping),
+ * server/worker.c (the end).
  */
 #ifndef TW_RUNTIME_FANOUT_H
 #define TW_RUNTIME_FANOUT_H

@@ -4,6 +4,9 @@
  *
  * The fan-out owns these tables (runtime/fanout.h); a subscriber reads the names of its topics
  * here.
+ *
+ * On the thread of its worker, whose runtime/fanout.c alone changes them. Callers:
+ * runtime/subscriber.c.
  */
 #ifndef TW_RUNTIME_GROUP_H
 #define TW_RUNTIME_GROUP_H

@@ -14,6 +14,10 @@
  *
  * Lock order: order lock → topic stripe → topic listing. Any thread, unless a comment says
  * otherwise.
+ *
+ * The process owns its one hub; joins (runtime/join.c) take its order lock themselves. Callers:
+ * runtime/memory/ and runtime/redis/, the adapters; runtime/missed.c and runtime/lanes.c, the parts
+ * of a join; server/ on the main thread (making it, its workers, sweeps).
  */
 #ifndef TW_RUNTIME_HUB_H
 #define TW_RUNTIME_HUB_H

@@ -8,6 +8,9 @@
  * posted behind it: no event is lost or delivered twice.
  *
  * All calls are made on the subscriber's thread.
+ *
+ * A join belongs to the subscriber until it arrives or is cancelled. Callers: runtime/memory/ and
+ * runtime/redis/, the adapters.
  */
 #ifndef TW_RUNTIME_JOIN_H
 #define TW_RUNTIME_JOIN_H

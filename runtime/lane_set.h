@@ -2,6 +2,8 @@
  * The lanes of a stream's topics, and where it begins in each of them.
  *
  * A part of a join (runtime/join.h). Belongs to the subscriber's thread.
+ *
+ * A join owns its set. Callers: runtime/join.c.
  */
 #ifndef TW_RUNTIME_LANE_SET_H
 #define TW_RUNTIME_LANE_SET_H

@@ -4,6 +4,9 @@
  *
  * The ids of a process's streams sort by worker, then by age, so a page of all streams is a page of
  * the first worker's, then of the next one's.
+ *
+ * A query owns itself, and frees itself with its answer. Callers: runtime/memory/ and
+ * runtime/redis/, the adapters, on the thread of `from`.
  */
 #ifndef TW_RUNTIME_LISTING_H
 #define TW_RUNTIME_LISTING_H

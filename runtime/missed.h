@@ -14,6 +14,8 @@
  *
  * Where the client is, and what comes after that, is found for each lane of the stream's topics. A
  * publisher's id tells of the event's own lane only; what is not known of a lane is a gap.
+ *
+ * A join owns its search. Callers: runtime/join.c.
  */
 #ifndef TW_RUNTIME_MISSED_H
 #define TW_RUNTIME_MISSED_H

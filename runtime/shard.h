@@ -6,6 +6,8 @@
  * There is one in each worker's fan-out (runtime/fanout.h). It knows nobody: connections know their
  * shard, subscribers know their connection, the fan-out knows all of them. Belongs to the worker's
  * thread; other threads may post to its loop and read its counters.
+ *
+ * Callers: runtime/fanout.c, runtime/connection.c.
  */
 #ifndef TW_RUNTIME_SHARD_H
 #define TW_RUNTIME_SHARD_H

@@ -6,6 +6,9 @@
  * adapter's close_stream). It belongs to its worker's thread. Its queue holds references to events
  * and is limited by the bytes of their frames. A subscriber that is too far behind is doomed: it is
  * closed, with its reason, at the end of the batch, never in the middle of a fan-out.
+ *
+ * Callers: handlers/stream/ (making one, addresses, and the transports: its queue), runtime/
+ * (states, names, replays, dooming), runtime/redis/ (what listings show).
  */
 #ifndef TW_RUNTIME_SUBSCRIBER_H
 #define TW_RUNTIME_SUBSCRIBER_H

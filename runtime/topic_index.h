@@ -5,6 +5,9 @@
  * Any thread. Topics are spread over lock stripes by name; the listing has a lock of its own (lock
  * order: the hub's order lock → stripe → listing). A topic exists while it has followers, events in
  * its tail, a resume window that runs, or while it is held. Only topics with followers are listed.
+ *
+ * The hub owns it. Callers: runtime/hub.c, runtime/join.c, runtime/missed.c, runtime/memory/
+ * (listing).
  */
 #ifndef TW_RUNTIME_TOPIC_INDEX_H
 #define TW_RUNTIME_TOPIC_INDEX_H

@@ -3,6 +3,8 @@
  * and the orderly end of connections that have reached their maximal age.
  *
  * The worker's timers call it, on its thread.
+ *
+ * It owns nothing. Callers: server/worker.c.
  */
 #ifndef TW_RUNTIME_UPKEEP_H
 #define TW_RUNTIME_UPKEEP_H

@@ -11,7 +11,7 @@ lint_format() {
 }
 
 lint_structure() {
-    "$PYTHON" -B tools/lint/structure.py
+    "$PYTHON" -B tools/lint/structure.py && "$PYTHON" -B tools/lint/callers.py
 }
 
 lint_tidy() {

@@ -1,6 +1,8 @@
 /**
  * Kept events as text for operators: as rows of a JSON array, or as SSE. It is written bit by bit,
  * so that a large payload costs no more at a time than a small one. Belongs to one thread.
+ *
+ * It is part of a request's answer, and of its pool. Callers: handlers/admin/tail.c.
  */
 #ifndef TW_HANDLERS_ADMIN_TAIL_TEXT_H
 #define TW_HANDLERS_ADMIN_TAIL_TEXT_H

@@ -1,5 +1,7 @@
 /**
  * Addresses of clients, and networks of them. Any thread.
+ *
+ * Callers: handlers/, server/.
  */
 #ifndef TW_HANDLERS_ADDRESS_H
 #define TW_HANDLERS_ADDRESS_H

@@ -6,6 +6,9 @@
  * sent with all of them, in constant time, so that the time of an answer reveals nothing.
  * tw_auth_init() is called before the first request; after that any thread may check, and one
  * thread load.
+ *
+ * The gateway owns it. Callers: handlers/request.c (checks), server/ (reads and loads, on the main
+ * thread).
  */
 #ifndef TW_HANDLERS_AUTH_H
 #define TW_HANDLERS_AUTH_H

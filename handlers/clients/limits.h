@@ -5,6 +5,9 @@
  * An address is an IPv4 address or an IPv6 /64, the smallest network that a provider gives to a
  * customer. It has an entry only while it uses something, or while wrong keys are counted against
  * it, so the table is never larger than what it limits. Any thread.
+ *
+ * The gateway owns it. Callers: handlers/ (addresses, streams, wrong keys, publishes), server/
+ * (connections, handshakes, sweeps).
  */
 #ifndef TW_HANDLERS_LIMITS_H
 #define TW_HANDLERS_LIMITS_H

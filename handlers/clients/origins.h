@@ -6,6 +6,8 @@
  * header, except that it may have capital letters, the scheme's default port, and one slash at the
  * end. A host that begins with `*.` stands for all names with one or more labels in its place, and
  * an item `*` for every origin. Read once; after that any thread may ask.
+ *
+ * The gateway owns it. Callers: handlers/cors.c (asks), server/ (reads).
  */
 #ifndef TW_HANDLERS_ORIGINS_H
 #define TW_HANDLERS_ORIGINS_H

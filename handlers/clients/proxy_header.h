@@ -3,6 +3,8 @@
  * connection it forwards. https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt
  *
  * Any thread.
+ *
+ * The caller owns what is filled in. Callers: server/proxied.c.
  */
 #ifndef TW_HANDLERS_PROXY_HEADER_H
 #define TW_HANDLERS_PROXY_HEADER_H

@@ -3,6 +3,8 @@
  * no memory or no Redis. An EventSource that gets another status than 200 never comes back (WHATWG
  * HTML section 9.2.3), so it gets a stream that tells it when to, and ends. On the thread of the
  * request's worker.
+ *
+ * Callers: handlers/stream/stream.c.
  */
 #ifndef TW_HANDLERS_REFUSAL_H
 #define TW_HANDLERS_REFUSAL_H

@@ -5,6 +5,8 @@
  * pool). Then the transport sends the head of the response and the opening block, and carries the
  * stream from there on: HTTP/2 as a lean stream of 8 bytes, HTTP/1.1 as a response from which h2o
  * pulls. On the thread of the request's worker.
+ *
+ * Callers: handlers/stream/, its two transports.
  */
 #ifndef TW_HANDLERS_STREAM_H
 #define TW_HANDLERS_STREAM_H

@@ -1,6 +1,8 @@
 /**
  * What the payload of a token says (RFC 7519 section 4), checked against what this gateway asks of
  * tokens. Any thread.
+ *
+ * Callers: handlers/tokens/verify.c.
  */
 #ifndef TW_HANDLERS_CLAIMS_H
 #define TW_HANDLERS_CLAIMS_H

@@ -5,6 +5,8 @@
  * Each key has exactly one algorithm (RFC 8725 section 3.1): the one that its `alg` names, else the
  * usual one of its kind: RS256, ES256, ES384, HS256. A set never changes once it is read; its
  * references are counted atomically. Any thread.
+ *
+ * Callers: handlers/tokens/tokens.c.
  */
 #ifndef TW_HANDLERS_TOKEN_KEYS_H
 #define TW_HANDLERS_TOKEN_KEYS_H

@@ -5,6 +5,7 @@
  * A sealed set is sorted, and holds no pattern that another one covers. So the last pattern that is
  * not greater than a name is the only one that can match it: a look-up is one binary search,
  * however many prefixes there are. Filled by one thread; any thread may ask a sealed set.
+ * Callers: handlers/tokens/.
  */
 #ifndef TW_HANDLERS_PATTERNS_H
 #define TW_HANDLERS_PATTERNS_H

@@ -1,5 +1,7 @@
 /**
  * JSON of strangers: objects whose names are unique and which do not nest deeply. Any thread.
+ *
+ * The value is the caller's. Callers: handlers/tokens/.
  */
 #ifndef TW_HANDLERS_STRICT_JSON_H
 #define TW_HANDLERS_STRICT_JSON_H

@@ -3,6 +3,8 @@
  *
  * It is made by tw_tokens_verify() and never changes after that. References are counted without
  * locks: a token belongs to the worker whose cache holds it, and to that thread alone.
+ *
+ * Callers: handlers/tokens/.
  */
 #ifndef TW_HANDLERS_TOKEN_H
 #define TW_HANDLERS_TOKEN_H

@@ -5,6 +5,8 @@
  * The key decides which algorithm is used; a token that names another one is refused. So is one
  * with `crit`, because nothing is understood that could be critical. `jku`, `x5u`, `jwk` and `x5c`
  * are ignored: keys come from the operator alone.
+ *
+ * Callers: handlers/tokens/tokens.c.
  */
 #ifndef TW_HANDLERS_VERIFY_H
 #define TW_HANDLERS_VERIFY_H

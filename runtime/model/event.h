@@ -5,6 +5,8 @@
  * It is one block of memory: the header, its topics, and the frame as every subscriber gets it.
  * What admins see (id, type, payload) is read back from the frame, so nothing is kept twice. Any
  * thread; references are counted atomically.
+ *
+ * Callers: handlers/, runtime/.
  */
 #ifndef TW_MODEL_EVENT_H
 #define TW_MODEL_EVENT_H

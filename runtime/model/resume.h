@@ -5,6 +5,8 @@
  * A client names the last event that it got, by the publisher's id, or by the gateway's own id
  * `~<epoch>-<seq>` of the opening block, which a stream that has got no event yet sends back. A
  * stream whose continuity cannot be proven says so before its first event (a gap). Any thread.
+ *
+ * Callers: handlers/, runtime/.
  */
 #ifndef TW_MODEL_RESUME_H
 #define TW_MODEL_RESUME_H

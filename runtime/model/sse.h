@@ -6,6 +6,8 @@
  * and an empty line. CRLF, CR and LF each end a line of the payload (9.2.5 "end-of-line"), so that
  * a client sees the lines that the publisher meant; a payload that ends in a line end has an empty
  * last line, and an empty payload is one empty line. Any thread; nothing here allocates.
+ *
+ * Buffers are the caller's. Callers: runtime/model/event.c, handlers/.
  */
 #ifndef TW_MODEL_SSE_H
 #define TW_MODEL_SSE_H

@@ -3,6 +3,9 @@
  *
  * Not thread-safe: the hub writes a tail under its order lock and the topic's stripe, and reads it
  * under either.
+ *
+ * A tail is part of its topic (runtime/topic_index.h). Callers: runtime/hub.c (all that writes),
+ * runtime/topic_index.c, runtime/missed.c.
  */
 #ifndef TW_MODEL_TAIL_H
 #define TW_MODEL_TAIL_H

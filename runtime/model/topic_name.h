@@ -4,6 +4,8 @@
  * A name is 1–255 bytes of printable ASCII (0x21–0x7e) without comma, except `.` and `..`. In a
  * list, spaces and tabs around names are ignored, empty items are skipped, repeated names are
  * dropped, and the order is kept. Any thread; a list belongs to one.
+ *
+ * Callers: handlers/, runtime/.
  */
 #ifndef TW_MODEL_TOPIC_NAME_H
 #define TW_MODEL_TOPIC_NAME_H

@@ -7,6 +7,9 @@
  *     peers                 requests between nodes
  *     openings              streams on their way to being open
  *     lanes                 everything that each order of events has for itself: lane.h
+ *
+ * Control loop only, but for the making, on the main thread before it runs. Callers:
+ * runtime/redis/adapter.c, whose instance it is (its life), runtime/redis/ (tw_redis_node_of()).
  */
 #ifndef TW_REDIS_NODE_H
 #define TW_REDIS_NODE_H

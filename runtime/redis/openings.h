@@ -12,6 +12,9 @@
  * where the cluster was has been dispatched here is the merged order that of the cluster: hence
  * CATCHING_UP, in one lane after the other. A fresh stream needs nothing but its routes. Control
  * loop only, unless noted.
+ *
+ * An opening belongs to its worker, then to the control loop, then to its worker again, which
+ * frees it. Callers: runtime/redis/adapter.c (on workers), runtime/redis/node.c.
  */
 #ifndef TW_REDIS_OPENINGS_H
 #define TW_REDIS_OPENINGS_H

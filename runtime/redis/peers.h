@@ -7,6 +7,8 @@
  * The last one is a script's: forget the topic's events up to this number.
  *
  * Control loop only, unless noted.
+ *
+ * The node owns it. Callers: runtime/redis/node.c (its life), runtime/redis/connections.c.
  */
 #ifndef TW_REDIS_PEERS_H
 #define TW_REDIS_PEERS_H

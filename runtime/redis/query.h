@@ -2,6 +2,10 @@
  * What admins ask: each question goes to Redis or to other nodes, on the control loop, and is
  * answered on the worker that asked. What the files queries.c (nodes), topics.c, connections.c and
  * tail.c share; above all rooms of the node, which know nothing of them.
+ *
+ * A query belongs to the worker that asks until it is posted, then to the control loop, and to the
+ * worker again with its answer, where it is freed. Callers: runtime/redis/ (adapter.c what is in
+ * tw_adapter_ops_t, the four files all the rest).
  */
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H

@@ -4,6 +4,9 @@
  * Nothing that a stream gets depends on it. What Redis refused (a full one does) is not kept for
  * later, which could become any amount: all streams are registered again once a lease is granted.
  * Control loop only, unless noted.
+ *
+ * The node owns it, and it owns changes that were not sent. Callers: runtime/redis/node.c,
+ * runtime/redis/adapter.c (on workers), runtime/redis/openings.c (tw_redis_member()).
  */
 #ifndef TW_REDIS_REGISTRY_H
 #define TW_REDIS_REGISTRY_H

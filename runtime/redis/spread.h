@@ -2,6 +2,9 @@
  * Every publish and every question on its way to its lanes. With topics of one lane it goes
  * straight there; with several, to each of them, and is answered when all have answered. Nothing
  * holds across lanes: some may have an event that others have not. For adapter.c. Worker's thread.
+ *
+ * What is spread over several lanes belongs to the worker, which frees it with the answer.
+ * Callers: runtime/redis/adapter.c.
  */
 #ifndef TW_REDIS_SPREAD_H
 #define TW_REDIS_SPREAD_H

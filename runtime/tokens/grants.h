@@ -4,6 +4,9 @@
  * Each has a grant, a block that streams without a token do not have. One timer ends the streams
  * whose tokens expire. However many end at once, each turn closes as many as its budget allows
  * (base/loop.h). Belongs to the worker's thread.
+ *
+ * A fan-out owns its grants; a subscriber owns its own one. Callers: runtime/subscriber.c (making
+ * it), runtime/fanout.c (its life), runtime/listing.c (whose are which).
  */
 #ifndef TW_TOKENS_GRANTS_H
 #define TW_TOKENS_GRANTS_H

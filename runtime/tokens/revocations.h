@@ -9,6 +9,9 @@
  * Any thread. A stream is checked on its worker's thread just before it is open, and a revocation
  * enters the list before it is posted to the workers: so each stream is refused by the one or ended
  * by the other.
+ *
+ * The hub owns the list. Callers: runtime/hub.c (its life), runtime/join.c (checks),
+ * runtime/listing.c (new ones).
  */
 #ifndef TW_TOKENS_REVOCATIONS_H
 #define TW_TOKENS_REVOCATIONS_H

@@ -5,6 +5,9 @@
  * No password is ever part of an error. Errors name the options of the program, since there is no
  * other way to configure any of this. Not thread-safe: it is written once at the start, on the main
  * thread, and only read after that, on the control loop.
+ *
+ * tw_redis_common_t owns it. Callers: runtime/redis/lane/common.c (reading, disposing),
+ * runtime/redis/client/.
  */
 #ifndef TW_REDIS_ACCESS_H
 #define TW_REDIS_ACCESS_H

@@ -7,7 +7,10 @@
  * or lacks what we need. Attempts are spaced by a jittered pause that grows until the caller says
  * that its session works. Of a cluster a client serves one slot: it follows that slot to whichever
  * master has it. Nothing is sent again by itself: a command whose reply did not come is reported as
- * such, its sender decides. Loop thread only.
+ * such, its sender decides. Control loop only.
+ *
+ * A session owns two. Callers: runtime/redis/lane/session.c (their lives),
+ * runtime/redis/lane/commands.c (sending).
  */
 #ifndef TW_REDIS_CLIENT_H
 #define TW_REDIS_CLIENT_H

@@ -4,7 +4,9 @@
  * The name is looked up without blocking the loop. Its addresses are tried in turn, families
  * alternating, the next one after 250 ms or when one fails, and those before go on meanwhile
  * (RFC 8305, "happy eyeballs"): an address that swallows packets costs 250 ms and not the whole
- * time. A host that begins with a slash is the path of a Unix socket. Loop thread only.
+ * time. A host that begins with a slash is the path of a Unix socket. Control loop only.
+ *
+ * A wire owns its dial. Callers: runtime/redis/client/wire.c.
  */
 #ifndef TW_REDIS_DIAL_H
 #define TW_REDIS_DIAL_H

@@ -3,6 +3,8 @@
  *
  * All questions leave in one write; the first answer that does not fit refuses the server. Loop
  * thread only.
+ *
+ * A client owns its greeting. Callers: runtime/redis/client/client.c.
  */
 #ifndef TW_REDIS_GREETING_H
 #define TW_REDIS_GREETING_H

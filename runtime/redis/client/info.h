@@ -2,6 +2,9 @@
  * INFO: what a server tells about itself, and what of that endangers events.
  *
  * Any thread.
+ *
+ * What is written is the caller's, and so is `told`. Callers: runtime/redis/client/greeting.c,
+ * runtime/redis/lane/session.c (tw_redis_risks_log(), on the control loop).
  */
 #ifndef TW_REDIS_INFO_H
 #define TW_REDIS_INFO_H

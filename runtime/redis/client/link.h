@@ -5,6 +5,9 @@
  * commands beyond the bounds are refused. A command that stays unanswered for the timeout ends the
  * link, since nothing behind it can be trusted. RESP2, read by hiredis. Loop
  * thread only.
+ *
+ * Its opener owns it. Callers: runtime/redis/client/client.c, runtime/redis/client/locator.c,
+ * runtime/redis/client/greeting.c (sending on the client's).
  */
 #ifndef TW_REDIS_LINK_H
 #define TW_REDIS_LINK_H

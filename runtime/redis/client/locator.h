@@ -3,7 +3,9 @@
  *
  * Sentinels are asked where the master of a name is, nodes of a Redis Cluster which master serves a
  * slot. Who is asked is told who we are. The one that answered last is asked first, and of a
- * cluster all nodes are remembered that the last answer named. Loop thread only.
+ * cluster all nodes are remembered that the last answer named. Control loop only.
+ *
+ * A client owns its locator. Callers: runtime/redis/client/client.c.
  */
 #ifndef TW_REDIS_LOCATOR_H
 #define TW_REDIS_LOCATOR_H

@@ -2,6 +2,8 @@
  * Slots of a Redis Cluster: which one a key is in, who serves it, and what redirections say.
  *
  * No state; any thread.
+ *
+ * Callers: runtime/redis/client/client.c, runtime/redis/client/locator.c.
  */
 #ifndef TW_REDIS_SLOTS_H
 #define TW_REDIS_SLOTS_H

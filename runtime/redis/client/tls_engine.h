@@ -4,6 +4,8 @@
  * The peer's certificate must be signed by a known authority and name the host that was asked for;
  * there is no way to leave that out. One loop's thread per engine; a context may be shared by many
  * engines.
+ *
+ * A wire owns its engine. Callers: runtime/redis/client/wire.c.
  */
 #ifndef TW_REDIS_TLS_ENGINE_H
 #define TW_REDIS_TLS_ENGINE_H

@@ -9,6 +9,9 @@
  * `rediss` for `redis` means TLS, to the sentinels too; a Unix socket has no TLS. `unix://` is
  * `redis+unix://`. User, password and path are percent-decoded. An IPv6 address stands in
  * brackets. Any thread.
+ *
+ * A URL belongs to whoever had it parsed. Callers: runtime/redis/client/, server/options/
+ * (checking the option).
  */
 #ifndef TW_REDIS_URL_H
 #define TW_REDIS_URL_H

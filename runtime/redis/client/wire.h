@@ -2,7 +2,9 @@
  * A wire: the bytes to and from one host, over TCP or a Unix socket and, when asked for, TLS.
  *
  * It is open when a connection is there (see dial.h) and, with TLS, the peer is verified. All of
- * that has one time limit. Loop thread only.
+ * that has one time limit. Control loop only.
+ *
+ * A link owns its wire. Callers: runtime/redis/client/link.c.
  */
 #ifndef TW_REDIS_WIRE_H
 #define TW_REDIS_WIRE_H

@@ -5,6 +5,9 @@
  * are read at a time, the others wait: what resumes can take out of Redis together is bounded,
  * whoever they are. Every entry names the topic's event before it, so whether something is missing
  * is told by the data. Control loop only.
+ *
+ * A lane owns it, and it owns what is being read. Callers: runtime/redis/node.c (its life),
+ * runtime/redis/openings.c, runtime/redis/tail.c (single pieces).
  */
 #ifndef TW_REDIS_HISTORY_H
 #define TW_REDIS_HISTORY_H

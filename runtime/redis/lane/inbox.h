@@ -8,6 +8,9 @@
  *
  * Each entry names the one before it, so a part that is gone (the inbox was cut because this node
  * was too far behind, or keys were evicted) is seen from what comes after it. Control loop only.
+ *
+ * A lane owns it. Callers: runtime/redis/node.c (its life), runtime/redis/openings.c and the rooms
+ * of runtime/redis/lane/ above it.
  */
 #ifndef TW_REDIS_INBOX_H
 #define TW_REDIS_INBOX_H

@@ -11,6 +11,8 @@
  *     routes                the topics that this node gets
  *     inbox                 what Redis has for this node, in order
  *     session               links, epoch and registration
+ *
+ * The node owns all lanes. Control loop only, unless noted. Callers: runtime/redis/.
  */
 #ifndef TW_REDIS_LANE_H
 #define TW_REDIS_LANE_H

@@ -4,6 +4,8 @@
  *
  * Burials and sweeps go in slices with pauses between them, at most some twenty a second for a
  * node, whatever there is to do. Control loop only.
+ *
+ * A lane owns it. Callers: runtime/redis/node.c, runtime/redis/adapter.c (tw_redis_lease_drain()).
  */
 #ifndef TW_REDIS_LEASE_H
 #define TW_REDIS_LEASE_H

@@ -11,6 +11,10 @@
  * lanes: lane 0 joins first, and finds the layout that the others must be of.
  *
  * Control loop only, except tw_redis_session_up() and tw_redis_session_reason().
+ *
+ * A lane owns its session, a session its links. Callers: runtime/redis/node.c and
+ * runtime/redis/adapter.c (their life), all rooms of runtime/redis/lane/ and runtime/redis/
+ * (sending).
  */
 #ifndef TW_REDIS_SESSION_H
 #define TW_REDIS_SESSION_H

@@ -1,4 +1,5 @@
-/** What the Redis adapter counts, besides what all adapters do. Any thread may read. */
+/** What the Redis adapter counts, besides what all adapters do. Part of tw_redis_common_t. The
+ * control loop writes; any thread may read, with visit_stats of the adapter. */
 #ifndef TW_REDIS_STATS_H
 #define TW_REDIS_STATS_H
 

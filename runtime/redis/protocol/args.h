@@ -1,5 +1,7 @@
 /**
  * The arguments of a command to Redis, gathered one by one. Control loop only.
+ *
+ * It belongs to the function that gathers them. Callers: runtime/redis/.
  */
 #ifndef TW_REDIS_ARGS_H
 #define TW_REDIS_ARGS_H

@@ -9,6 +9,8 @@
  * The first three are hexadecimal. Origin and token name the publishing process and its request, so
  * that it knows its own event again. Where several bodies stand one after the other each is an
  * item: its length, a space, and the body. Any thread.
+ *
+ * Callers: runtime/redis/lane/, runtime/redis/tail.c.
  */
 #ifndef TW_REDIS_CODEC_H
 #define TW_REDIS_CODEC_H

@@ -3,6 +3,8 @@
  *
  * Redis runs a script as a whole. What each takes and answers stands on top of its file; what the
  * keys mean, in docs/internals/redis.md. Any thread.
+ *
+ * Callers: runtime/redis/lane/.
  */
 #ifndef TW_REDIS_SCRIPTS_H
 #define TW_REDIS_SCRIPTS_H

@@ -4,6 +4,9 @@
  *
  * It is embedded in what waits, and is in one list at a time. `run` is called once, after it was
  * taken out of its list; whoever loses interest takes it out.
+ *
+ * The list belongs to the room, the wait to whoever waits. Callers: runtime/redis/lane/,
+ * runtime/redis/openings.c.
  */
 #ifndef TW_REDIS_WAIT_H
 #define TW_REDIS_WAIT_H
