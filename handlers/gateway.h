@@ -36,6 +36,7 @@ typedef struct tw_gateway {
     tw_cors_t cors;
     char hsts[32]; /* the value of Strict-Transport-Security; empty: no such header */
     const char *version;
+    const char *node_id; /* borrowed */
     int64_t started_at_ms;
     size_t topics_max;        /* per request */
     size_t payload_bytes_max; /* per event */

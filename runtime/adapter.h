@@ -38,6 +38,7 @@
 typedef struct tw_adapter tw_adapter_t;
 typedef struct tw_loop tw_loop_t;             /* base/loop.h */
 typedef struct tw_subscriber tw_subscriber_t; /* runtime/subscriber.h */
+typedef struct tw_stats tw_stats_t;           /* runtime/stats.h */
 
 /* --- what is listed --- */
 
@@ -90,6 +91,10 @@ typedef struct tw_node_row {
     const char *version;
     uint64_t stream_count; /* streams */
     const char *state;     /* "up" or "draining" */
+    /* What the node counted, at its own wall clock's `counted_at_ms`, at most a second or two ago
+     * while it works; no latencies. NULL: it has not said. */
+    const tw_stats_t *stats;
+    int64_t counted_at_ms;
 } tw_node_row_t;
 
 /** `total` counts the rows of all pages. With a status other than TW_OK, rows is NULL and count 0.

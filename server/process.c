@@ -114,6 +114,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     if (!create_adapter(process, error, error_size))
         return false;
     gateway->version = TIDEWAY_VERSION;
+    gateway->node_id = process->node.node_id;
     gateway->started_at_ms = process->node.started_at_ms;
     gateway->topics_max = options->max_topics;
     gateway->payload_bytes_max = options->max_payload_bytes;

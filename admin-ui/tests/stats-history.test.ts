@@ -2,14 +2,18 @@ import { describe, expect, it } from "vitest";
 import type { Stats } from "@/api/types";
 import { linePaths, niceCeiling, windowOf } from "@/components/chart";
 import {
+  appendAlone,
+  appendCluster,
   appendHole,
   appendSample,
+  EMPTY_CLUSTER,
   EMPTY_HISTORY,
   HISTORY_MS,
   SAMPLE_MS,
 } from "@/lib/stats-history";
 
 const ZERO: Stats = {
+  nodeId: "n",
   connections: 0,
   streams: 0,
   topics: 0,
@@ -63,6 +67,60 @@ describe("appendSample", () => {
     }
     expect(history.samples.length).toBeLessThanOrEqual(HISTORY_MS / SAMPLE_MS + 1);
     expect(windowOf(history.samples)).toBe(HISTORY_MS);
+  });
+});
+
+describe("a cluster", () => {
+  const node = (nodeId: string, stats: Partial<Stats> | null, state = "up") => ({
+    nodeId,
+    hostname: "h",
+    ip: "i",
+    startedAt: 0,
+    version: "v",
+    connectionCount: 0,
+    state,
+    stats: stats && { ...ZERO, nodeId, ...stats },
+  });
+
+  it("is the sum of its nodes, in streams and in rates, but for topics", () => {
+    const at = (now: number, a: number, b: number) => [
+      node("a", { now, uptimeMs: now, streams: 100, topics: 3, publishesAccepted: a }),
+      node("b", { now, uptimeMs: now + 500, streams: 200, topics: 3, publishesAccepted: b }),
+    ];
+    const first = appendCluster(EMPTY_CLUSTER, at(1000, 0, 7), 4, 1000);
+    const second = appendCluster(first, at(3000, 10, 47), 4, 3000);
+    expect(second.total.samples.at(-1)).toMatchObject({ streams: 300, topics: 4, accepted: 25 });
+    expect(second.total.latest).toMatchObject({ streams: 300, publishesAccepted: 57, topics: 4 });
+    expect(second.nodes[0]?.history.samples.at(-1)).toMatchObject({ streams: 100, accepted: 5 });
+  });
+
+  it("says of a node that is silent, dead or left, and since when", () => {
+    const listed = (now: number) => [
+      node("a", { now, uptimeMs: now, streams: 1 }),
+      node("b", { now: 1, uptimeMs: 1, streams: 5 }),
+      node("c", { now: 1, uptimeMs: 1 }, "draining"),
+    ];
+    let cluster = appendCluster(EMPTY_CLUSTER, listed(1), 0, 1000);
+    cluster = appendCluster(cluster, listed(2), 0, 3000);
+    expect(cluster.total.samples.at(-1)?.streams).toBe(6);
+    cluster = appendCluster(cluster, listed(9), 0, 9000);
+    expect(cluster.nodes.map(({ state }) => state)).toEqual(["up", "silent", "silent"]);
+    expect(cluster.total.samples.at(-1)?.streams).toBe(1);
+    const draining = appendCluster(EMPTY_CLUSTER, listed(1), 0, 1000);
+    const gone = appendCluster(draining, listed(2).slice(0, 1), 0, 3000);
+    expect(gone.nodes.map(({ state }) => state)).toEqual(["up", "dead", "left"]);
+    expect(gone.nodes[1]?.history.latestAt).toBe(1000);
+    expect(gone.nodes[1]?.history.samples.at(-1)?.streams).toBeNull();
+  });
+
+  it("has a hole in its sums while one node speaks alone", () => {
+    const both = [node("a", { now: 1, uptimeMs: 1 }), node("b", { now: 1, uptimeMs: 1 })];
+    const before = appendCluster(EMPTY_CLUSTER, both, 0, 1000);
+    const alone = appendAlone(before, { ...ZERO, nodeId: "a", now: 2, streams: 3 }, 3000);
+    expect(alone.total.samples.at(-1)?.streams).toBeNull();
+    expect(alone.nodes[0]).toMatchObject({ state: "up", node: { hostname: "h" } });
+    expect(alone.nodes[0]?.history.samples.at(-1)?.streams).toBe(3);
+    expect(alone.nodes[1]?.state).toBe("silent");
   });
 });
 

@@ -176,7 +176,50 @@ void tw_handle_admin_close(h2o_req_t *req)
                                                tw_pending_create(req));
 }
 
+/* --- what nodes count, for the charts of the admin UI --- */
+
+static void set(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static json_t *stats_json(const char *node_id, const tw_stats_t *stats, int64_t started_at_ms,
+                          int64_t counted_at_ms)
+{
+    const tw_counters_t *sum = &stats->counters;
+    json_t *json = json_object(), *closes = json_object();
+
+    json_object_set_new(json, "nodeId", json_string(node_id));
+    set(json, "connections", sum->connections);
+    set(json, "streams", sum->streams);
+    set(json, "topics", stats->topics);
+    set(json, "publishesAccepted", sum->published_accepted);
+    set(json, "publishesDropped", sum->published_dropped);
+    set(json, "publishesRefused", sum->published_refused + sum->published_failed);
+    set(json, "deliveries", sum->deliveries);
+    set(json, "bytes", sum->delivered_bytes);
+    set(json, "queuedBytes", sum->queued_bytes);
+    for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
+        set(closes, tw_close_reason_label((tw_close_reason_t)i), sum->closes[i]);
+    json_object_set_new(json, "closes", closes);
+    set(json, "uptimeMs",
+        counted_at_ms > started_at_ms ? (uint64_t)(counted_at_ms - started_at_ms) : 0);
+    set(json, "now", (uint64_t)counted_at_ms);
+    return json;
+}
+
 /* --- nodes --- */
+
+static json_t *node_json(const tw_node_row_t *row)
+{
+    json_t *stats = row->stats != NULL ? stats_json(row->node_id, row->stats, row->started_at_ms,
+                                                    row->counted_at_ms)
+                                       : json_null();
+    return json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:s,s:o}", "nodeId", row->node_id, "hostname",
+                     row->hostname, "ip", row->ip, "startedAt", json_time(row->started_at_ms),
+                     "version", row->version, "connectionCount", (json_int_t)row->stream_count,
+                     "state", row->state, "stats", stats);
+}
 
 static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, size_t count)
 {
@@ -188,12 +231,7 @@ static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, 
     } else if (req != NULL) {
         json_t *list = json_array();
         for (size_t i = 0; i < count; ++i)
-            json_array_append_new(
-                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:s}", "nodeId", rows[i].node_id,
-                                "hostname", rows[i].hostname, "ip", rows[i].ip, "startedAt",
-                                json_time(rows[i].started_at_ms), "version", rows[i].version,
-                                "connectionCount", (json_int_t)rows[i].stream_count, "state",
-                                rows[i].state));
+            json_array_append_new(list, node_json(&rows[i]));
         tw_reply_json(req, 200, json_pack("{s:o}", "data", list));
     }
     tw_pending_unref(pending);
@@ -207,35 +245,12 @@ void tw_handle_admin_nodes(h2o_req_t *req)
                                               on_nodes, tw_pending_create(req));
 }
 
-/* --- stats: this node's counters, for the charts of the admin UI --- */
-
-static void set(json_t *object, const char *name, uint64_t value)
-{
-    json_object_set_new(object, name, json_integer((json_int_t)value));
-}
-
 void tw_handle_admin_stats(h2o_req_t *req)
 {
-    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    const tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     tw_stats_t now;
-    const tw_counters_t *sum = &now.counters;
-    int64_t now_ms = tw_clock_wall_ms();
 
     tw_stats_read(gateway->hub, &now);
-    json_t *stats = json_object(), *closes = json_object();
-    set(stats, "connections", sum->connections);
-    set(stats, "streams", sum->streams);
-    set(stats, "topics", now.topics);
-    set(stats, "publishesAccepted", sum->published_accepted);
-    set(stats, "publishesDropped", sum->published_dropped);
-    set(stats, "publishesRefused", sum->published_refused + sum->published_failed);
-    set(stats, "deliveries", sum->deliveries);
-    set(stats, "bytes", sum->delivered_bytes);
-    set(stats, "queuedBytes", sum->queued_bytes);
-    for (int i = 0; i < TW_CLOSE_REASON_COUNT; ++i)
-        set(closes, tw_close_reason_label((tw_close_reason_t)i), sum->closes[i]);
-    json_object_set_new(stats, "closes", closes);
-    set(stats, "uptimeMs", (uint64_t)(now_ms - gateway->started_at_ms));
-    set(stats, "now", (uint64_t)now_ms);
-    tw_reply_json(req, 200, stats);
+    tw_reply_json(req, 200,
+                  stats_json(gateway->node_id, &now, gateway->started_at_ms, tw_clock_wall_ms()));
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "runtime/join.h"
 #include "runtime/listing.h"
 #include "runtime/stats.h"
@@ -146,12 +147,16 @@ static void list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_q
 static void list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)
 {
     const tw_memory_adapter_t *self = self_of(adapter);
+    tw_stats_t stats;
+    tw_stats_read(self->hub, &stats);
     const tw_node_row_t row = {.node_id = self->info->node_id,
                                .hostname = self->info->hostname,
                                .ip = self->info->ip,
                                .started_at_ms = self->info->started_at_ms,
                                .version = self->info->version,
-                               .stream_count = tw_stats_streams(self->hub),
+                               .stream_count = stats.streams,
+                               .stats = &stats,
+                               .counted_at_ms = tw_clock_wall_ms(),
                                .state = atomic_load(&self->draining) ? "draining" : "up"};
     on_nodes(data, TW_OK, &row, 1);
 }

@@ -8,6 +8,8 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
+#include "runtime/redis/lane/figures.h"
+
 static void free_query(tw_redis_query_t *query)
 {
     for (size_t i = 0; i < query->event_count; ++i)
@@ -136,6 +138,7 @@ static void deliver_nodes(tw_redis_query_t *query)
     }
     size_t count = json_array_size(query->rows);
     tw_node_row_t *rows = tw_alloc((count + 1) * sizeof(*rows));
+    tw_stats_t *stats = tw_alloc((count + 1) * sizeof(*stats));
     for (size_t i = 0; i < count; ++i) {
         const json_t *row = json_array_get(query->rows, i);
         rows[i] = (tw_node_row_t){
@@ -147,8 +150,11 @@ static void deliver_nodes(tw_redis_query_t *query)
             .state = field_of(row, "state"),
             .started_at_ms = (int64_t)strtoll(field_of(row, "startedAt"), NULL, 10),
         };
+        if (tw_redis_figures_read(field_of(row, "figures"), &stats[i], &rows[i].counted_at_ms))
+            rows[i].stats = &stats[i];
     }
     query->on_answer.nodes(query->data, TW_OK, rows, count);
+    free(stats);
     free(rows);
 }
 

@@ -126,7 +126,7 @@ char *tw_test_list_streams(tw_test_place_t at, const tw_test_page_t *page);
  * there is no client id; "" when it is not listed. */
 char *tw_test_stream_row(tw_test_place_t at, const char *stream_id);
 
-/** "node:count:state node:count:state", sorted. */
+/** "node:count:state:counted streams,counted topics …", sorted. */
 char *tw_test_list_nodes(tw_test_place_t at);
 
 /** "id:payload id:payload", oldest first. */

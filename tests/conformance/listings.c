@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "runtime/model/sse.h"
+#include "runtime/stats.h"
 #include "tests/conformance/cluster.h"
 #include "tests/support/check.h"
 
@@ -210,6 +211,11 @@ static void on_nodes(void *data, tw_status_t status, const tw_node_row_t *rows, 
         add_number(ask, sorted[i].stream_count);
         add(ask, ":");
         add(ask, sorted[i].state);
+        add(ask, ":");
+        tw_check(sorted[i].stats != NULL && sorted[i].counted_at_ms >= sorted[i].started_at_ms);
+        add_number(ask, sorted[i].stats->counters.streams);
+        add(ask, ",");
+        add_number(ask, sorted[i].stats->topics);
     }
     free(sorted);
     answered(ask, status);

@@ -247,6 +247,9 @@ static void test_nodes__are_listed_with_their_streams_and_state(const tw_suite_r
         tw_test_text_append(&after, text, strlen(text));
         tw_test_text_append(&before, "up", 2);
         tw_test_text_append(&after, i == 0 ? "draining" : "up", i == 0 ? 8 : 2);
+        const char *counted = i == 0 ? ":1,2" : ":0,0";
+        tw_test_text_append(&before, counted, strlen(counted));
+        tw_test_text_append(&after, counted, strlen(counted));
     }
     expect_page(&cluster, ask_nodes, (tw_test_page_t){0}, before.bytes);
     tw_test_thread_call(&cluster.nodes[0].control, drain, cluster.nodes[0].adapter);

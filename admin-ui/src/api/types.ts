@@ -51,6 +51,27 @@ export const connectionShape = object({
 export type Connection = Infer<typeof connectionShape>;
 export const connectionPageShape = pageOf(connectionShape);
 
+/**
+ * Gauges (connections, streams, topics, queuedBytes) are of now; everything else counts up from the node's start. `now` is when
+ * the node counted, by its own clock.
+ */
+export const statsShape = object({
+  nodeId: string,
+  connections: number,
+  streams: number,
+  topics: number,
+  publishesAccepted: number,
+  publishesDropped: number,
+  publishesRefused: number,
+  deliveries: number,
+  bytes: number,
+  queuedBytes: number,
+  closes: record(number),
+  uptimeMs: number,
+  now: instant,
+});
+export type Stats = Infer<typeof statsShape>;
+
 export const nodeShape = object({
   nodeId: string,
   hostname: string,
@@ -60,6 +81,7 @@ export const nodeShape = object({
   connectionCount: number,
   /** "up" or "draining". */
   state: string,
+  stats: nullable(statsShape),
 });
 export type GatewayNode = Infer<typeof nodeShape>;
 export const nodesShape = object({ data: list(nodeShape) });
@@ -75,23 +97,6 @@ export const tailEventShape = object({
 export type TailEvent = Infer<typeof tailEventShape>;
 export const tailShape = object({ topic: string, events: list(tailEventShape) });
 export type Tail = Infer<typeof tailShape>;
-
-/** Gauges (connections, streams, topics, queuedBytes) are of now; everything else counts up from the node's start. */
-export const statsShape = object({
-  connections: number,
-  streams: number,
-  topics: number,
-  publishesAccepted: number,
-  publishesDropped: number,
-  publishesRefused: number,
-  deliveries: number,
-  bytes: number,
-  queuedBytes: number,
-  closes: record(number),
-  uptimeMs: number,
-  now: instant,
-});
-export type Stats = Infer<typeof statsShape>;
 
 export const publishShape = object({
   status: string,

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { GatewayNode, Stats } from "@/api/types";
+import type { Stats } from "@/api/types";
 import { ViewHeader } from "@/components/app-shell";
 import { Chart, type Series } from "@/components/chart";
 import { ErrorBoundary } from "@/components/error-boundary";
@@ -8,6 +8,7 @@ import { RelativeTime } from "@/components/relative-time";
 import { ErrorState, StaleBanner } from "@/components/states";
 import { Badge } from "@/components/ui/badge";
 import { Card, CardContent, CardHeader, CardTitle } from "@/components/ui/card";
+import { NativeSelect } from "@/components/ui/native-select";
 import { Skeleton } from "@/components/ui/skeleton";
 import {
   Table,
@@ -17,16 +18,21 @@ import {
   TableHeader,
   TableRow,
 } from "@/components/ui/table";
-import { formatBytes, formatCompact, formatCount, formatDuration } from "@/lib/format";
+import {
+  formatBytes,
+  formatCompact,
+  formatCount,
+  formatDuration,
+  formatSeconds,
+  plural,
+} from "@/lib/format";
 import { live } from "@/lib/live";
-import { useClient } from "@/lib/session";
-import type { Sample } from "@/lib/stats-history";
+import { Link, navigate, useSearch, withSearch } from "@/lib/router";
+import { type ClusterHistory, isPresent, type KnownNode, type Sample } from "@/lib/stats-history";
 import { sampling } from "@/lib/stats-sampler";
 import { useStore } from "@/lib/store";
 import { useFrozen } from "@/lib/use-frozen";
-import { useResource } from "@/lib/use-resource";
-
-const NODES_REFRESH_MS = 5000;
+import { cn } from "@/lib/utils";
 
 const TEAL = { stroke: "stroke-chart-1", fill: "fill-chart-1/12", dot: "bg-chart-1" };
 const VIOLET = { stroke: "stroke-chart-2", fill: "fill-chart-2/12", dot: "bg-chart-2" };
@@ -83,23 +89,43 @@ const PANELS: readonly Panel[] = [
   },
 ];
 
+/** The figures of all nodes, or of the one that `?node=` names. */
 export function OverviewPage() {
   const isLive = useStore(live);
-  const { history, error } = useFrozen(useStore(sampling), !isLive);
-  const { samples, latest } = history;
+  const { history, error, alone } = useFrozen(useStore(sampling), !isLive);
+  const chosen = useSearch().get("node") ?? alone ?? "";
+  const one = history.nodes.find(({ node }) => node.nodeId === chosen);
+  const { samples, latest, latestAt } = one ? one.history : history.total;
+  const several = history.nodes.length > 1;
 
   return (
     <>
       <ViewHeader
         title="Overview"
-        detail={latest && `up ${formatDuration(latest.uptimeMs)}`}
+        detail={latest && scopeOf(history, one, latest)}
         aside={<LiveToggle failing={error !== null} />}
-      />
+      >
+        {several && (
+          <NativeSelect
+            aria-label="Node"
+            value={one ? chosen : ""}
+            onChange={(change) => navigate(withSearch("/overview", { node: change.target.value }))}
+          >
+            <option value="">All nodes</option>
+            {history.nodes.map(({ node }) => (
+              <option key={node.nodeId} value={node.nodeId}>
+                {node.nodeId}
+              </option>
+            ))}
+          </NativeSelect>
+        )}
+      </ViewHeader>
       {error && latest && (
         <div className="mb-4 overflow-hidden rounded-lg border border-b-0">
-          <StaleBanner error={error} since={history.latestAt} />
+          <StaleBanner error={error} since={latestAt} />
         </div>
       )}
+      {alone !== null && !error && <AloneBanner nodeId={alone} />}
       {error && !latest ? (
         <Card>
           <ErrorState error={error} />
@@ -115,13 +141,36 @@ export function OverviewPage() {
       )}
       <div className="mt-3 grid items-start gap-3 xl:grid-cols-3">
         <ErrorBoundary>
-          <NodesPanel saidElsewhere={error !== null} />
+          <NodesPanel
+            nodes={history.nodes.length > 0 ? history.nodes : null}
+            unknown={error !== null}
+          />
         </ErrorBoundary>
         <ErrorBoundary>
           <TotalsPanel stats={latest} bytesPerSecond={samples.at(-1)?.bytes ?? null} />
         </ErrorBoundary>
       </div>
     </>
+  );
+}
+
+/** What the figures are of. */
+function scopeOf(history: ClusterHistory, one: KnownNode | undefined, latest: Stats): string {
+  const present = history.nodes.filter(isPresent);
+  if (one) return `node ${one.node.nodeId}, up ${formatDuration(latest.uptimeMs)}`;
+  if (history.nodes.length === 1) return `up ${formatDuration(latest.uptimeMs)}`;
+  return `${plural(present.length, "node")} together`;
+}
+
+function AloneBanner({ nodeId }: { nodeId: string }) {
+  return (
+    <p
+      role="alert"
+      className="mb-4 rounded-lg border border-warning/30 bg-warning/8 px-4 py-2 text-[0.8125rem]"
+    >
+      <strong className="font-medium">Redis cannot be reached.</strong> These are the figures of
+      node {nodeId} alone, which serves this page. The others may work or not.
+    </p>
   );
 }
 
@@ -188,82 +237,116 @@ function Legend({ series }: { series: readonly Series[] }) {
   );
 }
 
-/** `saidElsewhere`: the page says already that the gateway does not answer. */
-function NodesPanel({ saidElsewhere }: { saidElsewhere: boolean }) {
-  const client = useClient();
-  const { data, at, error, refresh } = useResource("nodes", client.nodes, NODES_REFRESH_MS);
+/** `unknown`: these are nodes of a while ago. */
+function NodesPanel({ nodes, unknown }: { nodes: readonly KnownNode[] | null; unknown: boolean }) {
   return (
     <Card aria-label="Nodes" className="overflow-hidden xl:col-span-2">
       <CardHeader>
         <CardTitle>Nodes</CardTitle>
-        {data && (
+        {nodes && (
           <span className="text-xs text-muted-foreground">
-            {formatCount(data.length)} in the cluster
+            {formatCount(nodes.filter(isPresent).length)} in the cluster
           </span>
         )}
       </CardHeader>
-      {error && data && !saidElsewhere && <StaleBanner error={error} since={at} />}
-      {error && !data ? (
-        <ErrorState error={error} onRetry={refresh} />
-      ) : (
-        <NodesTable nodes={data} unknown={error !== null || saidElsewhere} />
-      )}
+      <NodesTable nodes={nodes} unknown={unknown} />
     </Card>
   );
 }
 
-/** `unknown`: these are nodes of a while ago. */
-function NodesTable({ nodes, unknown }: { nodes: GatewayNode[] | null; unknown: boolean }) {
+const NODE_COLUMNS = ["Node", "State", "Streams", "Publishes", "Deliveries", "Address", "Version"];
+
+function NodesTable({ nodes, unknown }: { nodes: readonly KnownNode[] | null; unknown: boolean }) {
   return (
     <Table label="Nodes of the cluster">
       <TableHeader>
         <TableRow>
-          <TableHead>Node</TableHead>
-          <TableHead>State</TableHead>
-          <TableHead className="text-right">Connections</TableHead>
-          <TableHead>Address</TableHead>
-          <TableHead>Version</TableHead>
+          {NODE_COLUMNS.map((name) => (
+            <TableHead key={name} className={cn(NUMBERS.has(name) && "text-right")}>
+              {name}
+            </TableHead>
+          ))}
           <TableHead className="text-right">Started</TableHead>
         </TableRow>
       </TableHeader>
       <TableBody>
         {nodes === null && (
           <TableRow>
-            <TableCell colSpan={6}>
+            <TableCell colSpan={NODE_COLUMNS.length + 1}>
               <Skeleton className="h-5" />
             </TableCell>
           </TableRow>
         )}
-        {nodes?.map((node) => (
-          <TableRow key={node.nodeId}>
-            <TableCell>
-              <div className="tabular-nums">{node.nodeId}</div>
-              <div className="text-xs text-muted-foreground">{node.hostname}</div>
-            </TableCell>
-            <TableCell>
-              {unknown ? (
-                <Badge variant="outline">No data</Badge>
-              ) : (
-                <Badge
-                  variant={node.state === "up" ? "success" : "warning"}
-                  className="first-letter:uppercase"
-                >
-                  {node.state}
-                </Badge>
-              )}
-            </TableCell>
-            <TableCell className="text-right tabular-nums">
-              {formatCount(node.connectionCount)}
-            </TableCell>
-            <TableCell className="tabular-nums">{node.ip}</TableCell>
-            <TableCell className="tabular-nums">{node.version}</TableCell>
-            <TableCell className="text-right text-muted-foreground">
-              <RelativeTime at={node.startedAt} />
-            </TableCell>
-          </TableRow>
+        {nodes?.map((one) => (
+          <NodeRow key={one.node.nodeId} one={one} unknown={unknown} />
         ))}
       </TableBody>
     </Table>
+  );
+}
+
+const NUMBERS = new Set(["Streams", "Publishes", "Deliveries"]);
+
+function NodeRow({ one, unknown }: { one: KnownNode; unknown: boolean }) {
+  const { node, history } = one;
+  const last = history.samples.at(-1);
+  return (
+    <TableRow>
+      <TableCell>
+        <Link
+          to={withSearch("/overview", { node: node.nodeId })}
+          title={`Figures of ${node.nodeId} alone`}
+          className="rounded-sm tabular-nums outline-none hover:text-primary hover:underline focus-visible:ring-2 focus-visible:ring-ring"
+        >
+          {node.nodeId}
+        </Link>
+        <div className="text-xs text-muted-foreground">{node.hostname}</div>
+      </TableCell>
+      <TableCell>
+        <NodeState one={one} unknown={unknown} />
+      </TableCell>
+      <TableCell className="text-right tabular-nums">
+        <Figure value={last?.streams} format={formatCount} />
+      </TableCell>
+      <TableCell className="text-right tabular-nums">
+        <Figure value={last?.accepted} format={perSecond} />
+      </TableCell>
+      <TableCell className="text-right tabular-nums">
+        <Figure value={last?.deliveries} format={perSecond} />
+      </TableCell>
+      <TableCell className="tabular-nums">{node.ip}</TableCell>
+      <TableCell className="tabular-nums">{node.version}</TableCell>
+      <TableCell className="text-right text-muted-foreground">
+        <RelativeTime at={node.startedAt} />
+      </TableCell>
+    </TableRow>
+  );
+}
+
+function perSecond(value: number): string {
+  return `${formatCompact(value)}/s`;
+}
+
+function Figure({
+  value = null,
+  format,
+}: {
+  value: number | null | undefined;
+  format: (value: number) => string;
+}) {
+  return value === null ? <span className="text-muted-foreground">–</span> : format(value);
+}
+
+function NodeState({ one, unknown }: { one: KnownNode; unknown: boolean }) {
+  const { state, history } = one;
+  const since = history.latestAt > 0 ? ` since ${formatSeconds(history.latestAt)}` : "";
+  if (state === "dead") return <Badge variant="destructive">Dead{since}</Badge>;
+  if (state === "left") return <Badge variant="outline">Left{since.replace("since", "at")}</Badge>;
+  if (state === "silent" || unknown) return <Badge variant="outline">No data{since}</Badge>;
+  return (
+    <Badge variant={state === "up" ? "success" : "warning"} className="first-letter:uppercase">
+      {state}
+    </Badge>
   );
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/redis/lane/figures.h"
 
 #define LEASE_EVERY_MS 1000
 #define DOUBT_MS 2000 /* of a node whose lease ran out: it has missed twice to renew it */
@@ -80,15 +81,28 @@ static void on_lease(const redisReply *reply, void *data)
     lease->on_granted(lease->data);
 }
 
+/* What this node counts, for the listing of nodes, which is lane 0's; free() it. */
+static char *figures_of(const tw_redis_lease_t *lease)
+{
+    tw_stats_t stats;
+
+    if (lease->session->index != 0)
+        return NULL;
+    tw_stats_read(lease->hub, &stats);
+    return tw_redis_figures_write(&stats, tw_clock_wall_ms());
+}
+
 static void take_lease(tw_redis_lease_t *lease)
 {
     const tw_node_info_t *info = lease->info;
+    char *figures;
     char instance[12], started[24];
     tw_redis_args_t args;
 
     if (lease->asking || lease->on_left != NULL)
         return;
     lease->asking = true;
+    figures = figures_of(lease);
     lease->asked_ms = uv_now(lease->session->loop->uv);
     lease->asked_us = (uint64_t)tw_clock_us();
     snprintf(instance, sizeof(instance), "%08" PRIx32, lease->session->common->instance);
@@ -104,7 +118,12 @@ static void take_lease(tw_redis_lease_t *lease)
     tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); ++i)
         tw_redis_args_text(&args, fields[i]);
+    if (figures != NULL) {
+        tw_redis_args_text(&args, "figures");
+        tw_redis_args_text(&args, figures);
+    }
     tw_redis_session_send(lease->session, &args, on_lease, lease);
+    free(figures);
 }
 
 void tw_redis_lease_drain(tw_redis_lease_t *lease)

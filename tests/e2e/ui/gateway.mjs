@@ -166,8 +166,11 @@ export async function startGateway({ keys = "test-key", options = {}, ready = tr
       await whileDown();
       await start(withKeys);
     },
+    /** It stays connected and does nothing, until it is stopped. */
+    freeze: () => child.kill("SIGSTOP"),
     stop: async () => {
       try {
+        child.kill("SIGCONT");
         await end(child, 0);
       } finally {
         rmSync(folder, { recursive: true });

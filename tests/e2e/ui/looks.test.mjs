@@ -75,7 +75,7 @@ describe("looks and accessibility", () => {
     // A picture of charts needs some history: traffic until enough samples were taken.
     let samples = 0;
     page.on("response", (response) => {
-      if (response.url().endsWith("/v1/admin/stats")) samples++;
+      if (response.url().endsWith("/v1/admin/nodes")) samples++;
     });
     for (let n = 0; samples < SAMPLES; n++) {
       const topic = TOPICS[n % 10];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPage } from "./browser.mjs";
-import { startGateway, startPeer } from "./gateway.mjs";
+import { startGateway, startPeer, startRedis } from "./gateway.mjs";
 import { until } from "./wait.mjs";
 
 // Chromium reports each failed request, and each answer of 4xx and 5xx, as a console error.
@@ -171,8 +171,79 @@ describe("the tail of a topic", () => {
     await page.signIn("/tail?topic=a%20b");
     await page.getByText(/a topic is 1 to 255 bytes/).waitFor();
     const settled = asked;
-    for (let sample = 0; sample < 2; sample++) await page.waitForResponse("**/v1/admin/stats");
+    for (let sample = 0; sample < 2; sample++) await page.waitForResponse("**/v1/admin/nodes");
     assert.equal(asked, settled);
+    await page.finish();
+  });
+});
+
+describe("the overview of a cluster", () => {
+  const STREAMS = { "node-a": 10, "node-b": 20, "node-c": 30 };
+  let browser, redis;
+  const gateways = [];
+  const peers = [];
+
+  before(async () => {
+    redis = await startRedis();
+    for (const [NODE_ID, streams] of Object.entries(STREAMS)) {
+      const options = { RUNTIME: "redis", REDIS_URL: redis.url, NODE_ID };
+      gateways.push(await startGateway({ options }));
+      peers.push(startPeer(gateways.at(-1)));
+      await peers.at(-1).open(streams, ["shared"]);
+    }
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await Promise.all(peers.map((peer) => peer.stop()));
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    redis?.stop();
+  });
+
+  test("shows all nodes together, each alone, and what is not known", async () => {
+    const page = await openPage(browser, gateways[0], { expected: AWAY });
+    const panel = (name) => page.getByRole("region", { name, exact: true });
+    const figure = (name, text) =>
+      panel(name).getByRole("paragraph").getByText(text, { exact: true }).waitFor();
+    const streams = (count) => figure("Streams", count);
+    const row = (node) => panel("Nodes").getByRole("row").filter({ hasText: node });
+    await page.signIn("/overview");
+    await page.getByText("3 nodes together").waitFor();
+    await streams("60");
+    await figure("Topics", "1");
+    for (const [node, count] of Object.entries(STREAMS))
+      await row(node)
+        .getByRole("cell", { name: String(count), exact: true })
+        .waitFor();
+    // Published elsewhere, and still seen here.
+    const publishing = (async () => {
+      for (let n = 0; n < 20; n++) await peers[1].publish("shared", `elsewhere-${n}`, "x");
+    })();
+    await panel("Publishes")
+      .getByRole("img", { name: /highest (0\.\d|[1-9])/ })
+      .waitFor();
+    await publishing;
+
+    await page.getByLabel("Node", { exact: true }).selectOption("node-b");
+    await page.getByText(/^node node-b, up/).waitFor();
+    await streams("20");
+    await page.reload();
+    await page.getByText(/^node node-b, up/).waitFor();
+    await page.getByLabel("Node", { exact: true }).selectOption("All nodes");
+
+    gateways[2].freeze();
+    await row("node-c")
+      .getByText(/^No data since/)
+      .waitFor();
+    await streams("30");
+    redis.stop();
+    await page.getByText("Redis cannot be reached.").waitFor();
+    await page.getByText(/node node-a alone/).waitFor();
+    await streams("10");
+    await row("node-b")
+      .getByText(/^No data since/)
+      .waitFor();
     await page.finish();
   });
 });

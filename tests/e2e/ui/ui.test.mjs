@@ -324,7 +324,7 @@ describe("the admin UI of a running gateway", () => {
       await page.getByRole("button", { name: "Refresh now" }).click();
       await until("one load", () => asked === settled + 1);
       // Two samples of the statistics, which go on, span the time in which the list would have asked again.
-      for (let sample = 0; sample < 2; sample++) await page.waitForResponse("**/v1/admin/stats");
+      for (let sample = 0; sample < 2; sample++) await page.waitForResponse("**/v1/admin/nodes");
       assert.equal(asked, settled + 1);
       await page.getByRole("button", { name: /^Paused/ }).click();
       await until("loads again", () => asked > settled + 1);
