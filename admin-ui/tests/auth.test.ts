@@ -4,7 +4,14 @@ import { auth, expire, isSendableKey, KEY_ITEM, signIn, signOut } from "@/lib/au
 const answering = (status: number, body: unknown) =>
   vi.fn(async () => new Response(JSON.stringify(body), { status }));
 const COUNTERS = {
-  ...{ connections: 0, streams: 0, topics: 0, publishesAccepted: 0, publishesDropped: 0 },
+  ...{
+    nodeId: "n",
+    connections: 0,
+    streams: 0,
+    topics: 0,
+    publishesAccepted: 0,
+    publishesDropped: 0,
+  },
   ...{
     publishesRefused: 0,
     deliveries: 0,
