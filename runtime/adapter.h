@@ -164,8 +164,8 @@ typedef struct tw_adapter_ops {
 
     /**
      * Opens the stream of a NEW subscriber; on_open says how it begins. With a status other than
-     * TW_OK the subscriber is NEW as before, and the caller destroys it. [now] only with such a
-     * status.
+     * TW_OK the subscriber is NEW as before, and the caller destroys it: TW_REVOKED when its token
+     * is, also if that came while it was opened. [now] only with such a status.
      */
     void (*open_stream)(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data);
@@ -210,6 +210,21 @@ typedef struct tw_adapter_ops {
      * [now] */
     void (*close_by_id)(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
                         tw_close_reason_t reason, tw_status_fn on_done, void *data);
+
+    /** Closes all streams of a subject (1 to TW_SUBJECT_MAX bytes) in the cluster. TW_UNAVAILABLE
+     * when not all nodes have said that they did. [now] */
+    void (*close_subject)(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject,
+                          tw_close_reason_t reason, tw_closed_fn on_done, void *data);
+
+    /**
+     * Closes all streams of a subject with TW_CLOSE_REVOKED and refuses, until until_ms, its tokens
+     * that were issued before now: on this node at once, on the others soon, and on nodes that
+     * cannot be reached as soon as they can. on_done says TW_OK when no node will miss it; with
+     * TW_UNAVAILABLE this one knows and will tell the others, unless it ends before. TW_FULL: there
+     * are TW_REVOCATIONS_MAX already. [now]
+     */
+    void (*revoke)(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject, int64_t until_ms,
+                   tw_status_fn on_done, void *data);
 } tw_adapter_ops_t;
 
 struct tw_adapter {

@@ -189,6 +189,40 @@ static void close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stre
     tw_listing_close(self_of(adapter)->hub, from, stream_id, reason, on_done, data);
 }
 
+static void close_subject(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject,
+                          tw_close_reason_t reason, tw_closed_fn on_done, void *data)
+{
+    const tw_ending_query_t query = {
+        .subject = subject, .issued_until_ms = INT64_MAX, .reason = reason};
+    tw_listing_close_subject(self_of(adapter)->hub, from, &query, on_done, data);
+}
+
+/* Who revokes waits until the streams are closed. */
+typedef struct tw_revoking {
+    tw_status_fn on_done;
+    void *data;
+} tw_revoking_t;
+
+static void on_revoked(void *data, tw_status_t status, uint64_t count)
+{
+    tw_revoking_t revoking = *(tw_revoking_t *)data;
+    free(data);
+    revoking.on_done(revoking.data, status);
+}
+
+static void revoke_subject(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject,
+                           int64_t until_ms, tw_status_fn on_done, void *data)
+{
+    const tw_revocation_t revocation = {subject, tw_clock_wall_ms(), until_ms};
+    tw_revoking_t *revoking = tw_alloc(sizeof(*revoking));
+
+    *revoking = (tw_revoking_t){.on_done = on_done, .data = data};
+    tw_status_t status =
+        tw_listing_revoke(self_of(adapter)->hub, from, &revocation, true, on_revoked, revoking);
+    if (status != TW_OK)
+        on_revoked(revoking, status, 0);
+}
+
 static const tw_adapter_ops_t memory_ops = {
     .name = "memory",
     .start = start,
@@ -206,6 +240,8 @@ static const tw_adapter_ops_t memory_ops = {
     .tail_events = tail_events,
     .forget_tail = forget_tail,
     .close_by_id = close_by_id,
+    .close_subject = close_subject,
+    .revoke = revoke_subject,
 };
 
 tw_adapter_t *tw_memory_adapter_create(tw_hub_t *hub, const tw_node_info_t *info)

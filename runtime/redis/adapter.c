@@ -45,6 +45,8 @@ static bool ready(tw_adapter_t *adapter, const char **why_not)
     *why_not = NULL;
     for (uint32_t i = 0; i < node->lanes.count && *why_not == NULL && !node->is_partly; ++i)
         *why_not = tw_redis_session_reason(&node->lanes.items[i].session);
+    if (*why_not == NULL && node->hub->revocations.is_incomplete && !node->is_partly)
+        *why_not = "the revocations have not been read";
     return *why_not == NULL;
 }
 
@@ -104,6 +106,8 @@ static const tw_adapter_ops_t redis_ops = {
     .tail_events = tw_redis_tail_events,
     .forget_tail = tw_redis_forget_tail,
     .close_by_id = tw_redis_close_by_id,
+    .close_subject = tw_redis_close_subject,
+    .revoke = tw_redis_revoke,
 };
 
 tw_adapter_t *tw_redis_adapter_create(tw_hub_t *hub, const tw_node_info_t *info,

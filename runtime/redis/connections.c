@@ -57,6 +57,7 @@ static bool parse_row(const tw_redis_query_t *query, tw_redis_parsed_row_t *pars
     row->stream_id = parsed->id;
     row->topics = parsed->topics;
     row->client_id = json_string_value(json_object_get(fields, "c"));
+    row->subject = json_string_value(json_object_get(fields, "s"));
     row->remote_address = json_string_value(json_object_get(fields, "a"));
     row->protocol = json_string_value(json_object_get(fields, "p"));
     row->opened_at_ms = (int64_t)number_of(fields, "o");
@@ -202,18 +203,10 @@ static void on_part(void *data, tw_status_t status, const json_t *answer)
     part_done(part);
 }
 
-/* {registration, node, streams, …}: the page is a range over one node after the other. */
-static void on_followers(const redisReply *reply, void *data)
+void tw_redis_list_parts(tw_redis_query_t *query, const char *filter, const json_t *followers)
 {
-    tw_redis_query_t *query = data;
     uint64_t skip = query->skip, left = query->count;
 
-    tw_redis_session_refused(query->session, "who follows a topic", reply);
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        tw_redis_query_answer(query);
-        return;
-    }
-    json_t *followers = tw_redis_to_json(reply);
     query->rows = json_array();
     query->pending = 1;
     for (size_t i = 0; i + 2 < json_array_size(followers); i += 3) {
@@ -230,16 +223,29 @@ static void on_followers(const redisReply *reply, void *data)
             ++query->pending;
             left -= take;
             tw_redis_peers_ask(&query->node->peers, instance,
-                               json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", "topic", query->text,
+                               json_pack("{s:s,s:s%,s:I,s:I}", "op", "list", filter, query->text,
                                          query->text_len, "skip", (json_int_t)skip, "count",
                                          (json_int_t)take),
                                on_part, part);
         }
         skip -= here < skip ? here : skip;
     }
-    json_decref(followers);
     if (--query->pending == 0)
         tw_redis_query_answer(query);
+}
+
+static void on_followers(const redisReply *reply, void *data)
+{
+    tw_redis_query_t *query = data;
+
+    tw_redis_session_refused(query->session, "who follows a topic", reply);
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        tw_redis_query_answer(query);
+        return;
+    }
+    json_t *followers = tw_redis_to_json(reply);
+    tw_redis_list_parts(query, "topic", followers);
+    json_decref(followers);
 }
 
 static void send_topic(tw_redis_query_t *query)
@@ -253,15 +259,17 @@ static void send_topic(tw_redis_query_t *query)
 void tw_redis_list_streams(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
                            tw_streams_fn on_page, void *data)
 {
-    bool by_topic = page->topic != NULL;
-    tw_redis_query_t *query =
-        tw_redis_query_begin(adapter, from, by_topic ? page->topic->base : page->prefix,
-                             by_topic ? page->topic->len : page->prefix_len, data);
+    bool by_topic = page->topic != NULL, by_subject = page->subject.len > 0;
+    tw_text_t text = by_subject ? page->subject
+                     : by_topic ? tw_text(page->topic->base, page->topic->len)
+                                : tw_text(page->prefix, page->prefix_len);
+    tw_redis_query_t *query = tw_redis_query_begin(adapter, from, text.base, text.len, data);
+
     tw_redis_query_set_page(query, page);
     if (by_topic)
         tw_redis_query_set_topic(query, page->topic);
-    query->send = by_topic ? send_topic : send_all;
-    query->deliver = by_topic ? deliver_parts : deliver;
+    query->send = by_subject ? tw_redis_send_subject : by_topic ? send_topic : send_all;
+    query->deliver = by_subject || by_topic ? deliver_parts : deliver;
     query->on_answer.streams = on_page;
     tw_redis_query_post(query);
 }

@@ -25,8 +25,10 @@ static void on_up(void *data, const tw_redis_joined_t *joined)
         tw_redis_publishing_expire(&lane->publishing, 0, true);
     }
     tw_redis_inbox_up(&lane->inbox, kept, joined->inbox_end);
-    if (index == 0)
+    if (index == 0) {
         tw_redis_registry_up(&node->registry, kept);
+        tw_redis_revocations_up(&node->revocations);
+    }
     tw_redis_lease_up(&lane->lease);
     tw_redis_openings_up(&node->openings);
 }
@@ -57,7 +59,10 @@ static void on_message(void *data, const char *message, size_t len)
 {
     const tw_redis_lane_t *lane = data;
     tw_redis_node_t *node = lane->node;
-    tw_redis_peers_message(&node->peers, message, len);
+    if (len > 0 && message[0] == 'R')
+        tw_redis_revocations_message(&node->revocations, message, len);
+    else
+        tw_redis_peers_message(&node->peers, message, len);
 }
 
 static void on_hole(void *data, uint64_t after, uint64_t upto)
@@ -76,8 +81,10 @@ static void on_granted(void *data)
 {
     const tw_redis_lane_t *lane = data;
     tw_redis_node_t *node = lane->node;
-    if (lane->session.index == 0)
-        tw_redis_registry_granted(&node->registry);
+    if (lane->session.index > 0)
+        return;
+    tw_redis_registry_granted(&node->registry);
+    tw_redis_revocations_granted(&node->revocations);
 }
 
 /* --- the control loop --- */
@@ -269,4 +276,5 @@ void tw_redis_node_init(tw_redis_node_t *node, const tw_node_info_t *info)
     tw_redis_openings_init(&node->openings, lanes, hub, on_opened, node);
     tw_redis_peers_init(&node->peers, &lanes->items[0].session, hub, info->node_id);
     tw_redis_registry_init(&node->registry, lanes, hub);
+    tw_redis_revocations_init(&node->revocations, &lanes->items[0].session, hub);
 }

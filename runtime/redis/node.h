@@ -5,6 +5,7 @@
  *
  *     registry              its streams in listings
  *     peers                 requests between nodes
+ *     revocations           whose tokens are refused
  *     openings              streams on their way to being open
  *     lanes                 everything that each order of events has for itself: lane.h
  *
@@ -17,6 +18,7 @@
 #include "runtime/redis/openings.h"
 #include "runtime/redis/peers.h"
 #include "runtime/redis/registry.h"
+#include "runtime/redis/revocations.h"
 
 typedef struct tw_redis_node {
     tw_adapter_t super;
@@ -25,6 +27,7 @@ typedef struct tw_redis_node {
     tw_redis_openings_t openings;
     tw_redis_peers_t peers;
     tw_redis_registry_t registry;
+    tw_redis_revocations_t revocations;
     tw_loop_t *loop;        /* borrowed: the control loop; NULL: never started */
     uv_prepare_t turn;      /* the end of each turn: sends what the turn has gathered */
     uv_timer_t pulse;       /* every 250 ms */

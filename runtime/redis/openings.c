@@ -341,8 +341,12 @@ static void on_joined(void *data, tw_status_t status, const tw_opening_t *begins
     tw_opened_fn on_open = opening->on_open;
     void *open_data = opening->data;
 
-    assert(status == TW_OK);
     opening->subscriber->opening = NULL;
+    if (status != TW_OK) {
+        tw_loop_post(opening->openings->loop, on_given_up, opening);
+        on_open(open_data, status, NULL);
+        return;
+    }
     opening->member = tw_redis_member(opening->subscriber);
     tw_loop_post(opening->openings->loop, on_opened, opening);
     on_open(open_data, TW_OK, begins);

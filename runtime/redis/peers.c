@@ -142,6 +142,8 @@ static json_t *row_to_json(const tw_stream_row_t *row)
                   (json_int_t)row->delivered, "q", (json_int_t)row->queued_bytes);
     if (row->client_id != NULL)
         json_object_set_new(json, "c", json_string(row->client_id));
+    if (row->subject != NULL)
+        json_object_set_new(json, "s", json_string(row->subject));
     return json;
 }
 
@@ -151,7 +153,15 @@ static void on_listed(void *data, tw_status_t status, uint64_t total, const tw_s
     json_t *list = json_array();
     for (size_t i = 0; i < count; ++i)
         json_array_append_new(list, row_to_json(&rows[i]));
-    reply(data, json_pack("{s:o}", "rows", list));
+    reply(data, json_pack("{s:I,s:o}", "total", (json_int_t)total, "rows", list));
+}
+
+/* Empty when the request is about none. */
+static tw_text_t subject_of(const json_t *request)
+{
+    const json_t *subject = json_object_get(request, "subject");
+    size_t len = json_string_length(subject);
+    return tw_text(json_string_value(subject), len <= TW_SUBJECT_MAX ? len : 0);
 }
 
 static void serve_list(tw_redis_service_t *service, const json_t *request)
@@ -159,18 +169,25 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
     const json_t *name = json_object_get(request, "topic");
     const char *base = json_string_value(name);
     tw_topic_name_t topic = tw_topic_name(base != NULL ? base : "", json_string_length(name));
+    tw_text_t subject = subject_of(request);
     const tw_page_query_t query = {
         .page = 1,
         .page_size = (uint64_t)json_integer_value(json_object_get(request, "count")),
         .skip = (uint64_t)json_integer_value(json_object_get(request, "skip")),
-        .topic = &topic};
-    if (query.page_size == 0 || query.page_size > LIST_ROWS_MAX || topic.len == 0 ||
-        topic.len > TW_TOPIC_NAME_MAX) {
+        .topic = &topic,
+        .subject = subject};
+    if (query.page_size == 0 || query.page_size > LIST_ROWS_MAX ||
+        (topic.len == 0 && subject.len == 0) || topic.len > TW_TOPIC_NAME_MAX) {
         reply(service, json_object());
         return;
     }
     tw_listing_streams(service->peers->hub, service->peers->loop, &query, service->peers->node_id,
                        on_listed, service);
+}
+
+static void on_subject_closed(void *data, tw_status_t status, uint64_t count)
+{
+    reply(data, json_pack("{s:I}", "total", (json_int_t)count));
 }
 
 static void serve_next_stats(tw_redis_service_t *service);
@@ -206,10 +223,16 @@ static void serve(tw_redis_service_t *service, const json_t *request)
     const char *op = json_string_value(json_object_get(request, "op"));
     const char *id = json_string_value(json_object_get(request, "id"));
     json_int_t reason = json_integer_value(json_object_get(request, "reason"));
+    bool closes = reason >= 0 && reason < TW_CLOSE_REASON_COUNT;
+    const tw_ending_query_t query = {.subject = subject_of(request),
+                                     .issued_until_ms = INT64_MAX,
+                                     .reason = (tw_close_reason_t)reason};
 
     ++service->peers->serving;
-    if (op != NULL && strcmp(op, "close") == 0 && id != NULL && reason >= 0 &&
-        reason < TW_CLOSE_REASON_COUNT) {
+    if (op != NULL && strcmp(op, "closeSubject") == 0 && query.subject.len > 0 && closes) {
+        tw_listing_close_subject(service->peers->hub, service->peers->loop, &query,
+                                 on_subject_closed, service);
+    } else if (op != NULL && strcmp(op, "close") == 0 && id != NULL && closes) {
         tw_listing_close(service->peers->hub, service->peers->loop, id, (tw_close_reason_t)reason,
                          on_closed, service);
     } else if (op != NULL && strcmp(op, "list") == 0) {

@@ -29,6 +29,7 @@ struct tw_redis_query {
         tw_nodes_fn nodes;
         tw_tail_fn tail;
         tw_status_fn done;
+        tw_closed_fn closed;
     } on_answer;
     uint64_t skip, count;
     uint64_t after;
@@ -40,8 +41,10 @@ struct tw_redis_query {
     unsigned pending; /* nodes that were asked and have not answered */
     json_t *stats;    /* owned; connection id → [delivered, queued bytes] */
     uint64_t total;
-    tw_close_reason_t reason; /* of a stream that is to be closed */
-    tw_status_t status;       /* what a question without rows is answered with */
+    tw_close_reason_t reason; /* of streams that are to be closed */
+    bool closes;              /* a subject's streams are to be closed, not listed */
+    tw_revocation_t revocation;
+    tw_status_t status; /* what a question without rows is answered with */
 };
 
 /** A new read from lane 0; `text` (may be NULL) is copied. Worker's thread. */
@@ -81,6 +84,13 @@ static inline uint64_t tw_redis_total_of(const json_t *rows)
     return (uint64_t)json_integer_value(json_array_get(rows, 0));
 }
 
+/** Asks nodes, {registration, node, streams, …}, for their parts of the page, which is a range over
+ * one node after the other. `filter` ("topic", "subject") is what query->text is. Control loop. */
+void tw_redis_list_parts(tw_redis_query_t *query, const char *filter, const json_t *nodes);
+
+/** query->send of a listing of a subject's streams. Control loop. */
+void tw_redis_send_subject(tw_redis_query_t *query);
+
 /** See tw_adapter_ops_t. Worker's thread. */
 void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,
                           tw_topics_fn on_page, void *data);
@@ -93,5 +103,9 @@ void tw_redis_forget_tail(tw_adapter_t *adapter, tw_loop_t *from, const tw_topic
                           tw_status_fn on_done, void *data);
 void tw_redis_close_by_id(tw_adapter_t *adapter, tw_loop_t *from, const char *stream_id,
                           tw_close_reason_t reason, tw_status_fn on_done, void *data);
+void tw_redis_close_subject(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject,
+                            tw_close_reason_t reason, tw_closed_fn on_done, void *data);
+void tw_redis_revoke(tw_adapter_t *adapter, tw_loop_t *from, tw_text_t subject, int64_t until_ms,
+                     tw_status_fn on_done, void *data);
 
 #endif

@@ -44,6 +44,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
 typedef struct tw_open_call {
     tw_test_client_t *client;
     const char *topics, *client_id, *last_event_id;
+    const tw_claims_t *claims;
 } tw_open_call_t;
 
 static void do_open(void *data)
@@ -57,22 +58,42 @@ static void do_open(void *data)
         resume.last_event_id_len = strlen(call->last_event_id);
     tw_fake_connection_init(&client->connection, &client->at.worker->fanout.shard, let_go, adapter);
     tw_fake_stream_init(&client->stream, &client->connection, call->topics, call->client_id);
+    if (call->claims != NULL)
+        tw_subscriber_set_claims(client->stream.subscriber, call->claims);
     adapter->ops->open_stream(adapter, client->stream.subscriber,
                               call->last_event_id != NULL ? &resume : NULL, on_open, client);
     /* Only a refusal may come before the call returns. */
     tw_check(!client->answered || client->status != TW_OK);
 }
 
-tw_test_client_t *tw_test_client_begin(tw_test_place_t at, const char *topics,
-                                       const char *client_id, const char *last_event_id)
+static tw_test_client_t *begin(tw_test_place_t at, tw_open_call_t call)
 {
-    tw_test_client_t *client = tw_alloc(sizeof(*client));
-    tw_open_call_t call = {
-        .client = client, .topics = topics, .client_id = client_id, .last_event_id = last_event_id};
+    tw_test_client_t *client = call.client = tw_alloc(sizeof(*client));
 
     client->at = at;
     tw_test_latch_init(&client->open);
     tw_test_thread_call(&at.worker->thread, do_open, &call);
+    return client;
+}
+
+tw_test_client_t *tw_test_client_begin(tw_test_place_t at, const char *topics,
+                                       const char *client_id, const char *last_event_id)
+{
+    return begin(at, (tw_open_call_t){
+                         .topics = topics, .client_id = client_id, .last_event_id = last_event_id});
+}
+
+tw_test_client_t *tw_test_client_begin_as(tw_test_place_t at, const char *topics,
+                                          const tw_claims_t *claims)
+{
+    return begin(at, (tw_open_call_t){.topics = topics, .claims = claims});
+}
+
+tw_test_client_t *tw_test_client_open_as(tw_test_place_t at, const char *topics,
+                                         const tw_claims_t *claims)
+{
+    tw_test_client_t *client = tw_test_client_begin_as(at, topics, claims);
+    tw_test_client_wait_open(client);
     return client;
 }
 

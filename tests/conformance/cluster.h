@@ -73,6 +73,13 @@ tw_test_client_t *tw_test_client_open(tw_test_place_t at, const char *topics,
 /** The same, but returns before on_open came; tw_test_client_wait_open() waits for it. */
 tw_test_client_t *tw_test_client_begin(tw_test_place_t at, const char *topics,
                                        const char *client_id, const char *last_event_id);
+
+/** The same two of a client with a token. */
+tw_test_client_t *tw_test_client_open_as(tw_test_place_t at, const char *topics,
+                                         const tw_claims_t *claims);
+tw_test_client_t *tw_test_client_begin_as(tw_test_place_t at, const char *topics,
+                                          const tw_claims_t *claims);
+
 void tw_test_client_wait_open(tw_test_client_t *client);
 
 /** The client goes away, if it is open, and is freed. */
@@ -112,8 +119,9 @@ char *tw_test_followed(tw_test_place_t at, const char *topics);
 
 typedef struct tw_test_page {
     uint64_t page, page_size;
-    const char *prefix; /* NULL: none */
-    const char *topic;  /* connections only; NULL: all */
+    const char *prefix;  /* NULL: none */
+    const char *topic;   /* connections only; NULL: all */
+    const char *subject; /* connections only; NULL: all */
 } tw_test_page_t;
 
 /** "total|topic=count:node,count;node,count …": the shares of a topic sorted by node. */
@@ -123,7 +131,7 @@ char *tw_test_list_topics(tw_test_place_t at, const tw_test_page_t *page);
 char *tw_test_list_streams(tw_test_place_t at, const tw_test_page_t *page);
 
 /** The row of one connection: "client-id topics node address protocol delivered queued", "-" where
- * there is no client id; "" when it is not listed. */
+ * there is no client id, and " subject" behind it if it has one; "" when it is not listed. */
 char *tw_test_stream_row(tw_test_place_t at, const char *stream_id);
 
 /** "node:count:state:counted streams,counted topics …", sorted. */
@@ -134,6 +142,11 @@ char *tw_test_tail(tw_test_place_t at, const char *topic, const tw_position_t *a
 
 /** Has the topic's kept events forgotten. */
 tw_status_t tw_test_forget(tw_test_place_t at, const char *topic);
+
+/** Closes all streams of a subject. */
+tw_status_t tw_test_close_subject(tw_test_place_t at, const char *subject, uint64_t *count);
+
+tw_status_t tw_test_revoke(tw_test_place_t at, const char *subject, int64_t until_ms);
 
 tw_status_t tw_test_close_by_id(tw_test_place_t at, const char *stream_id);
 

@@ -16,6 +16,8 @@ typedef struct tw_ask {
     const char *text;           /* topics, topic or connection id */
     const tw_position_t *after; /* of a tail */
     size_t limit;               /* of a tail */
+    int64_t until_ms;           /* of a revocation */
+    uint64_t count;             /* of streams that were closed */
     tw_status_t status;
     tw_test_text_t answer;
     tw_test_latch_t done;
@@ -62,6 +64,7 @@ static tw_page_query_t query_of(const tw_test_page_t *page, tw_topic_name_t *top
         *topic = tw_topic_name(page->topic, strlen(page->topic));
         query.topic = topic;
     }
+    query.subject = tw_text_of(page->subject);
     return query;
 }
 
@@ -158,6 +161,8 @@ static void on_row(void *data, tw_status_t status, uint64_t total, const tw_stre
         add_number(ask, rows->delivered);
         add(ask, " ");
         add_number(ask, rows->queued_bytes);
+        add(ask, rows->subject != NULL ? " " : "");
+        add(ask, rows->subject != NULL ? rows->subject : "");
     }
     answered(ask, status);
 }
@@ -329,5 +334,45 @@ tw_status_t tw_test_close_by_id(tw_test_place_t at, const char *stream_id)
 {
     tw_ask_t ask = {.at = at, .text = stream_id};
     free(ask_and_wait(&ask, do_close));
+    return ask.status;
+}
+
+/* --- subjects --- */
+
+static void on_subject_closed(void *data, tw_status_t status, uint64_t count)
+{
+    tw_ask_t *ask = data;
+    ask->count = count;
+    answered(ask, status);
+}
+
+static void do_close_subject(void *data)
+{
+    tw_ask_t *ask = data;
+    tw_adapter_t *adapter = ask->at.node->adapter;
+    adapter->ops->close_subject(adapter, &ask->at.worker->fanout.shard.loop, tw_text_of(ask->text),
+                                TW_CLOSE_ADMIN, on_subject_closed, ask);
+}
+
+tw_status_t tw_test_close_subject(tw_test_place_t at, const char *subject, uint64_t *count)
+{
+    tw_ask_t ask = {.at = at, .text = subject};
+    free(ask_and_wait(&ask, do_close_subject));
+    *count = ask.count;
+    return ask.status;
+}
+
+static void do_revoke(void *data)
+{
+    tw_ask_t *ask = data;
+    tw_adapter_t *adapter = ask->at.node->adapter;
+    adapter->ops->revoke(adapter, &ask->at.worker->fanout.shard.loop, tw_text_of(ask->text),
+                         ask->until_ms, on_closed, ask);
+}
+
+tw_status_t tw_test_revoke(tw_test_place_t at, const char *subject, int64_t until_ms)
+{
+    tw_ask_t ask = {.at = at, .text = subject, .until_ms = until_ms};
+    free(ask_and_wait(&ask, do_revoke));
     return ask.status;
 }

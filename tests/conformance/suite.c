@@ -7,8 +7,9 @@
 #include "base/hash.h"
 #include "tests/support/cmocka_test.h"
 
-static const tw_suite_test_t *const parts[] = {tw_suite_streams, tw_suite_publish, tw_suite_listing,
-                                               tw_suite_resume, tw_suite_property};
+static const tw_suite_test_t *const parts[] = {tw_suite_streams, tw_suite_publish,
+                                               tw_suite_listing, tw_suite_resume,
+                                               tw_suite_tokens,  tw_suite_property};
 
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
 #define NODES_MAX 3

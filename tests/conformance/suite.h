@@ -20,7 +20,7 @@ typedef struct tw_suite_test {
 
 /** Each ends with a test without a name. */
 extern const tw_suite_test_t tw_suite_streams[], tw_suite_publish[], tw_suite_listing[],
-    tw_suite_resume[], tw_suite_property[];
+    tw_suite_resume[], tw_suite_tokens[], tw_suite_property[];
 
 /** A cluster of the run's size. */
 void tw_suite_open(tw_test_cluster_t *cluster, const tw_suite_run_t *run,

@@ -334,6 +334,9 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
     case TW_REDIS_SCRIPT_READ:
         put(out, "*3\r\n:0\r\n$1\r\n0\r\n$1\r\n0\r\n");
         break;
+    case TW_REDIS_SCRIPT_REVOCATIONS:
+        put(out, "*2\r\n$0\r\n\r\n$1\r\n0\r\n");
+        break;
     case TW_REDIS_SCRIPT_LEAVE:
     case TW_REDIS_SCRIPT_SWEEP:
         put(out, ":0\r\n");

@@ -35,6 +35,44 @@ def pair(lane):
     return lane
 
 
+# --- revocations ---
+
+def revoke(lane, *entries, most=10, now=1000):
+    return lane.run("revoke", EPOCH, most, now, *entries)
+
+
+def revocations(lane, number=""):
+    answer = lane.run("revocations", EPOCH, number)
+    return dict(zip(answer[::2], answer[1::2]))
+
+
+def test_a_revocation_is_listed_and_told_to_all_nodes_once(pair):
+    pair.expire("b-1")  # it may come back
+    assert revocations(pair) == {"": "0"}
+    for _ in range(2):
+        assert revoke(pair, "500 2000 a b", "600 2000 c") == 1
+    assert revocations(pair) == {"a b": "500 2000", "c": "600 2000", "": "2"}
+    assert revocations(pair, "2") == {}
+    for node in ("a-1", "b-1"):
+        assert [fields for _, fields in pair.inbox(node)] == [["m", "R500 2000 a b"], ["m", "R600 2000 c"]]
+
+
+def test_two_revocations_of_a_subject_are_merged_into_the_later_moments(pair):
+    for entry, merged in (("500 2000 a", "500 2000"), ("400 3000 a", "500 3000"), ("600 2500 a", "600 3000"),
+                          ("1 1 a", "600 3000")):
+        assert revoke(pair, entry) == 1
+        assert revocations(pair)["a"] == merged
+    assert revocations(pair)[""] == "3"
+
+
+def test_a_full_list_forgets_what_has_ended_and_refuses_the_rest(pair):
+    assert revoke(pair, *(f"1 {2000 + i} s{i}" for i in range(10))) == 1
+    assert revoke(pair, "1 3000 more", "2 3000 s5") == 0
+    assert "more" not in revocations(pair) and revocations(pair)["s5"] == "2 3000"
+    assert revoke(pair, "1 3000 more", now=2001) == 1
+    assert set(revocations(pair)) == {"", "more", *(f"s{i}" for i in range(2, 10))}
+
+
 # --- joining ---
 
 def test_the_first_one_begins_an_epoch(lane):

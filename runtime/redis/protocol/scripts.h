@@ -24,6 +24,8 @@
     X(MISSED, missed)                                                                              \
     X(READ, read)                                                                                  \
     X(FORGET, forget)                                                                              \
+    X(REVOKE, revoke)                                                                              \
+    X(REVOCATIONS, revocations)                                                                    \
     X(STREAMS, streams)                                                                            \
     X(FOLLOWERS, followers)                                                                        \
     X(LIST_NODES, list_nodes)                                                                      \
