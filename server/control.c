@@ -13,6 +13,9 @@
 /* Load balancers need a moment to see that this node is unready before it stops to accept. */
 #define UNREADY_MS_MAX 1000
 
+/* How long clients wait at most for the runtime's first connection; then they are told that it is
+ * missing. */
+#define START_MS 1000
 #define OPS_GRACE_MS 500
 
 static const int handled_signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -70,12 +73,30 @@ static void close_all(tw_control_t *control)
     uv_stop(control->loop->uv);
 }
 
+/* A balancer that has not seen the restart sends requests at once: they wait here for the runtime,
+ * which connects in a moment, and are not refused. */
+static void accept_when_ready(tw_control_t *control)
+{
+    tw_adapter_t *adapter = control->gateway->adapter;
+    const char *why_not;
+
+    if (!adapter->ops->ready(adapter, &why_not) && tw_clock_ms() < control->starting_ends_ms)
+        return;
+    control->stage = TW_CONTROL_RUNNING;
+    uv_timer_stop(&control->step);
+    tw_listener_accept(control->listener);
+    tw_listener_accept(control->admin_listener);
+}
+
 static void on_step(uv_timer_t *timer)
 {
     tw_control_t *control = timer->data;
     tw_adapter_t *adapter = control->gateway->adapter;
 
     switch (control->stage) {
+    case TW_CONTROL_STARTING:
+        accept_when_ready(control);
+        break;
     case TW_CONTROL_UNREADY:
         tw_listener_close(control->listener);
         tw_listener_close(control->admin_listener);
@@ -129,7 +150,7 @@ static void on_signal(uv_signal_t *handle, int signum)
             tw_tls_reload_now(control->reload);
         if (control->keys != NULL)
             tw_key_file_load(control->keys);
-    } else if (control->stage == TW_CONTROL_RUNNING) {
+    } else if (control->stage <= TW_CONTROL_RUNNING) {
         begin_drain(control, signum);
     } else {
         tw_log(TW_LOG_WARN, "second signal: ending at once without draining",
@@ -181,4 +202,6 @@ void tw_control_start(tw_control_t *control)
     uv_timer_start(&control->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     uv_timer_init(control->loop->uv, &control->step);
     control->step.data = control;
+    control->starting_ends_ms = tw_clock_ms() + START_MS;
+    uv_timer_start(&control->step, on_step, 0, STEP_MS);
 }

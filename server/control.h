@@ -20,6 +20,7 @@
 
 /** Each stage is followed by the next one. */
 typedef enum tw_control_stage {
+    TW_CONTROL_STARTING, /* clients wait in the backlog until the runtime can take publishes */
     TW_CONTROL_RUNNING,
     TW_CONTROL_UNREADY,  /* load balancers see that this node is not ready; it still serves */
     TW_CONTROL_DRAINING, /* no new connections; streams are closed evenly over the drain window;
@@ -48,6 +49,7 @@ typedef struct tw_control {
     uv_timer_t sweep;
     uv_timer_t step;
     tw_trim_t trim;
+    int64_t starting_ends_ms;
     int64_t drain_ends_ms;
     int64_t notice_ends_ms;
     int64_t closing_ends_ms;

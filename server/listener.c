@@ -157,6 +157,12 @@ static void poll_all(tw_listener_t *listener, bool on)
         uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
 }
 
+void tw_listener_accept(tw_listener_t *listener)
+{
+    if (listener != NULL)
+        poll_all(listener, true);
+}
+
 /* --- opening --- */
 
 static void log_address(int fd)
@@ -231,7 +237,6 @@ static int bind_one(tw_listener_t *listener, uv_loop_t *loop, const struct addri
     socket->listener = listener;
     uv_poll_init(loop, &socket->poll, fd);
     socket->poll.data = socket;
-    uv_poll_start(&socket->poll, UV_READABLE, on_readable);
     log_address(fd);
     return 0;
 }

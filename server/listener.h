@@ -27,11 +27,14 @@ typedef struct tw_listener_config {
 
 /**
  * Binds a comma-separated list of `host:port` and `[v6]:port`. Names are looked up, and all their
- * addresses are bound. Logs each address that it serves. Returns NULL with one line in `error` that
- * names the address and the cause.
+ * addresses are bound. Logs each address that it serves. Clients can connect, and wait until
+ * tw_listener_accept(). Returns NULL with one line in `error` that names the address and the cause.
  */
 tw_listener_t *tw_listener_open(uv_loop_t *loop, const tw_listener_config_t *config,
                                 const char *addresses, char *error, size_t error_size);
+
+/** Begins to serve clients, those that wait first. NULL is a no-op. */
+void tw_listener_accept(tw_listener_t *listener);
 
 /** Stops accepting; the listener is freed when the loop has closed its handles. */
 void tw_listener_close(tw_listener_t *listener);

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import signal
+import threading
 import time
 
 import pytest
@@ -46,6 +47,20 @@ def start_pair(redis, start_gateway, **of_the_second):
                             **of_the_second})
     away.redis_clients = clients() - others
     return here, away
+
+
+def test_publishes_of_a_start_wait_for_the_first_connection(redis, start_gateway):
+    """A balancer that has not seen a restart sends publishes before the gateway has its connection to Redis."""
+    redis.pause()
+    timer = threading.Timer(0.4, redis.resume)
+    timer.start()
+    try:
+        gateway = start_gateway(ready=False, runtime="redis", redis_url=redis.url)
+        gateway.wait_log(message="listening")
+        with gateway.h2() as client:
+            assert gateway.publish("t", client=client).status == 202
+    finally:
+        timer.join()
 
 
 def test_redis_killed_under_load_and_restarted_empty(redis, cluster):
