@@ -5,7 +5,8 @@
  * Any thread. The numbers are read one after the other while the workers go on counting, so they
  * need not add up exactly.
  *
- * The caller owns what is filled in. Callers: handlers/, runtime/memory/, server/control.c.
+ * The caller owns what is filled in. Callers: handlers/, runtime/memory/, runtime/redis/,
+ * server/control.c.
  */
 #ifndef TW_RUNTIME_STATS_H
 #define TW_RUNTIME_STATS_H

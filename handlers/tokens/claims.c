@@ -8,7 +8,7 @@
 
 #define TIME_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
 
-/* Reads a NumericDate, which may have a fraction. False: it is there, and is none. */
+/* Reads a NumericDate, which may have a fraction. False: what is there is not one. */
 static bool read_time(const json_t *claims, const char *name, int64_t *seconds)
 {
     const json_t *claim = json_object_get(claims, name);

@@ -1,7 +1,7 @@
 /**
  * Why a stream ended. Each reason is a metric label, a log field and a word in the documents.
  *
- * Callers: handlers/.
+ * Callers: handlers/, runtime/redis/.
  */
 #ifndef TW_MODEL_CLOSE_REASON_H
 #define TW_MODEL_CLOSE_REASON_H
