@@ -3,7 +3,7 @@
  * ever, so their requests check the age. (Connections with streams retire by the worker's clock,
  * see runtime/upkeep.h.) On the request's thread.
  *
- * Callers: handlers/routes.c.
+ * It owns nothing. Callers: handlers/routes.c.
  */
 #ifndef TW_HANDLERS_AGE_H
 #define TW_HANDLERS_AGE_H

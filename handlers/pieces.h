@@ -5,7 +5,7 @@
  * (base/loop.h). So an answer of any size costs its turn no more than a piece, and a client that
  * does not read holds one piece and what its maker refers to. On the request's thread.
  *
- * Callers: handlers/.
+ * The maker owns the struct, in the request's pool. Callers: handlers/.
  */
 #ifndef TW_HANDLERS_PIECES_H
 #define TW_HANDLERS_PIECES_H

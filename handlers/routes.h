@@ -2,7 +2,7 @@
  * The routes: a table from method and path to handler, and the h2o handler that serves it.
  * Registered on the main thread, before the workers start.
  *
- * Callers: server/process.c, server/ops.c.
+ * libh2o's configuration owns what is registered. Callers: server/process.c, server/ops.c.
  */
 #ifndef TW_HANDLERS_ROUTES_H
 #define TW_HANDLERS_ROUTES_H

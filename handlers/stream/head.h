@@ -1,7 +1,8 @@
 /**
  * The head of a response that is a stream. On the thread of the request's worker.
  *
- * Callers: handlers/stream/, handlers/admin/tail.c.
+ * It owns nothing; what is added lies in the request's pool. Callers: handlers/stream/,
+ * handlers/admin/tail.c.
  */
 #ifndef TW_HANDLERS_HEAD_H
 #define TW_HANDLERS_HEAD_H

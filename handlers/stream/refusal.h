@@ -4,7 +4,7 @@
  * HTML section 9.2.3), so it gets a stream that tells it when to, and ends. On the thread of the
  * request's worker.
  *
- * Callers: handlers/stream/stream.c.
+ * It owns nothing; what is sent lies in the request's pool. Callers: handlers/stream/stream.c.
  */
 #ifndef TW_HANDLERS_REFUSAL_H
 #define TW_HANDLERS_REFUSAL_H

@@ -6,7 +6,8 @@
  * stream from there on: HTTP/2 as a lean stream of 8 bytes, HTTP/1.1 as a response from which h2o
  * pulls. On the thread of the request's worker.
  *
- * Callers: handlers/stream/, its two transports.
+ * The transport owns the connection and, from its begin() on, the subscriber. Callers:
+ * handlers/stream/, its two transports.
  */
 #ifndef TW_HANDLERS_STREAM_H
 #define TW_HANDLERS_STREAM_H

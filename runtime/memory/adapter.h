@@ -1,8 +1,8 @@
 /**
  * The adapter that keeps all state in this process: one node, whose hub does all the work.
  *
- * Callers: server/process.c, on the main thread, before the workers start; everything else goes
- * through runtime/adapter.h.
+ * The process owns it. Callers: server/process.c, on the main thread, before the workers start;
+ * everything else goes through runtime/adapter.h.
  */
 #ifndef TW_MEMORY_ADAPTER_H
 #define TW_MEMORY_ADAPTER_H

@@ -7,8 +7,8 @@
  * Workers post requests to it and get answers the same way. docs/redis.md says what holds when
  * Redis fails, docs/internals/redis.md how it works.
  *
- * Callers: server/process.c, on the main thread, before the workers start; everything else goes
- * through runtime/adapter.h.
+ * The process owns it. Callers: server/process.c, on the main thread, before the workers start;
+ * everything else goes through runtime/adapter.h.
  */
 #ifndef TW_REDIS_ADAPTER_H
 #define TW_REDIS_ADAPTER_H

@@ -6,7 +6,8 @@
  * the node knows and the list does not, because the data set was emptied or is an older one, goes
  * back into it. A look at the list's number every few seconds finds what an inbox has lost.
  *
- * Control loop only, unless noted.
+ * Control loop only, unless noted. The node owns it. Callers: runtime/redis/node.c (its life),
+ * runtime/redis/subjects.c.
  */
 #ifndef TW_REDIS_REVOCATIONS_H
 #define TW_REDIS_REVOCATIONS_H
