@@ -15,9 +15,10 @@
  * Lock order: order lock → topic stripe → topic listing. Any thread, unless a comment says
  * otherwise.
  *
- * The process owns its one hub; joins (runtime/join.c) take its order lock themselves. Callers:
- * runtime/memory/ and runtime/redis/, the adapters; runtime/missed.c and runtime/lanes.c, the parts
- * of a join; server/ on the main thread (making it, its workers, sweeps).
+ * The process owns its one hub. Workers share a dispatch under way; the last one frees it, or
+ * `from` does with on_done. Joins (runtime/join.c) take its order lock themselves. Callers:
+ * runtime/memory/ and runtime/redis/, the adapters; runtime/missed.c and runtime/lanes.c, the
+ * parts of a join; server/ on the main thread (making it, its workers, sweeps).
  */
 #ifndef TW_RUNTIME_HUB_H
 #define TW_RUNTIME_HUB_H

@@ -5,8 +5,9 @@
  * later, which could become any amount: all streams are registered again once a lease is granted.
  * Control loop only, unless noted.
  *
- * The node owns it, and it owns changes that were not sent. Callers: runtime/redis/node.c,
- * runtime/redis/adapter.c (on workers), runtime/redis/openings.c (tw_redis_member()).
+ * The node owns it, and it owns changes until they are sent, and batches until they are answered.
+ * Callers: runtime/redis/node.c, runtime/redis/adapter.c (on workers), runtime/redis/openings.c
+ * (tw_redis_member()).
  */
 #ifndef TW_REDIS_REGISTRY_H
 #define TW_REDIS_REGISTRY_H

@@ -13,8 +13,9 @@
  * publish is made by the worker that asks, used on the control loop, and freed by that worker with
  * its answer. Control loop only, unless noted.
  *
- * Callers: runtime/redis/node.c, runtime/redis/spread.c (on workers), runtime/redis/adapter.c (the
- * end), runtime/redis/lane/early_drop.c, which is a part of it.
+ * A lane owns it, and it owns batches until they are answered. Callers: runtime/redis/node.c,
+ * runtime/redis/spread.c (on workers), runtime/redis/adapter.c (the end),
+ * runtime/redis/lane/early_drop.c, which is a part of it.
  */
 #ifndef TW_REDIS_PUBLISHING_H
 #define TW_REDIS_PUBLISHING_H

@@ -9,9 +9,10 @@
  * to where it was then. When the registration is lost, all routes are FOLLOWING again, and their
  * streams are told of a gap once they are followed. Control loop only.
  *
- * A lane owns them, and they own each route until its last user has left. Callers:
- * runtime/redis/node.c and runtime/redis/adapter.c (their life), runtime/redis/openings.c and
- * runtime/redis/registry.c (users of a route), the rooms of runtime/redis/lane/ above them.
+ * A lane owns them, and they own each route until its last user has left, and each batch of
+ * commands until it is answered. Callers: runtime/redis/node.c and runtime/redis/adapter.c (their
+ * life), runtime/redis/openings.c and runtime/redis/registry.c (users of a route), the rooms of
+ * runtime/redis/lane/ above them.
  */
 #ifndef TW_REDIS_ROUTES_H
 #define TW_REDIS_ROUTES_H
