@@ -58,6 +58,7 @@ typedef struct tw_worker_context {
     h2o_context_t super;
     tw_gateway_t *gateway;           /* borrowed */
     tw_shard_t *shard;               /* borrowed; NULL on the ops listener */
+    tw_log_limit_t key_refusals;     /* of log lines about wrong keys of operators */
     tw_log_limit_t publish_refusals; /* of log lines about publishes that were not admitted */
 } tw_worker_context_t;
 

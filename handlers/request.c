@@ -1,5 +1,6 @@
 #include "handlers/request.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 
@@ -262,6 +263,29 @@ int tw_request_conn_is_shared(h2o_conn_t *conn)
 {
     tw_address_t peer;
     return peer_is_proxy(conn, &peer);
+}
+
+void tw_request_peer_text(const h2o_req_t *req, char *text, size_t size)
+{
+    struct sockaddr_storage address;
+    char host[INET6_ADDRSTRLEN] = "";
+    socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+
+    text[0] = '\0';
+    if (len == 0)
+        return;
+    /* A client of a socket on [::] that comes over IPv4 is shown as such. */
+    bool mapped = address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+    if (address.ss_family == AF_INET || mapped) {
+        inet_ntop(AF_INET, mapped ? (const void *)&v6->sin6_addr.s6_addr[12] : &v4->sin_addr, host,
+                  sizeof(host));
+        snprintf(text, size, "%s:%d", host, ntohs(mapped ? v6->sin6_port : v4->sin_port));
+    } else if (address.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        snprintf(text, size, "[%s]:%d", host, ntohs(v6->sin6_port));
+    }
 }
 
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text)

@@ -70,6 +70,11 @@ bool tw_request_number(h2o_req_t *req, const char *name, tw_error_t error, uint6
  */
 bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key);
 
+/** Writes the address of the request's peer, "192.0.2.1:1234" or "[2001:db8::1]:1234", of which 56
+ * bytes hold any; empty when it has none. A client of a socket on [::] that comes over IPv4 is
+ * shown as such. */
+void tw_request_peer_text(const h2o_req_t *req, char *text, size_t size);
+
 /** Whether the peer of the request is a trusted proxy; then *text is the client's address as the
  * proxy wrote it (base is NULL when it wrote none). */
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "handlers/age.h"
+#include "handlers/audit.h"
 #include "handlers/cors.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
@@ -213,6 +214,8 @@ static void answer(h2o_req_t *req)
         reply_without_route(tw_routed(req)->routes, req);
     else if (route->access != TW_ACCESS_KEY || tw_request_authorized(req))
         route->handle(req);
+    else
+        tw_audit_refused_key(req);
 }
 
 static int on_req(h2o_handler_t *handler, h2o_req_t *req)

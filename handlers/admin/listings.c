@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "handlers/audit.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
@@ -169,8 +169,8 @@ void tw_handle_admin_close(h2o_req_t *req)
     h2o_iovec_t sent = tw_routed(req)->parameter;
     h2o_iovec_t id = tw_request_decode(req, sent.base, sent.len, false);
 
-    tw_log(TW_LOG_INFO, "operator closes a connection",
-           tw_log_bytes("connectionId", id.base, id.len));
+    tw_audit_action(req, "operator closes a connection",
+                    tw_log_bytes("connectionId", id.base, id.len));
     worker->gateway->adapter->ops->close_by_id(worker->gateway->adapter, &worker->shard->loop,
                                                id.base, TW_CLOSE_ADMIN, on_closed,
                                                tw_pending_create(req));

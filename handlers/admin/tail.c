@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "handlers/admin/tail_text.h"
+#include "handlers/audit.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/pending.h"
@@ -155,8 +155,8 @@ void tw_handle_admin_forget(h2o_req_t *req)
 
     if (!read_topic(req, &topic))
         return;
-    tw_log(TW_LOG_INFO, "operator has a topic's events forgotten",
-           tw_log_bytes("topic", topic.base, topic.len));
+    tw_audit_action(req, "operator has a topic's events forgotten",
+                    tw_log_bytes("topic", topic.base, topic.len));
     worker->gateway->adapter->ops->forget_tail(worker->gateway->adapter, &worker->shard->loop,
                                                &topic, on_forgotten, tw_pending_create(req));
 }

@@ -1,5 +1,6 @@
 #include "handlers/clients/auth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -162,11 +163,11 @@ void tw_auth_dispose(tw_auth_t *auth)
     *auth = (tw_auth_t){.sha256 = NULL};
 }
 
-bool tw_auth_check(tw_auth_t *auth, const char *header, size_t len, size_t *key)
+/* The digest of the key in the header; false when it carries none. */
+static bool digest_of_header(const tw_auth_t *auth, const char *header, size_t len,
+                             unsigned char out[TW_KEY_DIGEST_SIZE])
 {
     static const char scheme[] = "bearer";
-    unsigned char sent[TW_KEY_DIGEST_SIZE];
-    size_t found = 0; /* the index of the key, plus one */
 
     if (header == NULL)
         return false;
@@ -176,7 +177,26 @@ bool tw_auth_check(tw_auth_t *auth, const char *header, size_t len, size_t *key)
     if (token.len == 0 || token.base == text.base + sizeof(scheme) - 1 ||
         strncasecmp(text.base, scheme, sizeof(scheme) - 1) != 0)
         return false;
-    if (!digest(auth, token, sent))
+    return digest(auth, token, out);
+}
+
+void tw_auth_fingerprint(const tw_auth_t *auth, const char *header, size_t len,
+                         char fingerprint[TW_KEY_FINGERPRINT_SIZE])
+{
+    unsigned char sent[TW_KEY_DIGEST_SIZE];
+
+    fingerprint[0] = '\0';
+    if (digest_of_header(auth, header, len, sent))
+        snprintf(fingerprint, TW_KEY_FINGERPRINT_SIZE, "%02x%02x%02x%02x", sent[0], sent[1],
+                 sent[2], sent[3]);
+}
+
+bool tw_auth_check(tw_auth_t *auth, const char *header, size_t len, size_t *key)
+{
+    unsigned char sent[TW_KEY_DIGEST_SIZE];
+    size_t found = 0; /* the index of the key, plus one */
+
+    if (!digest_of_header(auth, header, len, sent))
         return false;
     pthread_rwlock_rdlock(&auth->lock);
     for (size_t i = 0; i < auth->count; ++i) {

@@ -21,7 +21,8 @@
 
 #include "base/text.h"
 
-#define TW_KEY_DIGEST_SIZE 32 /* SHA-256 */
+#define TW_KEY_DIGEST_SIZE 32     /* SHA-256 */
+#define TW_KEY_FINGERPRINT_SIZE 9 /* with its NUL */
 #define TW_KEYS_MAX 1024
 #define TW_KEY_LEN_GOOD 16 /* shorter keys can be guessed */
 
@@ -61,5 +62,12 @@ void tw_auth_dispose(tw_auth_t *auth);
  * is set to its index, which is below TW_KEYS_MAX; key may be NULL.
  */
 bool tw_auth_check(tw_auth_t *auth, const char *header, size_t len, size_t *key);
+
+/**
+ * Writes what a log may say of the key in an Authorization header, valid or not: the first 8
+ * hexadecimal digits of its SHA-256. Empty when the header (NULL: none) carries no key.
+ */
+void tw_auth_fingerprint(const tw_auth_t *auth, const char *header, size_t len,
+                         char fingerprint[TW_KEY_FINGERPRINT_SIZE]);
 
 #endif

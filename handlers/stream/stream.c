@@ -1,6 +1,5 @@
 #include "handlers/stream/stream.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,26 +129,7 @@ static void on_opening_gone(void *data)
 
 void tw_stream_set_address(tw_connection_t *connection, h2o_req_t *req)
 {
-    struct sockaddr_storage address;
-    char host[INET6_ADDRSTRLEN] = "";
-    socklen_t len = req->conn->callbacks->get_peername(req->conn, (struct sockaddr *)&address);
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
-
-    if (len == 0)
-        return;
-    /* A client of a socket on [::] that comes over IPv4 is shown as such. */
-    bool mapped = address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-    if (address.ss_family == AF_INET || mapped) {
-        inet_ntop(AF_INET, mapped ? (const void *)&v6->sin6_addr.s6_addr[12] : &v4->sin_addr, host,
-                  sizeof(host));
-        snprintf(connection->remote_address, sizeof(connection->remote_address), "%s:%d", host,
-                 ntohs(mapped ? v6->sin6_port : v4->sin_port));
-    } else if (address.ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-        snprintf(connection->remote_address, sizeof(connection->remote_address), "[%s]:%d", host,
-                 ntohs(v6->sin6_port));
-    }
+    tw_request_peer_text(req, connection->remote_address, sizeof(connection->remote_address));
 }
 
 static void on_open(void *data, tw_status_t status, const tw_opening_t *how)

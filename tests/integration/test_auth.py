@@ -1,5 +1,6 @@
 """The keys: how they may be written, and that every other one is refused."""
 
+import hashlib
 import os
 import signal
 
@@ -158,3 +159,31 @@ def test_auth__short_keys_are_one_warning(start_gateway, tmp_path):
     assert [(line["level"], line["count"]) for line in warnings] == [("warn", 2)]
     gateway = from_file(start_gateway, tmp_path / "long", "0123456789abcdef", keys="0123456789abcdefg")
     assert "too short" not in gateway.text()
+
+
+def fingerprint(key):
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def test_auth__what_operators_do_is_logged_with_address_and_key(start_gateway):
+    gateway = start_gateway(trusted_proxies="127.0.0.1")
+    client = gateway.h2()
+    stream = client.subscribe("a")
+    told = [("x-forwarded-for", "192.0.2.10")]
+    for _ in range(20):
+        answer = client.request("GET", "/v1/admin/nodes?a=b", [("authorization", "Bearer wrong-key"), *told])
+        assert answer.status == 401
+    assert client.request("GET", "/v1/admin/nodes", told).status == 401
+    right = [gateway.auth(), *told]
+    assert client.request("DELETE", f"/v1/admin/connections/{stream.connection_id}", right).status == 204
+    assert client.request("DELETE", "/v1/admin/tail?topic=a", right).status == 204
+    assert gateway.wait_log(message="operator closes a connection").items() >= {
+        "connectionId": stream.connection_id, "address": "192.0.2.10", "key": fingerprint("test-key")}.items()
+    assert gateway.wait_log(message="operator has a topic's events forgotten").items() >= {
+        "topic": "a", "address": "192.0.2.10", "key": fingerprint("test-key")}.items()
+    refused = gateway.wait_log(message="admin key refused")
+    assert refused.items() >= {"level": "warn", "path": "/v1/admin/nodes", "address": "192.0.2.10",
+                               "key": fingerprint("wrong-key"), "count": 1}.items()
+    gateway.stop()
+    lines = [line for line in gateway.output if "admin key refused" in line]
+    assert len(lines) < 15 and not any("wrong-key" in line or "test-key" in line for line in gateway.output)
