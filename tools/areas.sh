@@ -67,7 +67,7 @@ test_contract() {
 test_hostile() {
     TESTS=ON build_release && step "hostile peers" env TIDEWAY_BIN="$ROOT/build/tideway" \
         TIDEWAY_TEST_RESULTS="$RESULTS/hostile" PYTHONDONTWRITEBYTECODE=1 \
-        "$PYTHON" -m pytest tests/hostile -q -p no:cacheprovider \
+        "$PYTHON" -m pytest tests/hostile -q -p no:cacheprovider -n $((JOBS * 2)) \
         --junit-xml="$RESULTS/hostile/results.xml" "${PYTEST_ARGS[@]}"
 }
 
