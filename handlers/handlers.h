@@ -28,7 +28,7 @@ static inline tw_routed_t *tw_routed(const h2o_req_t *req)
 /* stream.c */
 void tw_handle_stream(h2o_req_t *req);
 
-/* publish.c */
+/* publish.c; routes.c calls the first one at the end of the headers */
 h2o_body_decision_t tw_publish_on_headers(h2o_req_t *req);
 void tw_handle_publish(h2o_req_t *req);
 

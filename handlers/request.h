@@ -21,8 +21,8 @@
 /** The path without the query, as sent. */
 h2o_iovec_t tw_request_path(const h2o_req_t *req);
 
-/** Whether a handler reads headers of this lowercase name. h2o keeps no others of HTTP/2 requests.
- */
+/** h2o_globalconf_t.wants_header, called by libh2o on the request's thread: whether a handler reads
+ * headers of this lowercase name. h2o keeps no others of HTTP/2 requests. */
 int tw_request_wants_header(const h2o_iovec_t *name);
 
 /** The first header of this lowercase name, which must be one that tw_request_wants_header() knows;

@@ -1,8 +1,8 @@
 """callers.py: holds what headers say about who calls them against the tree.
 
 A header says "Callers: …" before its first line of code, and names files and folders, or everybody. Each file that
-calls a function of the header is among them, and each of them has a file that calls one or includes the header. Prints what does not hold; the exit
-code says whether anything did not.
+calls a function of the header is among them, and each of them has a file that calls one or includes the header. Prints
+what does not hold; the exit code says whether anything did not.
 """
 
 import pathlib
