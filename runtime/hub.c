@@ -36,8 +36,10 @@ tw_hub_t *tw_hub_create(const tw_hub_config_t *config)
     hub->shards.backlog = &hub->backlog;
     hub->shards.connection_age_max_ms = config->connection_age_max_ms;
     tw_random(&hub->shards.instance, sizeof(hub->shards.instance));
-    for (uint32_t i = 0; i < hub->config.lanes; ++i)
+    for (uint32_t i = 0; i < hub->config.lanes; ++i) {
         tw_random(&hub->lanes[i].last.epoch, sizeof(hub->lanes[i].last.epoch));
+        hub->lanes[i].shown = hub->lanes[i].last;
+    }
     tw_topic_index_init(&hub->index, config->worker_count, config->resume_window_ms);
     tw_revocations_init(&hub->revocations);
     pthread_mutex_init(&hub->order, NULL);
@@ -186,8 +188,6 @@ static uint64_t route(tw_hub_t *hub, tw_dispatch_t *dispatch, int64_t now_ms)
  * order. */
 static void post(tw_hub_t *hub, tw_dispatch_t *dispatch, uint64_t workers)
 {
-    if (workers != 0 && hub->spanning > 0)
-        dispatch->trail = tw_hub_trail_now(hub);
     atomic_init(&dispatch->pending, (unsigned)__builtin_popcountll(workers));
     for (uint64_t left = workers; left != 0; left &= left - 1)
         tw_loop_post(&hub->fanouts[__builtin_ctzll(left)]->shard.loop, on_dispatch, dispatch);
@@ -207,14 +207,16 @@ void tw_hub_dispatch(tw_hub_t *hub, tw_loop_t *from, tw_event_t *event, const tw
     dispatch->data = data;
 
     pthread_mutex_lock(&hub->order);
-    tw_position_t *last = &hub->lanes[tw_hub_lane_of(hub, &event->topics[0])].last;
-    if (at == NULL || at->seq > last->seq) {
+    tw_hub_lane_t *lane = &hub->lanes[tw_hub_lane_of(hub, &event->topics[0])];
+    if (at == NULL || at->seq > lane->last.seq) {
         if (at == NULL)
-            ++last->seq;
+            ++lane->last.seq;
         else
-            *last = *at;
-        event->position = *last;
+            lane->last = *at;
+        event->position = lane->shown = lane->last;
         workers = route(hub, dispatch, now_ms);
+        if (workers != 0 && hub->spanning > 0)
+            dispatch->trail = tw_hub_trail_now(hub);
         while (hub->backlog.kept_bytes > hub->config.tail_bytes)
             evict(hub, hub->oldest, now_ms);
         post(hub, dispatch, workers);
@@ -300,20 +302,6 @@ void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t since_s
     pthread_mutex_unlock(&hub->order);
 }
 
-void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
-{
-    pthread_mutex_lock(&hub->order);
-    tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, name);
-    tw_topic_t *topic = tw_topic_index_find(stripe, name);
-    if (topic != NULL) {
-        drop_tail(hub, topic);
-        topic->tail.lost_seq = seq;
-        tw_topic_index_collect(&hub->index, stripe, topic, tw_clock_ms());
-    }
-    tw_topic_index_unlock(stripe);
-    pthread_mutex_unlock(&hub->order);
-}
-
 void tw_hub_forget(tw_hub_t *hub, const tw_topic_name_t *name, uint64_t seq)
 {
     pthread_mutex_lock(&hub->order);
@@ -337,7 +325,9 @@ void tw_hub_announce(tw_hub_t *hub, tw_event_t *event)
 
     dispatch->event = tw_event_ref(event);
     pthread_mutex_lock(&hub->order);
+    /* A place of its own, so that no stream takes it for an event that it has by another topic. */
     event->position = hub->lanes[tw_hub_lane_of(hub, &event->topics[0])].last;
+    event->position.epoch = ~event->position.epoch;
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         tw_index_stripe_t *stripe = tw_topic_index_lock(&hub->index, &event->topics[i]);
         const tw_topic_t *topic = tw_topic_index_find(stripe, &event->topics[i]);

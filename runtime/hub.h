@@ -48,8 +48,7 @@ typedef struct tw_hub_config {
 /** One order of events: each topic is in the lane that tw_topic_lane() says. */
 typedef struct tw_hub_lane {
     tw_position_t last;  /* of the newest event */
-    tw_position_t shown; /* while it is frozen: what streams that span lanes are told instead */
-    bool frozen;
+    tw_position_t shown; /* what streams are told: not of another epoch before they know of it */
 } tw_hub_lane_t;
 
 typedef struct tw_hub {
@@ -109,7 +108,8 @@ static inline uint32_t tw_hub_lane_of(const tw_hub_t *hub, const tw_topic_name_t
 tw_position_t tw_hub_position(tw_hub_t *hub, uint32_t lane);
 
 /** From now on the lane's positions are of this epoch. When it is a new one, its kept events are
- * dropped. For adapters with an order of their own. */
+ * dropped; streams that span lanes are told of a position in it after the next advance or event.
+ * For adapters with an order of their own. */
 void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch);
 
 /*
@@ -124,15 +124,10 @@ void tw_hub_set_epoch(tw_hub_t *hub, uint32_t lane, uint64_t epoch);
  */
 
 /** The lane's newest position is at least this one, of the current epoch: all events up to it have
- * been dispatched, or never will be. Called when the adapter has read to there: when a session
- * begins with another registration, when a topic is followed, when a resume has caught up, and
- * before streams are told of a hole. */
+ * been dispatched, or never will be, and the streams that missed some were told. Called when the
+ * adapter has read to there: when a topic is followed, when a resume has caught up, and when
+ * streams were told of what a hole or another registration has cost. */
 void tw_hub_advance(tw_hub_t *hub, uint32_t lane, uint64_t seq);
-
-/** Begins, or ends, a time in which streams are told of gaps in the lane one after the other: what
- * comes of other lanes meanwhile must not say that a stream has got further in this one than it has
- * been told. */
-void tw_hub_freeze(tw_hub_t *hub, uint32_t lane, bool frozen);
 
 /** Writes the id-only block of a stream that spans lanes: these positions are what it has got. */
 tw_event_t *tw_hub_trail(const tw_position_t *positions, size_t count);
@@ -140,7 +135,8 @@ tw_event_t *tw_hub_trail(const tw_position_t *positions, size_t count);
 /** The same for where such streams are now. Called under the order lock. */
 tw_event_t *tw_hub_trail_now(const tw_hub_t *hub);
 
-/** Holds the topic, of which every event after seq will be dispatched. */
+/** Holds the topic, of which every event after seq will be dispatched; anew, if it is held: what
+ * was kept of it counts as lost. */
 void tw_hub_hold(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
 
 /** No longer holds the topic, and drops its tail. */
@@ -156,9 +152,6 @@ void tw_hub_release(tw_hub_t *hub, const tw_topic_name_t *topic);
 void tw_hub_restore(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t since_seq,
                     tw_event_t *const *events, size_t n, uint64_t lost_seq);
 
-/** Marks a held topic: an event between its newest kept one and seq was lost. */
-void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
-
 /**
  * Forgets the kept events of a topic, because an operator asked for it: those with numbers up to
  * seq (UINT64_MAX: all). They count as lost, and are not restored any more. Any thread.
@@ -166,8 +159,13 @@ void tw_hub_lose(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
 void tw_hub_forget(tw_hub_t *hub, const tw_topic_name_t *topic, uint64_t seq);
 
 /** Takes an event (and a reference of its own) and posts it to the streams of its topics, outside
- * of the order and without keeping it: a gap event. */
+ * of the order and without keeping it: a gap event. It has no id: who is cut off behind it comes
+ * back with the position of before and is told again. */
 void tw_hub_announce(tw_hub_t *hub, tw_event_t *event);
+
+/** Posts to the streams of these topics, which are all in one lane, a block that has only an id:
+ * where they are now. Behind the last gap that they are told of. */
+void tw_hub_announce_position(tw_hub_t *hub, const tw_topic_list_t *topics);
 
 /** Ends the resume windows and the revocations that have run out. About once a second, from one
  * thread. */

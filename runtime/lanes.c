@@ -13,24 +13,14 @@ tw_position_t tw_hub_position(tw_hub_t *hub, uint32_t lane)
     return position;
 }
 
-void tw_hub_advance(tw_hub_t *hub, uint32_t lane, uint64_t seq)
-{
-    tw_position_t *last = &hub->lanes[lane].last;
-
-    pthread_mutex_lock(&hub->order);
-    if (last->seq < seq)
-        last->seq = seq;
-    pthread_mutex_unlock(&hub->order);
-}
-
-void tw_hub_freeze(tw_hub_t *hub, uint32_t index, bool frozen)
+void tw_hub_advance(tw_hub_t *hub, uint32_t index, uint64_t seq)
 {
     tw_hub_lane_t *lane = &hub->lanes[index];
 
     pthread_mutex_lock(&hub->order);
-    if (!lane->frozen)
-        lane->shown = lane->last;
-    lane->frozen = frozen;
+    if (lane->last.seq < seq)
+        lane->last.seq = seq;
+    lane->shown = lane->last;
     pthread_mutex_unlock(&hub->order);
 }
 
@@ -46,8 +36,23 @@ tw_event_t *tw_hub_trail_now(const tw_hub_t *hub)
 {
     tw_position_t positions[TW_LANES_MAX];
     for (uint32_t i = 0; i < hub->config.lanes; ++i)
-        positions[i] = hub->lanes[i].frozen ? hub->lanes[i].shown : hub->lanes[i].last;
+        positions[i] = hub->lanes[i].shown;
     return tw_hub_trail(positions, hub->config.lanes);
+}
+
+void tw_hub_announce_position(tw_hub_t *hub, const tw_topic_list_t *topics)
+{
+    tw_event_t *event = NULL;
+
+    pthread_mutex_lock(&hub->order);
+    tw_event_t *trail = tw_hub_trail_now(hub);
+    pthread_mutex_unlock(&hub->order);
+    event = tw_event_create(
+        &(tw_event_spec_t){.topics = topics, .frame = trail->frame, .frame_len = trail->frame_len});
+    tw_event_unref(trail);
+    if (event != NULL)
+        tw_hub_announce(hub, event);
+    tw_event_unref(event);
 }
 
 void tw_lane_set_init(tw_lane_set_t *set, const tw_hub_t *hub, const tw_topic_name_t *topics,

@@ -44,7 +44,7 @@ tw_event_t *tw_event_create(const tw_event_spec_t *spec)
                                     .payload = spec->payload,
                                     .payload_len = spec->payload_len};
 
-    assert(spec->topics->count > 0 && spec->id_len > 0);
+    assert(spec->topics->count > 0);
     if (spec->payload_len > PAYLOAD_MAX)
         return NULL;
     size_t frame_len = spec->frame != NULL ? spec->frame_len : tw_sse_size(&fields);

@@ -55,7 +55,7 @@ typedef struct tw_dispatch_result {
 typedef struct tw_event_spec {
     const tw_topic_list_t *topics;
     const char *id;
-    size_t id_len;
+    size_t id_len; /* 0: no event of a publisher; it is announced, and never kept */
     const char *type;
     size_t type_len; /* 0: none */
     const char *payload;

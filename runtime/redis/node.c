@@ -20,11 +20,9 @@ static void on_up(void *data, const tw_redis_joined_t *joined)
     tw_redis_routes_up(&lane->routes, joined->membership);
     if (joined->membership == TW_REDIS_BEGUN || joined->membership == TW_REDIS_OTHER_EPOCH)
         tw_hub_set_epoch(node->hub, index, lane->session.epoch_number);
-    if (!kept) {
-        tw_hub_advance(node->hub, index, joined->newest);
+    if (!kept)
         tw_redis_publishing_expire(&lane->publishing, 0, true);
-    }
-    tw_redis_inbox_up(&lane->inbox, kept, joined->inbox_end);
+    tw_redis_inbox_up(&lane->inbox, kept, joined->inbox_end, lane->routes.holds_inbox);
     if (index == 0) {
         tw_redis_registry_up(&node->registry, kept);
         tw_redis_revocations_up(&node->revocations);
@@ -218,6 +216,7 @@ static void on_left(void *data)
     TW_REDIS_FOR_EACH_LANE(lane, node)
     {
         tw_redis_session_stop(&lane->session);
+        tw_redis_routes_stop(&lane->routes);
         tw_redis_inbox_end(&lane->inbox);
         tw_redis_publishing_expire(&lane->publishing, 0, true);
     }

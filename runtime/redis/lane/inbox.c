@@ -32,6 +32,8 @@ void tw_redis_inbox_init(tw_redis_inbox_t *inbox, tw_redis_session_t *session,
 static void wake(tw_redis_inbox_t *inbox)
 {
     tw_redis_wait_t *wait;
+    if (inbox->state == TW_REDIS_INBOX_HOLE)
+        return;
     /* Redis answers in its order, so they wait in the order of their numbers. */
     while ((wait = TAILQ_FIRST(&inbox->waits)) != NULL && wait->upto <= inbox->read) {
         tw_redis_wait_cancel(wait);
@@ -60,9 +62,10 @@ static void find_hole(tw_redis_inbox_t *inbox, uint64_t upto)
 
 void tw_redis_inbox_hole_passed(tw_redis_inbox_t *inbox)
 {
-    if (inbox->state != TW_REDIS_INBOX_HOLE)
-        return;
     inbox->read = inbox->hole_upto;
+    if (inbox->state != TW_REDIS_INBOX_HOLE)
+        return; /* the next session reads on from there */
+    inbox->state = TW_REDIS_INBOX_READING;
     wake(inbox);
     read_on(inbox);
 }
@@ -195,11 +198,12 @@ static void read_on(tw_redis_inbox_t *inbox)
     tw_redis_session_send_inbox(inbox->session, &args, on_entries, inbox);
 }
 
-void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end)
+void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end, bool waits)
 {
     if (!kept) {
         /* What they wait for is of an inbox that is gone: they see that from the registration. */
-        inbox->read = end;
+        inbox->read = 0;
+        inbox->hole_upto = end;
         tw_redis_wait_wake(&inbox->waits);
         inbox->bytes = inbox->acking = 0;
         inbox->cut = false;
@@ -207,7 +211,10 @@ void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end)
     inbox->end = inbox->late_upto = end;
     inbox->read_max = READ_ENTRIES_FIRST;
     inbox->is_acking = false;
-    read_on(inbox);
+    if (waits)
+        inbox->state = TW_REDIS_INBOX_HOLE;
+    else
+        read_on(inbox);
 }
 
 void tw_redis_inbox_down(tw_redis_inbox_t *inbox)

@@ -4,7 +4,8 @@
  *
  *     IDLE      no session
  *     READING   the next entries are asked for, or on their way
- *     HOLE      entries are missing; waits until everybody was told what they were about
+ *     HOLE      entries are missing, or it is the first one of a registration; waits until
+ * everybody was told what was missed
  *
  * Each entry names the one before it, so a part that is gone (the inbox was cut because this node
  * was too far behind, or keys were evicted) is seen from what comes after it. Control loop only.
@@ -59,8 +60,9 @@ typedef struct tw_redis_inbox {
 void tw_redis_inbox_init(tw_redis_inbox_t *inbox, tw_redis_session_t *session,
                          const tw_redis_inbox_callbacks_t *callbacks, void *data);
 
-/** A session began: reads on, or from `end` when the registration is a new one. */
-void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end);
+/** A session began: reads on, or (not kept) from `end` when the registration is a new one, which is
+ * a hole up to there. `waits`: not before tw_redis_inbox_hole_passed(). */
+void tw_redis_inbox_up(tw_redis_inbox_t *inbox, bool kept, uint64_t end, bool waits);
 
 /** The session ended. Those that wait go on waiting, because the next session may keep the
  * inbox. */
@@ -78,7 +80,7 @@ void tw_redis_inbox_when_read(tw_redis_inbox_t *inbox, tw_redis_wait_t *wait, ui
  * cut it. If it has, acknowledges at once, so that Redis fills the inbox again. */
 void tw_redis_inbox_learn(tw_redis_inbox_t *inbox, uint64_t end, bool cut);
 
-/** All that a hole was about has been told: reads on behind it. Nothing in another state. */
+/** All that a hole was about has been told: reads on behind it. */
 void tw_redis_inbox_hole_passed(tw_redis_inbox_t *inbox);
 
 /** Acknowledges what was processed, when it is time. */

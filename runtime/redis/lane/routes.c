@@ -102,24 +102,12 @@ static void collect(tw_redis_routes_t *routes, tw_redis_route_t *route)
         free_route(routes, route);
 }
 
-static void set_gap(tw_redis_route_t *route, tw_gap_t gap)
-{
-    route->routes->gaps += (gap != TW_GAP_NONE) - (route->gap != TW_GAP_NONE);
-    route->gap = (uint8_t)gap;
-}
-
-/* The last one of which streams were told ends the time in which the lane is frozen. */
+/* Nobody is to be told any more. */
 static void end_gap(tw_redis_route_t *route)
 {
-    bool was = route->gap != TW_GAP_NONE;
-    set_gap(route, TW_GAP_NONE);
-    if (was && route->routes->gaps == 0)
-        tw_redis_routes_freeze(route->routes);
-}
-
-void tw_redis_routes_freeze(tw_redis_routes_t *routes)
-{
-    tw_hub_freeze(routes->hub, routes->session->index, routes->gaps > 0 || routes->hole != NULL);
+    if (route->gap != TW_GAP_NONE && route->state == TW_REDIS_ROUTE_FOLLOWING)
+        --route->routes->unanswered;
+    route->gap = TW_GAP_NONE;
 }
 
 void tw_redis_route_unuse(tw_redis_route_t *route)
@@ -130,9 +118,9 @@ void tw_redis_route_unuse(tw_redis_route_t *route)
     if (--route->users > 0)
         return;
     tw_hub_release(routes->hub, &route->name);
+    end_gap(route);
     route->state = TW_REDIS_ROUTE_UNFOLLOWING;
     route->primed = false;
-    end_gap(route);
     ++route->asked;
     put(routes, route, &routes->to_tell);
 }
@@ -153,9 +141,6 @@ static void begin_followed(tw_redis_routes_t *routes, tw_redis_route_t *route, u
     route->state = TW_REDIS_ROUTE_FOLLOWED;
     route->since = since;
     route->primed = false;
-    if (route->gap != TW_GAP_NONE)
-        tw_redis_announce_gap(routes, &route->name, (tw_gap_t)route->gap, since);
-    end_gap(route);
     tw_redis_wait_wake(&route->waits);
 }
 
@@ -214,6 +199,20 @@ static void on_inbox_there(tw_redis_wait_t *wait)
     end_batch(batch);
 }
 
+/* Those of a batch whose streams have missed something up to here. */
+static void answer_gaps(tw_redis_route_batch_t *batch)
+{
+    for (size_t i = 0; i < batch->count; ++i) {
+        tw_redis_route_t *route = batch->items[i];
+        if (route->state != TW_REDIS_ROUTE_FOLLOWING || route->asked != batch->asked[i] ||
+            route->gap == TW_GAP_NONE)
+            continue;
+        route->state = TW_REDIS_ROUTE_ANSWERED;
+        route->since = batch->newest;
+        --batch->routes->unanswered;
+    }
+}
+
 /* {newest number, newest in our inbox} */
 static void on_followed(const redisReply *reply, void *data)
 {
@@ -232,6 +231,7 @@ static void on_followed(const redisReply *reply, void *data)
         return;
     }
     batch->newest = strtoull(reply->element[0]->str, NULL, 10);
+    answer_gaps(batch);
     batch->wait.run = on_inbox_there;
     tw_redis_inbox_when_read(routes->inbox, &batch->wait,
                              strtoull(reply->element[1]->str, NULL, 10));
@@ -303,6 +303,7 @@ void tw_redis_routes_turn(tw_redis_routes_t *routes)
         send_batch(routes, &routes->to_follow);
     if (routes->told >= BATCH_MAX)
         tw_redis_routes_flush(routes);
+    tw_redis_routes_tell(routes);
 }
 
 void tw_redis_routes_flush(tw_redis_routes_t *routes)
@@ -321,9 +322,15 @@ void tw_redis_routes_up(tw_redis_routes_t *routes, tw_redis_membership_t members
     tw_redis_route_t *route;
 
     routes->refused_ms = 0;
-    tw_redis_routes_drop_hole(routes);
-    if (membership == TW_REDIS_KEPT)
+    if (membership == TW_REDIS_KEPT) {
+        if (routes->hole != NULL) /* the inbox is read on, and finds it again */
+            routes->holds_inbox = false;
+        tw_redis_routes_drop_hole(routes);
         return;
+    }
+    tw_redis_routes_stop(routes);
+    routes->holds_inbox = true;
+    routes->unanswered = 0;
     LIST_FOREACH(route, &routes->all, all)
     {
         if (route->state == TW_REDIS_ROUTE_UNFOLLOWING) {
@@ -332,18 +339,19 @@ void tw_redis_routes_up(tw_redis_routes_t *routes, tw_redis_membership_t members
             continue;
         }
         /* Whoever is in the hub, or about to be, has missed something. */
-        if (route->state == TW_REDIS_ROUTE_FOLLOWED || route->gap != TW_GAP_NONE)
-            set_gap(route, gap != TW_GAP_NONE ? (tw_gap_t)gap : (tw_gap_t)route->gap);
+        bool missed = route->state != TW_REDIS_ROUTE_FOLLOWING || route->gap != TW_GAP_NONE;
+        if (missed && route->gap < gap)
+            route->gap = gap;
+        routes->unanswered += route->gap != TW_GAP_NONE;
         begin_following(routes, route);
     }
-    tw_redis_routes_freeze(routes);
 }
 
 void tw_redis_routes_dispose(tw_redis_routes_t *routes)
 {
     tw_redis_route_t *route;
 
-    tw_redis_routes_drop_hole(routes);
+    tw_redis_routes_stop(routes);
     while ((route = LIST_FIRST(&routes->all)) != NULL)
         free_route(routes, route);
     tw_table_dispose(&routes->by_name);

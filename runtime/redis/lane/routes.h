@@ -2,12 +2,18 @@
  * The topics that this node gets from Redis.
  *
  *     FOLLOWING     it is to be asked for, or was; nothing of it is dispatched here
+ *     ANSWERED      every event after `since` will come; its streams are to be told of a gap first
  *     FOLLOWED      every event after `since` is dispatched here, and the hub keeps it
  *     UNFOLLOWING   it is to be left, or was; somebody may need it again before that is done
  *
  * A route is FOLLOWED once Redis has said from which number on events come and the inbox was read
- * to where it was then. When the registration is lost, all routes are FOLLOWING again, and their
- * streams are told of a gap once they are followed. Control loop only.
+ * to where it was then.
+ *
+ * When the registration is lost, all routes are FOLLOWING again, and their streams have missed
+ * something; when the inbox has a hole, those of some have. The inbox is not read on before all of
+ * them were told: no event may take a client's position past a gap that it has not heard of. Gap
+ * events have no id, and an id-only block with the position comes behind the last of them. So a
+ * client that is cut off in between is told again. Control loop only.
  *
  * A lane owns them, and they own each route until its last user has left, and each batch of
  * commands until it is answered. Callers: runtime/redis/node.c and runtime/redis/adapter.c (their
@@ -24,6 +30,7 @@
 
 typedef enum tw_redis_route_state {
     TW_REDIS_ROUTE_FOLLOWING,
+    TW_REDIS_ROUTE_ANSWERED,
     TW_REDIS_ROUTE_FOLLOWED,
     TW_REDIS_ROUTE_UNFOLLOWING,
 } tw_redis_route_state_t;
@@ -39,13 +46,13 @@ struct tw_redis_route {
     LIST_ENTRY(tw_redis_route) all;
     TAILQ_ENTRY(tw_redis_route) link; /* in *queue */
     tw_redis_route_queue_t *queue;    /* something is to be sent about it; NULL: nothing */
-    uint64_t since;                   /* FOLLOWED: every later event is dispatched here */
+    uint64_t since;                   /* ANSWERED, FOLLOWED: every later event comes */
     uint32_t users;                   /* openings and streams that need it */
     uint32_t streams;                 /* of them open: what Redis is told */
     uint32_t flights;                 /* commands under way that name it */
     uint32_t asked;                   /* counts the FOLLOWs that it has begun with */
     uint8_t state;                    /* tw_redis_route_state_t */
-    uint8_t gap;                      /* tw_gap_t: what its streams are told once it is followed */
+    uint8_t gap;                      /* tw_gap_t: what its streams are to be told of */
     bool primed;                      /* the hub has what Redis keeps of before `since` */
     tw_redis_waits_t waits;           /* until it is FOLLOWED */
     void *priming;                    /* history's */
@@ -64,8 +71,10 @@ struct tw_redis_routes {
     size_t told;                      /* how many in to_tell */
     unsigned flights;                 /* batches under way */
     uint64_t refused_ms;              /* when Redis refused one last; a full one does */
-    size_t gaps;                      /* routes whose streams are to be told of one */
+    bool holds_inbox;                 /* until streams were told of what they have missed */
+    size_t unanswered;                /* routes with a gap that are FOLLOWING */
     struct tw_redis_hole *hole;       /* owned; what is found out about a hole of the inbox */
+    struct tw_redis_telling *telling; /* owned; how far streams were told */
 };
 
 void tw_redis_routes_init(tw_redis_routes_t *routes, tw_redis_session_t *session,
@@ -97,7 +106,7 @@ tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *e
  * then lets the inbox go on. */
 void tw_redis_routes_find_missed(tw_redis_routes_t *routes, uint64_t after, uint64_t upto);
 
-/** The end of a turn: asks for what is to be followed. */
+/** The end of a turn: asks for what is to be followed, and tells of gaps when all are known. */
 void tw_redis_routes_turn(tw_redis_routes_t *routes);
 
 /** Every few milliseconds: tells what has changed. */
@@ -105,15 +114,16 @@ void tw_redis_routes_flush(tw_redis_routes_t *routes);
 
 void tw_redis_routes_dispose(tw_redis_routes_t *routes);
 
-/** While streams are told of gaps one after the other, what comes of other lanes does not say that
- * all were: a part of the files of this header. */
-void tw_redis_routes_freeze(tw_redis_routes_t *routes);
+/** The adapter stops: streams are told of nothing more. */
+void tw_redis_routes_stop(tw_redis_routes_t *routes);
 
-/** What is found out about a hole is of no use any more: a part of the files of this header. */
+/* A part of the files of this header: */
+
+/** Begins to tell the streams of all routes that are ANSWERED, when nothing more is to be found
+ * out. */
+void tw_redis_routes_tell(tw_redis_routes_t *routes);
+
+/** What is found out about a hole is of no use any more. */
 void tw_redis_routes_drop_hole(tw_redis_routes_t *routes);
-
-/** Tells the topic's streams that events of it up to `seq` may be missing here. */
-void tw_redis_announce_gap(tw_redis_routes_t *routes, const tw_topic_name_t *topic, tw_gap_t gap,
-                           uint64_t seq);
 
 #endif

@@ -143,7 +143,6 @@ static void take_join(tw_redis_session_t *session, const redisReply *reply)
     session->epoch_number = strtoull(session->epoch, NULL, 16);
     session->start = number_at(reply, 2);
     session->floor = number_at(reply, 3);
-    session->joined.newest = number_at(reply, 1);
     snprintf(session->own, sizeof(session->own), "%s/%" PRIu32,
              existed ? session->registration : successor, session->generation);
     session->joined.inbox_end = number_at(reply, 5);

@@ -58,8 +58,7 @@ typedef enum tw_redis_membership {
 
 typedef struct tw_redis_joined {
     tw_redis_membership_t membership;
-    uint64_t newest;    /* the cluster's newest number */
-    uint64_t inbox_end; /* the newest one in our inbox */
+    uint64_t inbox_end; /* the newest number in our inbox; of a new one: in the cluster */
 } tw_redis_joined_t;
 
 typedef struct tw_redis_session_callbacks {

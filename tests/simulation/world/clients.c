@@ -77,6 +77,12 @@ static void take_gap_event(tw_sim_client_t *client, const char *data)
     }
 }
 
+/* A connection that tears does so behind a block. */
+static void count_block(tw_sim_client_t *client)
+{
+    client->is_deaf = client->tears > 0 && --client->tears == 0;
+}
+
 static void take_message(tw_sim_client_t *client, const tw_sse_message_t *message)
 {
     const char *id = message->last_event_id.bytes;
@@ -93,13 +99,14 @@ static void take_message(tw_sim_client_t *client, const tw_sse_message_t *messag
                message->type.len > 0 ? " " : "", message->type.len > 0 ? message->data.bytes : "");
     if (message->last_event_id.len > 0)
         snprintf(client->last_id, sizeof(client->last_id), "%s", id);
-    client->is_deaf = client->tears && id[0] == 'e';
+    count_block(client);
 }
 
 static void on_written(tw_fake_stream_t *stream)
 {
     tw_sim_client_t *client = stream->data;
     tw_sse_reader_t *reader = &stream->reader;
+    bool is_id = reader->message_count == 0 && !client->is_deaf; /* an id without an event */
 
     for (size_t i = 0; i < reader->message_count; ++i) {
         tw_sse_message_t *message = &reader->messages[i];
@@ -114,6 +121,8 @@ static void on_written(tw_fake_stream_t *stream)
     reader->message_count = 0;
     if (!client->is_deaf && reader->last_event_id.len > 0) /* also of a block without an event */
         snprintf(client->last_id, sizeof(client->last_id), "%s", reader->last_event_id.bytes);
+    if (is_id)
+        count_block(client);
 }
 
 /* --- its stream --- */
@@ -207,7 +216,8 @@ static void open_stream(tw_sim_client_t *client, tw_sim_gateway_t *gateway)
     WORLD->work += client->record.topic_count;
     client->gateway = gateway;
     client->has_stream = true;
-    client->is_open = client->is_deaf = client->tears = false;
+    client->is_open = client->is_deaf = client->is_torn = false;
+    client->tears = 0;
     tw_fake_connection_init(&client->connection, &gateway->fanout.shard, let_go, client);
     tw_fake_stream_init(&client->stream, &client->connection, client->topics, NULL);
     client->stream.on_written = on_written;
@@ -287,7 +297,7 @@ static void on_torn(void *data)
 {
     tw_sim_client_t *client = data;
 
-    if (!client->exists || client->gateway == NULL || !client->tears)
+    if (!client->exists || client->gateway == NULL || !client->is_torn)
         return;
     close_stream(client, TW_CLOSE_CLIENT_CLOSED);
 }
@@ -326,7 +336,8 @@ void tw_sim_client_tear(const tw_sim_entry_t *entry)
 
     if (!client->exists || client->gateway == NULL)
         return;
-    client->tears = true;
+    client->is_torn = true;
+    client->tears = entry->params[3] > 0 ? (uint32_t)entry->params[3] : 1;
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[2] * 1000, on_torn, client);
     client->place = (uint32_t)entry->params[1];
 }

@@ -44,14 +44,15 @@ static int64_t any_time(const tw_sim_schedule_t *schedule)
 
 /* --- clients --- */
 
-/* It loses its stream, or (with several lanes) loses it behind the next event. */
+/* It loses its stream, or loses it behind one of the next events, gaps or ids. */
 static void add_loss(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t client, bool may_tear)
 {
     const tw_sim_settings_t *settings = &schedule->settings;
-    bool tears = may_tear && settings->lanes > 1;
 
-    ADD(at_ms, tears ? TW_SIM_OP_TEAR : TW_SIM_OP_DROP, client, below(settings->nodes),
-        skewed(1, 5000));
+    if (may_tear)
+        ADD(at_ms, TW_SIM_OP_TEAR, client, below(settings->nodes), skewed(1, 5000), skewed(1, 4));
+    else
+        ADD(at_ms, TW_SIM_OP_DROP, client, below(settings->nodes), skewed(1, 5000));
 }
 
 static void add_client(tw_sim_schedule_t *schedule, int64_t client)
@@ -191,10 +192,20 @@ static void add_compound(tw_sim_schedule_t *schedule, int64_t at_ms)
     ADD(at_ms + skewed(1, 200), TW_SIM_OP_CUT, place, -1);
 }
 
-static void add_fault(tw_sim_schedule_t *schedule)
+/* Connections that break while streams are told what the fault has cost. */
+static void add_tears(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t clients)
+{
+    for (int64_t left = skewed(1, 8); left > 0; --left)
+        ADD(at_ms, TW_SIM_OP_TEAR, below(clients), below(schedule->settings.nodes),
+            skewed(500, 30000), skewed(1, 4));
+}
+
+static void add_fault(tw_sim_schedule_t *schedule, int64_t clients)
 {
     int64_t at_ms = between(START_MS + 1000, schedule->settings.duration_ms - 1);
 
+    if (one_in(3))
+        add_tears(schedule, at_ms, clients);
     switch (below(5)) {
     case 2:
         add_compound(schedule, at_ms);
@@ -231,13 +242,14 @@ void tw_sim_generate(tw_sim_schedule_t *schedule, uint64_t seed)
     source.state = seed;
     choose_settings(&schedule->settings, seed);
     int64_t seconds = schedule->settings.duration_ms / 1000;
-    for (int64_t left = between(3, CLIENTS_MAX), client = 0; left > 0; --left)
-        add_client(schedule, client++);
+    int64_t clients = between(3, CLIENTS_MAX);
+    for (int64_t client = 0; client < clients; ++client)
+        add_client(schedule, client);
     for (int64_t left = between(2, 2 + seconds * 2); left > 0; --left)
         add_publisher(schedule);
     for (int64_t left = below(5); left > 0; --left)
         ADD(any_time(schedule), TW_SIM_OP_LIST, below(schedule->settings.nodes));
     for (int64_t left = skewed(0, 12); left > 0; --left)
-        add_fault(schedule);
+        add_fault(schedule, clients);
     tw_sim_schedule_sort(schedule);
 }

@@ -40,7 +40,7 @@ typedef struct tw_sim_settings {
     X(DROP, "drop", false, "client", "place", "back_ms", "", "", "")                               \
     X(LEAVE, "leave", false, "client", "", "", "", "", "")                                         \
     X(DEAF, "deaf", false, "client", "", "", "", "", "")                                           \
-    X(TEAR, "tear", false, "client", "place", "back_ms", "", "", "")                               \
+    X(TEAR, "tear", false, "client", "place", "back_ms", "blocks", "", "")                         \
     X(BLOCK, "block", false, "client", "for_ms", "", "", "", "")                                   \
     X(PUBLISH, "publish", false, "place", "topic", "topics", "count", "every_us", "bytes")         \
     X(ASK, "ask", false, "place", "topic", "topics", "count", "every_us", "")                      \

@@ -26,7 +26,8 @@ typedef struct tw_sim_client {
     tw_fake_stream_t stream;
     bool has_stream; /* to be disposed of */
     bool is_open;    /* answered with 200 */
-    bool tears;      /* its connection breaks behind the next event, before what comes then */
+    bool is_torn;    /* its connection breaks behind a block, and it learns of it later */
+    uint32_t tears;  /* so many blocks are still to come until then; 0: it does not break */
     bool is_deaf;    /* reads nothing any more: what is sent is lost on the way */
     bool comes_back;
     int64_t stream_since_us, heard_us;
