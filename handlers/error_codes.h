@@ -26,7 +26,10 @@
     X(INVALID_LIMIT, 400, "invalid_limit", "limit must be a positive integer")                     \
     X(INVALID_PREFIX, 400, "invalid_prefix", "prefix is at most 255 bytes of printable ASCII")     \
     X(CONFLICTING_FILTERS, 400, "conflicting_filters",                                             \
-      "find connections by prefix or by topic, not by both")                                       \
+      "find connections by one of prefix, topic and subject")                                      \
+    X(INVALID_SUBJECT, 400, "invalid_subject", "a subject is 1 to 256 bytes of UTF-8 without NUL") \
+    X(INVALID_REVOCATION, 400, "invalid_revocation",                                               \
+      "send {\"subject\": 1 to 256 bytes, \"until\": ms since 1970, within the next ten years}")   \
     X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
     X(NOT_FOUND, 404, "not_found", "the gateway has no such path")                                 \
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
@@ -40,6 +43,8 @@
     X(INTERNAL, 500, "internal", "the gateway could not make an answer")                           \
     X(NO_MEMORY, 503, "no_memory", "the gateway is short of memory; try again")                    \
     X(OVER_CAPACITY, 503, "over_capacity", "a limit of this gateway is reached; try again later")  \
+    X(TOO_MANY_REVOCATIONS, 503, "too_many_revocations",                                           \
+      "10,000 subjects are revoked; wait until some of these revocations have ended")              \
     X(RUNTIME_UNAVAILABLE, 503, "runtime_unavailable",                                             \
       "the gateway has no connection to Redis; try again")                                         \
     X(DRAINING, 503, "draining", "the gateway is shutting down; connect again")

@@ -39,6 +39,10 @@ void tw_handle_admin_close(h2o_req_t *req);
 void tw_handle_admin_nodes(h2o_req_t *req);
 void tw_handle_admin_stats(h2o_req_t *req);
 
+/* admin/subjects.c */
+void tw_handle_admin_close_subject(h2o_req_t *req);
+void tw_handle_admin_revoke(h2o_req_t *req);
+
 /* admin/tail.c */
 void tw_handle_admin_tail(h2o_req_t *req);
 void tw_handle_admin_forget(h2o_req_t *req);

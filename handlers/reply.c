@@ -186,7 +186,7 @@ tw_error_t tw_error_of(tw_status_t status)
     case TW_REVOKED:
         return TW_ERROR_UNAUTHORIZED;
     case TW_FULL:
-        return TW_ERROR_OVER_CAPACITY;
+        return TW_ERROR_TOO_MANY_REVOCATIONS;
     case TW_OK:
         break;
     }

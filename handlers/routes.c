@@ -11,6 +11,8 @@
 #include "handlers/request.h"
 #include "handlers/turns.h"
 
+#define SMALL_BODY_BYTES 4096
+
 /** Who checks that a request may be made. */
 typedef enum tw_route_access {
     TW_ACCESS_PUBLIC,  /* nobody: anyone may make it */
@@ -21,6 +23,7 @@ typedef enum tw_route_access {
 /** What happens to a request's body. */
 typedef enum tw_route_body {
     TW_BODY_DISCARDED, /* the request is answered from its headers; a body is discarded unread */
+    TW_BODY_SMALL,     /* read before the handler is called, and refused above SMALL_BODY_BYTES */
     TW_BODY_EMPTY,     /* read before the handler is called, and refused if it is not empty */
     TW_BODY_DECIDED,   /* tw_publish_on_headers() decides */
 } tw_route_body_t;
@@ -54,6 +57,8 @@ static const tw_route_t main_routes[] = {
     ROUTE("DELETE", "/v1/admin/tail",                 tw_handle_admin_forget,      KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/tail/stream",          tw_handle_admin_tail_stream, KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/connections",          tw_handle_admin_connections, KEY,     DISCARDED)
+    ROUTE("DELETE", "/v1/admin/connections",          tw_handle_admin_close_subject, KEY,  DISCARDED)
+    ROUTE("POST",   "/v1/admin/revocations",          tw_handle_admin_revoke,      KEY,     SMALL)
     ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED)
@@ -247,6 +252,9 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
             return tw_publish_on_headers(req);
         tw_turn_await(req, decide_publish);
         return H2O_BODY_HOLD;
+    case TW_BODY_SMALL:
+        req->entity_max = SMALL_BODY_BYTES;
+        return H2O_BODY_READ;
     case TW_BODY_EMPTY:
         req->entity_max = 0;
         return H2O_BODY_READ;

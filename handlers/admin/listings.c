@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "handlers/admin/subjects.h"
 #include "handlers/audit.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
@@ -106,8 +107,9 @@ static json_t *connection_json(const tw_stream_row_t *row)
     json_t *topics = json_array();
     for (size_t i = 0; i < row->topic_count; ++i)
         json_array_append_new(topics, json_stringn(row->topics[i].base, row->topics[i].len));
-    return json_pack("{s:s,s:o,s:o,s:s,s:s,s:s,s:o,s:I,s:I}", "connectionId", row->stream_id,
+    return json_pack("{s:s,s:o,s:o,s:o,s:s,s:s,s:s,s:o,s:I,s:I}", "connectionId", row->stream_id,
                      "clientId", row->client_id != NULL ? json_string(row->client_id) : json_null(),
+                     "subject", row->subject != NULL ? json_string(row->subject) : json_null(),
                      "topics", topics, "nodeId", row->node_id, "remoteAddress", row->remote_address,
                      "protocol", row->protocol, "openedAt", json_time(row->opened_at_ms),
                      "delivered", (json_int_t)row->delivered, "queuedBytes",
@@ -130,15 +132,16 @@ void tw_handle_admin_connections(h2o_req_t *req)
     tw_page_query_t query;
     size_t at = 0;
 
-    if (!read_page(req, &query))
+    if (!read_page(req, &query) || !tw_admin_read_subject(req, &query.subject))
         return;
     h2o_iovec_t topic = tw_request_query(req, "topic", &at);
     if (topic.len > 0 && !tw_topic_name_valid(topic.base, topic.len)) {
         tw_reply_error_about(req, TW_ERROR_INVALID_TOPIC, topic.base, topic.len);
         return;
     }
-    /* There is an order by id and one by topic; both together would need a scan of everything. */
-    if (topic.len > 0 && query.prefix_len > 0) {
+    /* There is an order by id, one by topic and one by subject; two together would need a scan of
+     * everything. */
+    if ((topic.len > 0) + (query.prefix_len > 0) + (query.subject.len > 0) > 1) {
         tw_reply_error(req, TW_ERROR_CONFLICTING_FILTERS);
         return;
     }

@@ -72,6 +72,7 @@ void tw_stream_closed(tw_gateway_t *gateway, tw_subscriber_t *subscriber, tw_clo
         char id[TW_STREAM_ID_SIZE];
         tw_subscriber_id(subscriber, id);
         tw_log(TW_LOG_DEBUG, "stream closed", tw_log_text("connectionId", id),
+               tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_text("reason", tw_close_reason_label(reason)),
                tw_log_number("delivered", (int64_t)subscriber->stream->delivered));
     }
@@ -154,6 +155,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
     tw_subscriber_id(subscriber, id);
     if (tw_log_enabled(TW_LOG_DEBUG))
         tw_log(TW_LOG_DEBUG, "stream opened", tw_log_text("connectionId", id),
+               tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_text("remoteAddress", tw_subscriber_remote_address(subscriber)),
                tw_log_number("topics", subscriber->topic_count));
     tw_stream_add_head(req);

@@ -38,6 +38,12 @@ ERRORS = [
         ("/tail", "missing_topic"), ("/tail/stream", "missing_topic"), ("/tail?topics=a", "missing_topic"),
         ("/tail?topic=", "invalid_topic"), ("/tail?topic=a%20b", "invalid_topic"), ("/tail?topic=..", "invalid_topic"),
         ("/tail/stream?topic=.", "invalid_topic"), ("/tail?topic=a&limit=x", "invalid_limit"))),
+    *((method, ADMIN + "/connections" + query, [AUTH], 400, code) for method, query, code in (
+        ("DELETE", "", "invalid_subject"), ("DELETE", "?subject=", "invalid_subject"),
+        ("DELETE", "?subject=%ff", "invalid_subject"), ("DELETE", "?subject=a%00", "invalid_subject"),
+        ("DELETE", "?subject=" + "x" * 257, "invalid_subject"), ("GET", "?subject=", "invalid_subject"),
+        ("GET", "?subject=a&topic=b", "conflicting_filters"), ("GET", "?subject=a&prefix=b", "conflicting_filters"))),
+    ("POST", ADMIN + "/revocations", [AUTH], 400, "invalid_revocation"),
     ("POST", PUBLISH, [AUTH, ID], 400, "missing_topic"),
     ("POST", PUBLISH, [AUTH, ID, ("x-sse-topic", ",")], 400, "missing_topic"),
     ("POST", PUBLISH, [AUTH, ID, ("x-sse-topic", "a,b c")], 400, "invalid_topic"),
