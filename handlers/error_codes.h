@@ -30,14 +30,22 @@
     X(INVALID_SUBJECT, 400, "invalid_subject", "a subject is 1 to 256 bytes of UTF-8 without NUL") \
     X(INVALID_REVOCATION, 400, "invalid_revocation",                                               \
       "send {\"subject\": 1 to 256 bytes, \"until\": ms since 1970, within the next ten years}")   \
+    X(TOKEN_TOO_LARGE, 400, "token_too_large", "a token has at most 4096 bytes and 64 patterns")   \
     X(UNAUTHORIZED, 401, "unauthorized", "send a valid key as Authorization: Bearer <key>")        \
+    X(TOKEN_REQUIRED, 401, "token_required",                                                       \
+      "a topic is private: send a token as Authorization: Bearer, in the access_token query "      \
+      "parameter, or in the cookie")                                                               \
+    X(TOKEN_INVALID, 401, "token_invalid", "the token is not valid here")                          \
+    X(TOKEN_EXPIRED, 401, "token_expired", "the token has expired; get a new one")                 \
+    X(TOPIC_FORBIDDEN, 403, "topic_forbidden", "the token does not grant this topic")              \
     X(NOT_FOUND, 404, "not_found", "the gateway has no such path")                                 \
     X(CONNECTION_NOT_FOUND, 404, "connection_not_found", "no open stream has this connection id")  \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "use a method that the Allow header names")   \
     X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "send a smaller body")                          \
     X(RATE_LIMITED, 429, "rate_limited",                                                           \
-      "this key publishes faster than TIDEWAY_PUBLISH_RATE allows")                                \
-    X(TOO_MANY_FAILURES, 429, "too_many_failures", "too many wrong keys came from this address")   \
+      "this key or subject publishes faster than TIDEWAY_PUBLISH_RATE allows")                     \
+    X(TOO_MANY_FAILURES, 429, "too_many_failures",                                                 \
+      "too many wrong keys or tokens came from this address")                                      \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large",                                                 \
       "send at most 100 header fields, of 64 KiB in all")                                          \
     X(INTERNAL, 500, "internal", "the gateway could not make an answer")                           \

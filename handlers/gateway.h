@@ -18,9 +18,11 @@
 #include "handlers/clients/auth.h"
 #include "handlers/clients/limits.h"
 #include "handlers/clients/origins.h"
+#include "handlers/tokens/tokens.h"
 #include "runtime/adapter.h"
 #include "runtime/shard.h"
 #include "runtime/stats.h"
+#include "runtime/tokens/revocations.h"
 
 /** Which origins may read answers (Fetch standard, CORS protocol). */
 typedef struct tw_cors {
@@ -33,6 +35,10 @@ typedef struct tw_gateway {
     const tw_hub_t *hub;   /* borrowed; for tw_stats_read() alone */
     tw_auth_t auth;
     tw_limits_t limits;
+    tw_patterns_t private_topics;  /* that streams need a token for; empty: none */
+    tw_tokens_t tokens;            /* the keys of tokens */
+    tw_revocations_t *revocations; /* borrowed; the tokens that are valid no more */
+    tw_text_t token_cookie;        /* the name of the cookie that may carry a stream's token */
     tw_cors_t cors;
     char hsts[32]; /* the value of Strict-Transport-Security; empty: no such header */
     const char *version;
@@ -56,9 +62,10 @@ typedef struct tw_gateway {
 /** A worker's h2o context, with what handlers need to find from a request: see tw_worker_of(). */
 typedef struct tw_worker_context {
     h2o_context_t super;
-    tw_gateway_t *gateway;           /* borrowed */
-    tw_shard_t *shard;               /* borrowed; NULL on the ops listener */
-    tw_log_limit_t key_refusals;     /* of log lines about wrong keys of operators */
+    tw_gateway_t *gateway;       /* borrowed */
+    tw_shard_t *shard;           /* borrowed; NULL on the ops listener */
+    tw_token_cache_t *tokens;    /* owned; NULL: the gateway takes no tokens, or the ops listener */
+    tw_log_limit_t key_refusals; /* of log lines about wrong keys of operators */
     tw_log_limit_t publish_refusals; /* of log lines about publishes that were not admitted */
 } tw_worker_context_t;
 

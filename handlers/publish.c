@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "handlers/access.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
@@ -20,7 +21,7 @@
 #include "runtime/model/sse.h"
 
 #define ID_MAX 256
-#define UNCHECKED_MAX 80 /* bytes of what a peer without a key has sent */
+#define UNCHECKED_MAX 80 /* bytes of what a peer that is not admitted has sent */
 #define TYPE_MAX 256
 /* What it costs to check a payload, to make an event of it and to put it into the tails of its
  * topics, nanoseconds. What the event's deliveries cost is not counted: they never wait. */
@@ -46,6 +47,7 @@ typedef struct tw_publish {
     tw_counters_t *counters; /* borrowed from the worker: outlives the request */
     int64_t begun_us;        /* when the adapter was given the event */
     tw_publish_stage_t stage;
+    tw_publisher_t publisher;
     tw_topic_list_t topics; /* bytes in the request */
     h2o_iovec_t id, type;   /* likewise */
 } tw_publish_t;
@@ -58,6 +60,7 @@ static tw_counters_t *counters_of(const h2o_req_t *req)
 static void destroy(tw_publish_t *publish)
 {
     tw_topic_list_dispose(&publish->topics);
+    tw_publisher_dispose(&publish->publisher);
     free(publish);
 }
 
@@ -93,11 +96,16 @@ static void log_publish(const tw_publish_t *publish, const char *message, const 
         len = sent.len < sizeof(topics) ? sent.len : sizeof(topics);
         memcpy(topics, sent.base != NULL ? sent.base : "", len);
     }
-    const tw_log_field_t fields[] = {
+    const tw_token_t *token = publish->publisher.token;
+    tw_log_field_t fields[4] = {
         tw_log_bytes("topic", topics, len),
-        tw_log_bytes("id", publish->id.len > 0 ? publish->id.base : "", publish->id.len),
-        tw_log_text("code", code)};
-    tw_log_write(TW_LOG_INFO, message, fields, code != NULL ? 3 : 2);
+        tw_log_bytes("id", publish->id.len > 0 ? publish->id.base : "", publish->id.len)};
+    size_t count = 2;
+    if (code != NULL)
+        fields[count++] = tw_log_text("code", code);
+    if (token != NULL && token->subject != NULL)
+        fields[count++] = tw_log_text("subject", token->subject);
+    tw_log_write(TW_LOG_INFO, message, fields, count);
 }
 
 /* Answers a publisher that has a key with an error, and logs it. */
@@ -172,17 +180,17 @@ static void log_unadmitted(tw_publish_t *publish, const char *code)
            tw_log_text("code", code), tw_log_number("count", (int64_t)count));
 }
 
-/* Checks the key, its rate and the number of publishes in flight. Returns NULL, or the code of the
- * error that the request has been answered with. */
+/* Checks the key or token, its rate and the number of publishes in flight. Returns NULL, or the
+ * code of the error that the request has been answered with. */
 static const char *admit(tw_publish_t *publish)
 {
     h2o_req_t *req = publish->req;
     tw_limits_t *limits = &tw_worker_of(req)->gateway->limits;
-    size_t key;
+    const char *code = tw_access_publisher(req, &publish->publisher);
 
-    if (!tw_request_authorized_as(req, &key))
-        return "unauthorized";
-    unsigned wait_s = tw_limits_publish_wait_s(limits, key);
+    if (code != NULL)
+        return code;
+    unsigned wait_s = tw_limits_publish_wait_s(limits, publish->publisher.rate);
     if (wait_s > 0) {
         tw_reply_error_wait(req, TW_ERROR_RATE_LIMITED, wait_s);
         return "rate_limited";
@@ -218,6 +226,8 @@ static bool read_headers(tw_publish_t *publish)
     const char *code = admit(publish);
     if (code == NULL && !tw_request_topics(req, false, &publish->topics))
         code = "bad_topics";
+    if (code == NULL && !tw_access_may_publish(req, &publish->publisher, &publish->topics))
+        code = "topic_forbidden";
     if (code != NULL) {
         log_unadmitted(publish, code);
         return false;

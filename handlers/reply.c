@@ -40,6 +40,8 @@ static const char *reason_of(int status)
         return "Bad Request";
     case 401:
         return "Unauthorized";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
@@ -184,7 +186,7 @@ tw_error_t tw_error_of(tw_status_t status)
     case TW_NOT_FOUND:
         return TW_ERROR_NOT_FOUND;
     case TW_REVOKED:
-        return TW_ERROR_UNAUTHORIZED;
+        return TW_ERROR_TOKEN_INVALID;
     case TW_FULL:
         return TW_ERROR_TOO_MANY_REVOCATIONS;
     case TW_OK:

@@ -23,6 +23,7 @@ int tw_request_wants_header(const h2o_iovec_t *name)
 {
     static const char *const names[] = {
         "authorization",
+        "cookie",
         "x-sse-topic",
         "x-sse-id",
         "x-sse-event",
@@ -321,15 +322,15 @@ bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
     return true;
 }
 
-/* Answers a wrong key, which is what too many of them are refused for; a right one never is, since
- * others may be behind the same address. */
-static void refuse_key(h2o_req_t *req, bool sent)
+/* Too many wrong keys are what wrong keys are refused for; a right one never is, since others may
+ * be behind the same address. */
+void tw_request_refuse(h2o_req_t *req, tw_error_t error, bool wrong)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_limits_t *limits = &worker->gateway->limits;
     tw_client_key_t client;
 
-    if (sent && tw_request_client(req, &client)) {
+    if (wrong && tw_request_client(req, &client)) {
         unsigned wait_s = tw_limits_key_wait_s(limits, &client);
         if (wait_s > 0) {
             tw_reply_error_wait(req, TW_ERROR_TOO_MANY_FAILURES, wait_s);
@@ -339,22 +340,19 @@ static void refuse_key(h2o_req_t *req, bool sent)
     }
     tw_count(&worker->shard->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
-                          H2O_STRLIT("Bearer"));
-    tw_reply_error(req, TW_ERROR_UNAUTHORIZED);
-}
-
-bool tw_request_authorized_as(h2o_req_t *req, size_t *key)
-{
-    h2o_iovec_t header = tw_request_header(req, "authorization");
-    bool valid = tw_auth_check(&tw_worker_of(req)->gateway->auth, header.base, header.len, key);
-
-    if (!valid)
-        refuse_key(req, header.base != NULL);
-    return valid;
+                          error == TW_ERROR_TOKEN_INVALID || error == TW_ERROR_TOKEN_EXPIRED
+                              ? "Bearer error=\"invalid_token\""
+                              : "Bearer",
+                          SIZE_MAX);
+    tw_reply_error(req, error);
 }
 
 bool tw_request_authorized(h2o_req_t *req)
 {
-    size_t key;
-    return tw_request_authorized_as(req, &key);
+    h2o_iovec_t header = tw_request_header(req, "authorization");
+    bool valid = tw_auth_check(&tw_worker_of(req)->gateway->auth, header.base, header.len, NULL);
+
+    if (!valid)
+        tw_request_refuse(req, TW_ERROR_UNAUTHORIZED, header.base != NULL);
+    return valid;
 }

@@ -88,7 +88,8 @@ int tw_request_conn_is_shared(h2o_conn_t *conn);
  * is counted. */
 bool tw_request_authorized(h2o_req_t *req);
 
-/** The same; *key is set to the index of the key. */
-bool tw_request_authorized_as(h2o_req_t *req, size_t *key);
+/** Answers a request without the right key or token with a 401 (RFC 6750 section 3), and counts it.
+ * A wrong one counts against its client's limit, and is answered with 429 beyond that. */
+void tw_request_refuse(h2o_req_t *req, tw_error_t error, bool wrong);
 
 #endif

@@ -49,7 +49,16 @@
       "Resumed streams by result.")                                                                \
     X(resumes_gap, "tideway_resumes_total", "result=\"gap\"", TW_COUNTER, "")                      \
     X(unauthorized, "tideway_unauthorized_total", "", TW_COUNTER,                                  \
-      "Requests with no or a wrong key.")                                                          \
+      "Requests with no or a wrong key or token.")                                                 \
+    X(tokens_cached, "tideway_tokens_total", "result=\"cached\"", TW_COUNTER,                      \
+      "Tokens of streams and publishes by result.")                                                \
+    X(tokens_verified, "tideway_tokens_total", "result=\"verified\"", TW_COUNTER, "")              \
+    X(tokens_missing, "tideway_tokens_total", "result=\"missing\"", TW_COUNTER, "")                \
+    X(tokens_invalid, "tideway_tokens_total", "result=\"invalid\"", TW_COUNTER, "")                \
+    X(tokens_expired, "tideway_tokens_total", "result=\"expired\"", TW_COUNTER, "")                \
+    X(tokens_revoked, "tideway_tokens_total", "result=\"revoked\"", TW_COUNTER, "")                \
+    X(tokens_too_large, "tideway_tokens_total", "result=\"too_large\"", TW_COUNTER, "")            \
+    X(tokens_forbidden, "tideway_tokens_total", "result=\"forbidden\"", TW_COUNTER, "")            \
     X(bad_requests, "tideway_bad_requests_total", "", TW_COUNTER, "Requests answered with a 4xx.")
 
 /** Upper bounds of the publish-to-queued histogram, microseconds. */

@@ -70,6 +70,7 @@ static void close_all(tw_control_t *control)
     if (control->reload != NULL)
         tw_tls_reload_close(control->reload, NULL, NULL);
     tw_key_file_close(control->keys);
+    tw_key_file_close(control->token_keys);
     uv_stop(control->loop->uv);
 }
 
@@ -148,8 +149,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (signum == SIGHUP) {
         if (control->reload != NULL)
             tw_tls_reload_now(control->reload);
-        if (control->keys != NULL)
-            tw_key_file_load(control->keys);
+        tw_key_file_load(control->keys);
+        tw_key_file_load(control->token_keys);
     } else if (control->stage <= TW_CONTROL_RUNNING) {
         begin_drain(control, signum);
     } else {

@@ -42,6 +42,7 @@ typedef struct tw_control {
     tw_ops_t *ops;                 /* NULL: off */
     tw_tls_reload_t *reload;       /* NULL: cleartext */
     tw_key_file_t *keys;           /* NULL: no file */
+    tw_key_file_t *token_keys;     /* NULL: no file */
     uint64_t drain_ms;
 
     /* Private. */

@@ -10,7 +10,8 @@
 #define SETTLE_MS 250
 
 struct tw_key_file {
-    tw_auth_t *auth;  /* borrowed */
+    const tw_key_file_kind_t *kind;
+    void *keys;       /* borrowed */
     const char *path; /* borrowed */
     uv_fs_poll_t poll;
     uv_timer_t settle;
@@ -27,15 +28,38 @@ void tw_key_file_judge(const tw_auth_t *auth)
                tw_log_text("change", "use 16 characters or more, such as openssl rand -hex 24"));
 }
 
+static const char *load_publishers(void *keys, const char *path)
+{
+    return tw_auth_load(keys, path);
+}
+
+static const char *load_tokens(void *keys, const char *path)
+{
+    return tw_tokens_load(keys, path);
+}
+
+const tw_key_file_kind_t tw_key_file_of_publishers = {
+    .loaded = "keys reloaded",
+    .kept = "keys not reloaded: the old ones stay in use",
+    .load = load_publishers};
+
+const tw_key_file_kind_t tw_key_file_of_tokens = {
+    .loaded = "token keys reloaded",
+    .kept = "token keys not reloaded: the old ones stay in use",
+    .load = load_tokens};
+
 void tw_key_file_load(tw_key_file_t *file)
 {
-    const char *problem = tw_auth_load(file->auth, file->path);
+    const char *problem;
 
+    if (file == NULL)
+        return;
+    problem = file->kind->load(file->keys, file->path);
     if (problem == NULL)
-        tw_log(TW_LOG_INFO, "keys reloaded", tw_log_text("file", file->path));
+        tw_log(TW_LOG_INFO, file->kind->loaded, tw_log_text("file", file->path));
     else
-        tw_log(TW_LOG_ERROR, "keys not reloaded: the old ones stay in use",
-               tw_log_text("file", file->path), tw_log_text("reason", problem));
+        tw_log(TW_LOG_ERROR, file->kind->kept, tw_log_text("file", file->path),
+               tw_log_text("reason", problem));
 }
 
 static void on_settled(uv_timer_t *timer)
@@ -56,15 +80,17 @@ static void on_begun(uv_timer_t *timer)
 {
     tw_key_file_t *file = timer->data;
 
-    if (tw_auth_load(file->auth, file->path) != NULL)
+    if (file->kind->load(file->keys, file->path) != NULL)
         tw_key_file_load(file); /* says why */
 }
 
-tw_key_file_t *tw_key_file_open(uv_loop_t *loop, tw_auth_t *auth, const char *path)
+tw_key_file_t *tw_key_file_open(uv_loop_t *loop, const tw_key_file_kind_t *kind, void *keys,
+                                const char *path)
 {
     tw_key_file_t *file = tw_alloc(sizeof(*file));
 
-    file->auth = auth;
+    file->kind = kind;
+    file->keys = keys;
     file->path = path;
     file->handles_open = 2;
     uv_fs_poll_init(loop, &file->poll);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "handlers/access.h"
 #include "handlers/routes.h"
 #include "runtime/memory/adapter.h"
 #include "runtime/model/sse.h"
@@ -88,7 +89,30 @@ static bool set_up_limits(tw_process_t *process, char *error, size_t error_size)
                                        .handshakes_per_address = options->max_handshakes_per_ip,
                                        .proxies = process->proxies,
                                        .proxy_count = proxy_count};
-    tw_limits_init(&process->gateway.limits, &config, TW_KEYS_MAX);
+    tw_limits_init(&process->gateway.limits, &config, TW_KEYS_MAX + TW_TOKEN_RATES);
+    return true;
+}
+
+static bool set_up_tokens(tw_process_t *process, char *error, size_t error_size)
+{
+    const tw_options_t *options = &process->options;
+    tw_gateway_t *gateway = &process->gateway;
+    const tw_token_rules_t rules = {.issuer = options->token_issuer,
+                                    .audience = options->token_audience,
+                                    .leeway_s = (int64_t)options->token_leeway_s};
+    const char *problem = NULL;
+    tw_text_t bad;
+
+    gateway->revocations = &process->hub->revocations;
+    gateway->token_cookie = tw_text_of(options->token_cookie);
+    if (!tw_patterns_parse(options->private_topics, &gateway->private_topics, &bad))
+        return fail(error, error_size, "TIDEWAY_PRIVATE_TOPICS cannot be read");
+    tw_tokens_init(&gateway->tokens, &rules);
+    if (options->token_keys != NULL)
+        problem = tw_tokens_load(&gateway->tokens, options->token_keys);
+    if (problem != NULL)
+        return fail(error, error_size, "TIDEWAY_TOKEN_KEYS is \"%s\": %s", options->token_keys,
+                    problem);
     return true;
 }
 
@@ -138,7 +162,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
         return fail(error, error_size, "SSE_PUBLISHER_API_KEYS_FILE is \"%s\": %s",
                     options->api_keys_file, problem);
     tw_key_file_judge(&gateway->auth);
-    return set_up_limits(process, error, error_size);
+    return set_up_tokens(process, error, error_size) && set_up_limits(process, error, error_size);
 }
 
 /* --- what serves it --- */
@@ -275,7 +299,12 @@ static bool start_control(tw_process_t *process, char *error, size_t error_size)
         control->reload =
             tw_tls_reload_open(&process->uv, process->tls, NULL, on_reloaded, process);
     if (keys != NULL)
-        control->keys = tw_key_file_open(&process->uv, &process->gateway.auth, keys);
+        control->keys = tw_key_file_open(&process->uv, &tw_key_file_of_publishers,
+                                         &process->gateway.auth, keys);
+    if (process->options.token_keys != NULL)
+        control->token_keys =
+            tw_key_file_open(&process->uv, &tw_key_file_of_tokens, &process->gateway.tokens,
+                             process->options.token_keys);
     tw_control_start(control);
     return true;
 }
@@ -335,5 +364,7 @@ void tw_process_close(tw_process_t *process)
     tw_limits_dispose(&process->gateway.limits);
     free(process->proxies);
     tw_auth_dispose(&process->gateway.auth);
+    tw_tokens_dispose(&process->gateway.tokens);
+    tw_patterns_dispose(&process->gateway.private_topics);
     tw_origins_dispose(&process->gateway.cors.origins);
 }

@@ -125,6 +125,8 @@ tw_worker_t *tw_worker_create(const tw_worker_config_t *config, uint32_t index)
     worker->http.super.http2.has_time = has_time;
     worker->http.gateway = config->gateway;
     worker->http.shard = &worker->fanout.shard;
+    if (tw_tokens_ready(&config->gateway->tokens))
+        worker->http.tokens = tw_token_cache_create(&config->gateway->tokens);
     for (int i = 0; i < TW_ROUTES_HOST_COUNT; ++i) {
         worker->hosts[i][0] = config->http->hosts[i];
         worker->accept[i] =
@@ -372,5 +374,6 @@ void tw_worker_destroy(tw_worker_t *worker)
     for (int i = 0; i < 100 && uv_loop_close(&worker->loop) == UV_EBUSY; ++i)
         uv_run(&worker->loop, UV_RUN_NOWAIT);
     tw_fanout_dispose(&worker->fanout);
+    tw_token_cache_destroy(worker->http.tokens);
     free(worker);
 }

@@ -163,21 +163,27 @@ void tw_auth_dispose(tw_auth_t *auth)
     *auth = (tw_auth_t){.sha256 = NULL};
 }
 
-/* The digest of the key in the header; false when it carries none. */
-static bool digest_of_header(const tw_auth_t *auth, const char *header, size_t len,
-                             unsigned char out[TW_KEY_DIGEST_SIZE])
+tw_text_t tw_auth_bearer(const char *header, size_t len)
 {
     static const char scheme[] = "bearer";
 
     if (header == NULL)
-        return false;
+        return tw_text(NULL, 0);
     tw_text_t text = tw_text_trim(tw_text(header, len));
     tw_text_t token = tw_text_trim(tw_text_from(text, sizeof(scheme) - 1));
     /* A blank lies between the scheme and the key. */
     if (token.len == 0 || token.base == text.base + sizeof(scheme) - 1 ||
         strncasecmp(text.base, scheme, sizeof(scheme) - 1) != 0)
-        return false;
-    return digest(auth, token, out);
+        return tw_text(NULL, 0);
+    return token;
+}
+
+/* The digest of the key in the header; false when it carries none. */
+static bool digest_of_header(const tw_auth_t *auth, const char *header, size_t len,
+                             unsigned char out[TW_KEY_DIGEST_SIZE])
+{
+    tw_text_t token = tw_auth_bearer(header, len);
+    return token.len > 0 && digest(auth, token, out);
 }
 
 void tw_auth_fingerprint(const tw_auth_t *auth, const char *header, size_t len,

@@ -57,6 +57,9 @@ const char *tw_auth_load(tw_auth_t *auth, const char *path);
 /** Frees the digests. */
 void tw_auth_dispose(tw_auth_t *auth);
 
+/** What an Authorization header (NULL: the request has none) carries as Bearer; empty: nothing. */
+tw_text_t tw_auth_bearer(const char *header, size_t len);
+
 /**
  * Whether this Authorization header (NULL: the request has none) carries one of the keys. Then *key
  * is set to its index, which is below TW_KEYS_MAX; key may be NULL.

@@ -9,7 +9,9 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "handlers/access.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
@@ -148,6 +150,11 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_limits_remove_stream(&gateway->limits, subscriber->client);
         tw_subscriber_destroy(subscriber);
         opening->transport->disconnect(connection);
+        if (status == TW_REVOKED) {
+            tw_count(&tw_worker_of(req)->shard->counters.tokens_revoked, 1);
+            tw_request_refuse(req, TW_ERROR_TOKEN_INVALID, false);
+            return;
+        }
         tw_count(&tw_worker_of(req)->shard->counters.streams_refused, 1);
         tw_stream_reply_refusal(req, tw_error_of(status), NULL);
         return;
@@ -157,6 +164,7 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_log(TW_LOG_DEBUG, "stream opened", tw_log_text("connectionId", id),
                tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_text("remoteAddress", tw_subscriber_remote_address(subscriber)),
+               tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_number("topics", subscriber->topic_count));
     tw_stream_add_head(req);
     add_stream_id(req, id);
@@ -228,8 +236,26 @@ static bool admit(h2o_req_t *req, tw_client_t **client)
     return false;
 }
 
+_Static_assert(TW_TOKEN_SUBJECT_MAX == TW_SUBJECT_MAX, "a stream has room for each subject");
+
+/* A stream ends when its token expires, or with the leeway when that was before. */
+static void set_claims(tw_subscriber_t *subscriber, const tw_gateway_t *gateway,
+                       const tw_token_t *token)
+{
+    int64_t end_ms = token->expires_at_s * 1000;
+
+    if (end_ms <= tw_clock_wall_ms())
+        end_ms += gateway->tokens.rules.leeway_s * 1000;
+    const tw_claims_t claims = {.subject = token->subject,
+                                .subject_len = token->subject != NULL ? strlen(token->subject) : 0,
+                                .issued_at_ms = token->issued_at_s * 1000,
+                                .expires_at_ms = end_ms};
+    tw_subscriber_set_claims(subscriber, &claims);
+}
+
+/* `token` is NULL for a stream on topics that are not private. */
 static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec_t client_id,
-                        const tw_resume_t *resume)
+                        const tw_resume_t *resume, const tw_token_t *token)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     const tw_transport_t *transport =
@@ -255,6 +281,8 @@ static void open_stream(h2o_req_t *req, const tw_topic_list_t *topics, h2o_iovec
         return;
     }
     opening->subscriber->client = client;
+    if (token != NULL)
+        set_claims(opening->subscriber, gateway, token);
     if (tw_request_proxied(req, &address) && address.base != NULL)
         opening->subscriber->remote_address = tw_strndup(address.base, address.len);
     opening->subscriber->transport_data = opening;
@@ -266,6 +294,7 @@ void tw_handle_stream(h2o_req_t *req)
 {
     tw_gateway_t *gateway = tw_worker_of(req)->gateway;
     tw_topic_list_t topics;
+    tw_token_t *token;
     h2o_iovec_t client_id;
 
     /* Until then streams are taken: balancers need a moment to see that the gateway drains. */
@@ -274,12 +303,13 @@ void tw_handle_stream(h2o_req_t *req)
         return;
     }
     tw_topic_list_init(&topics, gateway->topics_max);
-    if (tw_request_topics(req, true, &topics) && read_client_id(req, &client_id)) {
+    if (tw_request_topics(req, true, &topics) && read_client_id(req, &client_id) &&
+        tw_access_may_follow(req, &topics, &token)) {
         const tw_resume_t resume = read_resume(req);
         if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD")))
             tw_stream_reply_head(req);
         else
-            open_stream(req, &topics, client_id, &resume);
+            open_stream(req, &topics, client_id, &resume, token);
     }
     tw_topic_list_dispose(&topics);
 }

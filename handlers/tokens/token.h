@@ -16,7 +16,7 @@
 
 #define TW_TOKEN_BYTES_MAX 4096  /* of a token, as it is sent */
 #define TW_TOKEN_PATTERNS_MAX 64 /* of a token, in all its claims */
-#define TW_TOKEN_SUBJECT_MAX 255 /* bytes */
+#define TW_TOKEN_SUBJECT_MAX 256 /* bytes */
 
 typedef struct tw_token {
     unsigned references;

@@ -5,9 +5,11 @@
 
 #include "handlers/clients/address.h"
 #include "handlers/clients/origins.h"
+#include "handlers/tokens/patterns.h"
 #include "server/options/host_port.h"
 
 #define NODE_ID_MAX 128
+#define COOKIE_NAME_MAX 64
 
 static bool is_address(tw_text_t text)
 {
@@ -54,6 +56,25 @@ bool tw_form_origins(const char *value, tw_text_t *bad)
         return false;
     tw_origins_dispose(&origins);
     return true;
+}
+
+bool tw_form_patterns(const char *value, tw_text_t *bad)
+{
+    tw_patterns_t patterns;
+
+    if (!tw_patterns_parse(value, &patterns, bad))
+        return false;
+    tw_patterns_dispose(&patterns);
+    return true;
+}
+
+bool tw_form_cookie_name(const char *value, tw_text_t *bad)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "!#$%&'*+-.^_`|~";
+    *bad = tw_text_of(value);
+    return bad->len <= COOKIE_NAME_MAX && strspn(value, allowed) == bad->len;
 }
 
 bool tw_form_node_id(const char *value, tw_text_t *bad)

@@ -24,6 +24,12 @@ bool tw_form_networks(const char *value, tw_text_t *bad);
 /** Origins of pages, comma-separated. */
 bool tw_form_origins(const char *value, tw_text_t *bad);
 
+/** Patterns of topics, comma-separated. */
+bool tw_form_patterns(const char *value, tw_text_t *bad);
+
+/** The name of a cookie: a token of RFC 9110 section 5.6.2. */
+bool tw_form_cookie_name(const char *value, tw_text_t *bad);
+
 /** A node's id, which is part of keys in Redis, of log lines and of JSON. */
 bool tw_form_node_id(const char *value, tw_text_t *bad);
 

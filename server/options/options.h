@@ -79,6 +79,23 @@ typedef enum tw_log_format { TW_LOG_FORMAT_CHOICES(X) } tw_log_format_t;
            "in front; not with *")                                                                 \
     NUMBER(workers, "TIDEWAY_WORKERS", 0, 0, 64, "threads",                                        \
            "event loops; 0: one for each CPU that the process may use")                            \
+    GROUP("Tokens and private topics")                                                             \
+    FORM(private_topics, "TIDEWAY_PRIVATE_TOPICS", NULL, tw_form_patterns,                         \
+         "write topics, or prefixes that end with *",                                              \
+         "topics that only streams with a token may follow, comma-separated: names, or prefixes "  \
+         "that end with *; * alone is all; without it, streams are anonymous")                     \
+    TEXT(token_keys, "TIDEWAY_TOKEN_KEYS", NULL,                                                   \
+         "file with the keys that tokens are checked with: a JWK Set, one PEM public key, or a "   \
+         "shared secret of at least 32 bytes; read again on SIGHUP and when it changes")           \
+    TEXT(token_issuer, "TIDEWAY_TOKEN_ISSUER", NULL,                                               \
+         "issuer (iss) that a token must name; not asked if not given")                            \
+    TEXT(token_audience, "TIDEWAY_TOKEN_AUDIENCE", NULL,                                           \
+         "audience (aud) that a token must name; not asked if not given")                          \
+    FORM(token_cookie, "TIDEWAY_TOKEN_COOKIE", "tideway_token", tw_form_cookie_name,               \
+         "it must be a name of 1 to 64 letters, digits and !#$%&'*+-.^_`|~",                       \
+         "cookie in which a stream's token may come")                                              \
+    NUMBER(token_leeway_s, "TIDEWAY_TOKEN_LEEWAY_S", 30, 0, 3600, "s",                             \
+           "how far the clock of whoever makes tokens may differ from this node's")                \
     GROUP("TLS")                                                                                   \
     CHOICE(tls, "TIDEWAY_TLS", TW_SWITCH_ON, TW_SWITCH_CHOICES,                                    \
            "off serves cleartext HTTP/1.1 and HTTP/2, for use behind a proxy that terminates TLS") \

@@ -260,6 +260,10 @@ static tw_options_result_t check_together(const tw_options_t *options, char *err
         problem =
             "TIDEWAY_PROXY_PROTOCOL is \"on\" and TIDEWAY_TRUSTED_PROXIES is empty: list the "
             "balancers that send the header";
+    else if (options->private_topics != NULL && options->token_keys == NULL)
+        problem =
+            "TIDEWAY_PRIVATE_TOPICS is set and TIDEWAY_TOKEN_KEYS is not: name the file with "
+            "the keys that tokens are checked with";
     else if (options->cors_credentials && lists_any_origin(options->cors_origins))
         problem =
             "TIDEWAY_CORS_CREDENTIALS is \"on\" and TIDEWAY_CORS_ORIGINS lists \"*\": "

@@ -135,12 +135,12 @@ static void test_claims__of_wrong_types_are_invalid(void **state)
     assert_verdict(VALID, HS256, "{\"exp\":1800000060,\"text\":\"[[[[[[[[[[\\\"[[[[\"}");
 }
 
-static void test_subject__has_at_most_255_bytes(void **state)
+static void test_subject__has_at_most_256_bytes(void **state)
 {
-    char payload[512], subject[257];
+    char payload[512], subject[258];
 
-    memset(subject, 's', 256);
-    subject[256] = '\0';
+    memset(subject, 's', 257);
+    subject[257] = '\0';
     snprintf(payload, sizeof(payload), "{\"exp\":1800000060,\"sub\":\"%s\"}", subject);
     assert_verdict(INVALID, HS256, payload);
     snprintf(payload, sizeof(payload), "{\"exp\":1800000060,\"sub\":\"%s\"}", subject + 1);
@@ -424,7 +424,7 @@ int main(void)
         cmocka_unit_test(test_mercure_claim__has_names_and_the_star),
         cmocka_unit_test(test_times__are_checked_with_leeway),
         cmocka_unit_test(test_claims__of_wrong_types_are_invalid),
-        cmocka_unit_test(test_subject__has_at_most_255_bytes),
+        cmocka_unit_test(test_subject__has_at_most_256_bytes),
         cmocka_unit_test(test_issuer_and_audience__are_asked_for_if_set),
         cmocka_unit_test(test_headers__that_ask_for_anything_else_are_refused),
         cmocka_unit_test(test_forms__that_are_no_token_are_refused),
