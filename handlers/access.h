@@ -7,6 +7,9 @@
  * cookie, which browsers send along with requests that other sites have caused. All checks come
  * before anything is asked about topics, so that no answer tells whether one exists. On the thread
  * of the request's worker.
+ *
+ * It owns nothing but a publisher's reference to its token. Callers: handlers/publish.c,
+ * handlers/stream/stream.c.
  */
 #ifndef TW_HANDLERS_ACCESS_H
 #define TW_HANDLERS_ACCESS_H

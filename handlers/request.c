@@ -326,6 +326,8 @@ bool tw_request_client(const h2o_req_t *req, tw_client_key_t *key)
  * be behind the same address. */
 void tw_request_refuse(h2o_req_t *req, tw_error_t error, bool wrong)
 {
+    bool had_token = error == TW_ERROR_TOKEN_INVALID || error == TW_ERROR_TOKEN_EXPIRED;
+    const char *challenge = had_token ? "Bearer error=\"invalid_token\"" : "Bearer";
     tw_worker_context_t *worker = tw_worker_of(req);
     tw_limits_t *limits = &worker->gateway->limits;
     tw_client_key_t client;
@@ -340,10 +342,7 @@ void tw_request_refuse(h2o_req_t *req, tw_error_t error, bool wrong)
     }
     tw_count(&worker->shard->counters.unauthorized, 1);
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("www-authenticate"), 0, NULL,
-                          error == TW_ERROR_TOKEN_INVALID || error == TW_ERROR_TOKEN_EXPIRED
-                              ? "Bearer error=\"invalid_token\""
-                              : "Bearer",
-                          SIZE_MAX);
+                          challenge, strlen(challenge));
     tw_reply_error(req, error);
 }
 

@@ -7,8 +7,8 @@
  * tw_auth_init() is called before the first request; after that any thread may check, and one
  * thread load.
  *
- * The gateway owns it. Callers: handlers/request.c (checks), handlers/audit.c, server/ (reads and
- * loads, on the main thread).
+ * The gateway owns it. Callers: handlers/request.c and handlers/access.c (check),
+ * handlers/audit.c, server/ (reads and loads, on the main thread).
  */
 #ifndef TW_HANDLERS_AUTH_H
 #define TW_HANDLERS_AUTH_H

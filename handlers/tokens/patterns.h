@@ -5,7 +5,9 @@
  * A sealed set is sorted, and holds no pattern that another one covers. So the last pattern that is
  * not greater than a name is the only one that can match it: a look-up is one binary search,
  * however many prefixes there are. Filled by one thread; any thread may ask a sealed set.
- * Callers: handlers/tokens/.
+ *
+ * Whoever fills a set owns it. Callers: handlers/access.c, handlers/tokens/,
+ * server/options/forms.c, server/process.c.
  */
 #ifndef TW_HANDLERS_PATTERNS_H
 #define TW_HANDLERS_PATTERNS_H

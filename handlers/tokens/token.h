@@ -1,10 +1,10 @@
 /**
  * A verified token: whom it is for, until when, and what it allows (RFC 7519).
  *
- * It is made by tw_tokens_verify() and never changes after that. References are counted without
+ * It is made by tw_claims_read() and never changes after that. References are counted without
  * locks: a token belongs to the worker whose cache holds it, and to that thread alone.
  *
- * Callers: handlers/tokens/.
+ * The cache owns it, with whoever takes a reference. Callers: handlers/access.c, handlers/tokens/.
  */
 #ifndef TW_HANDLERS_TOKEN_H
 #define TW_HANDLERS_TOKEN_H

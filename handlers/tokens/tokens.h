@@ -8,6 +8,9 @@
  *
  * tw_tokens_t is the process's: one thread loads keys, any thread may read them. A cache belongs to
  * its worker's thread.
+ *
+ * The gateway owns the keys, each worker its cache. Callers: handlers/access.c, server/key_file.c,
+ * server/process.c, server/worker.c.
  */
 #ifndef TW_HANDLERS_TOKENS_H
 #define TW_HANDLERS_TOKENS_H
