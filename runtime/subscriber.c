@@ -41,7 +41,6 @@ tw_subscriber_t *tw_subscriber_create(tw_connection_t *connection, const tw_topi
     }
     memset(subscriber, 0, bytes);
     subscriber->connection = connection;
-    subscriber->budget.max = backlog_of(subscriber)->stream_bytes_max;
     subscriber->number = ++connection->shard->next_number;
     subscriber->opened_at_ms = tw_clock_wall_ms();
     subscriber->topic_count = (uint16_t)topics->count;
@@ -71,21 +70,21 @@ static tw_counters_t *counters_of(tw_subscriber_t *subscriber)
 
 uint64_t tw_subscriber_queued_bytes(const tw_subscriber_t *subscriber)
 {
-    return subscriber->budget.used + subscriber->queue.replay_left;
+    return subscriber->live_bytes + subscriber->queue.replay_left;
 }
 
 /* Takes from the budgets for bytes that wait because the subscriber is slow. */
 static void take_live(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_count(&counters_of(subscriber)->queued_bytes, bytes);
-    tw_budget_take(&subscriber->budget, bytes);
+    subscriber->live_bytes += bytes;
     tw_budget_take(&subscriber->connection->budget, bytes);
 }
 
 static void give_live(tw_subscriber_t *subscriber, uint64_t bytes)
 {
     tw_uncount(&counters_of(subscriber)->queued_bytes, bytes);
-    tw_budget_give(&subscriber->budget, bytes);
+    subscriber->live_bytes -= bytes;
     tw_budget_give(&subscriber->connection->budget, bytes);
 }
 
@@ -126,7 +125,7 @@ static void pop(tw_subscriber_t *subscriber)
 static void detach(tw_subscriber_t *subscriber)
 {
     tw_subscriber_undoom(subscriber);
-    give_live(subscriber, subscriber->budget.used);
+    give_live(subscriber, subscriber->live_bytes);
     give_replay(subscriber, subscriber->queue.replay_left);
     while (subscriber->queue.count > 0)
         pop(subscriber);
@@ -215,8 +214,11 @@ static void push(tw_subscriber_t *subscriber, tw_event_t *event)
 static bool is_too_much(const tw_subscriber_t *subscriber, const tw_event_t *event,
                         tw_close_reason_t *reason)
 {
+    const tw_budget_t own = {.used = subscriber->live_bytes,
+                             .max = backlog_of(subscriber)->stream_bytes_max};
+
     *reason = TW_CLOSE_SLOW_CONSUMER;
-    if (!tw_budget_fits(&subscriber->budget, event->frame_len) ||
+    if (!tw_budget_fits(&own, event->frame_len) ||
         !tw_budget_fits(&subscriber->connection->budget, event->frame_len))
         return true;
     *reason = TW_CLOSE_NODE_MEMORY;
@@ -248,7 +250,7 @@ void tw_subscriber_replay(tw_subscriber_t *subscriber, tw_event_t **events, size
     if (n == 0)
         return;
     assert(live.replay_left == 0);
-    give_live(subscriber, subscriber->budget.used);
+    give_live(subscriber, subscriber->live_bytes);
     count_events(subscriber, 0, live.count);
     *queue = (tw_queue_t){0};
     reserve(queue, (uint32_t)n + live.count);

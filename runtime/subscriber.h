@@ -62,7 +62,7 @@ struct tw_subscriber {
     char *client_id;                    /* owned; what the client calls itself, or NULL */
     struct tw_grant *grant;             /* owned; what its token says; NULL: it came without one */
     tw_queue_t queue;
-    tw_budget_t budget;               /* bytes that wait in the queue, without replays */
+    uint64_t live_bytes;              /* that wait in the queue, without replays */
     LIST_ENTRY(tw_subscriber) doomed; /* in its shard's list; le_prev is NULL while it is not */
     void *opening;        /* for the adapter, while NEW; NULL again before its state changes */
     struct tw_join *join; /* for the hub: a join that is not posted yet, while JOINING */
