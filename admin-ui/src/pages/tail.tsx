@@ -20,12 +20,22 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Input } from "@/components/ui/input";
-import { formatBytes, formatClock, formatExact, plural } from "@/lib/format";
+import {
+  formatBytes,
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatExact,
+  plural,
+} from "@/lib/format";
 import { prettyJson } from "@/lib/json";
 import { Link, navigate, useSearch, withSearch } from "@/lib/router";
 import { useClient } from "@/lib/session";
 import { matchesFilter, type TailEntry } from "@/lib/tail-buffer";
 import { useFrozen } from "@/lib/use-frozen";
+import { useRate } from "@/lib/use-rate";
+import { useResource } from "@/lib/use-resource";
+import { useScrolled } from "@/lib/use-scrolled";
 import { type LiveTail, type TailStatus, useTail } from "@/lib/use-tail";
 import { cn } from "@/lib/utils";
 import { visible } from "@/lib/visible";
@@ -34,6 +44,9 @@ import { visible } from "@/lib/visible";
 const PREVIEW_CHARS = 400;
 const SHOWN_CHARS_MAX = 100_000;
 const NONE_OPEN: ReadonlySet<number> = new Set();
+/** So many rows are in the page at first, and with each look further back: the browser stays quick however fast events come. */
+const ROWS = 60;
+const FOLLOWERS_REFRESH_MS = 3000;
 
 export function TailPage() {
   const topic = useSearch().get("topic") ?? "";
@@ -75,8 +88,11 @@ function TopicTail({ topic }: { topic: string }) {
   const [paused, setPaused] = useState(false);
   const [filter, setFilter] = useState("");
   const [opened, setOpened] = useState<ReadonlySet<number>>(NONE_OPEN);
-  // Whoever reads an event must not see it move away: the list stands still while one is open.
-  const held = paused || opened.size > 0;
+  const [rows, setRows] = useState(ROWS);
+  const scrolled = useScrolled();
+  const rate = useRate(tail.buffer.received);
+  // Whoever reads must not see it move away: the list stands still while an event is open, or further down is looked at.
+  const held = paused || opened.size > 0 || rows > ROWS || scrolled;
   const shown = useFrozen(tail.buffer, held);
   const waiting = tail.buffer.received - shown.received;
   const words = useDeferredValue(filter);
@@ -85,6 +101,10 @@ function TopicTail({ topic }: { topic: string }) {
       shown.entries.filter((entry) => entry.kind === "gap" || matchesFilter(entry.event, words)),
     [shown, words],
   );
+
+  const gaps = entries.filter((entry) => entry.kind === "gap").length;
+  // Laid out in slices: the page answers in between, however many rows are new.
+  const listed = useDeferredValue(entries);
 
   const toggle = useCallback((key: number) => {
     setOpened((keys) => {
@@ -97,6 +117,8 @@ function TopicTail({ topic }: { topic: string }) {
   function goOn() {
     setPaused(false);
     setOpened(NONE_OPEN);
+    setRows(ROWS);
+    window.scrollTo(0, 0);
   }
 
   if (tail.status.state === "refused") {
@@ -111,9 +133,16 @@ function TopicTail({ topic }: { topic: string }) {
       <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
         <StatusBadge status={tail.status} paused={paused} />
         <span className="text-xs text-muted-foreground tabular-nums" data-testid="tail-count">
-          {plural(entries.length, "event")}
+          {plural(entries.length - gaps, "event")}
           {words !== "" && ` of ${shown.entries.length}`}
+          {rate > 0 && `, ${formatCompact(rate)}/s`}
         </span>
+        {gaps > 0 && (
+          <Badge variant="warning" title="Between the events below, some are missing">
+            {plural(gaps, "gap")}
+          </Badge>
+        )}
+        <Followers topic={topic} />
         <div className="ml-auto flex w-full items-center gap-1.5 sm:w-auto">
           <search className="relative min-w-0 flex-1">
             <Filter
@@ -167,7 +196,9 @@ function TopicTail({ topic }: { topic: string }) {
         </div>
       )}
       <TailList
-        entries={entries}
+        entries={listed}
+        rows={rows}
+        onMore={() => setRows(rows + ROWS)}
         opened={opened}
         onToggle={toggle}
         filter={words}
@@ -203,8 +234,36 @@ function RetryingBanner({ error }: { error: Error }) {
   );
 }
 
+/** How many streams follow the topic; without any, what is published now is dropped, and the tail only looks alive. */
+function Followers({ topic }: { topic: string }) {
+  const client = useClient();
+  const { data } = useResource(
+    `followers ${topic}`,
+    async (signal) => {
+      // A name is the first of those that begin with it.
+      const { data } = await client.topics({ page: 1, pageSize: 1, prefix: topic }, signal);
+      return data[0]?.topic === topic ? data[0].connectionCount : 0;
+    },
+    FOLLOWERS_REFRESH_MS,
+  );
+  if (data === null) return null;
+  if (data === 0)
+    return <Badge variant="warning">Nobody follows this topic: events are dropped</Badge>;
+  return (
+    <Link
+      to={withSearch("/connections", { topic })}
+      className="rounded-sm text-xs text-muted-foreground tabular-nums outline-none hover:text-primary hover:underline focus-visible:ring-2 focus-visible:ring-ring"
+    >
+      {data === 1 ? "1 stream follows" : `${formatCount(data)} streams follow`}
+    </Link>
+  );
+}
+
 interface TailListProps {
   entries: readonly TailEntry[];
+  /** How many of them are in the page. */
+  rows: number;
+  onMore: () => void;
   opened: ReadonlySet<number>;
   onToggle: (key: number) => void;
   filter: string;
@@ -212,24 +271,36 @@ interface TailListProps {
   onClearFilter: () => void;
 }
 
-function TailList({ entries, opened, onToggle, filter, tail, onClearFilter }: TailListProps) {
+function TailList(props: TailListProps) {
+  const { entries, rows, onMore, opened, onToggle, filter, tail, onClearFilter } = props;
   if (entries.length > 0) {
     return (
-      <ol aria-label="Events, newest first">
-        {entries.map((entry) =>
-          entry.kind === "gap" ? (
-            <GapRow key={entry.key} reason={entry.reason} />
-          ) : (
-            <EventRow
-              key={entry.key}
-              id={entry.key}
-              event={entry.event}
-              open={opened.has(entry.key)}
-              onToggle={onToggle}
-            />
-          ),
+      <>
+        <ol aria-label="Events, newest first">
+          {entries
+            .slice(0, rows)
+            .map((entry) =>
+              entry.kind === "gap" ? (
+                <GapRow key={entry.key} reason={entry.reason} />
+              ) : (
+                <EventRow
+                  key={entry.key}
+                  id={entry.key}
+                  event={entry.event}
+                  open={opened.has(entry.key)}
+                  onToggle={onToggle}
+                />
+              ),
+            )}
+        </ol>
+        {entries.length > rows && (
+          <div className="border-t p-2 text-center">
+            <Button variant="ghost" size="sm" onClick={onMore}>
+              Show older events ({formatCount(entries.length - rows)} more)
+            </Button>
+          </div>
         )}
-      </ol>
+      </>
     );
   }
   if (filter !== "" && tail.buffer.entries.length > 0) {

@@ -115,6 +115,25 @@ describe("the admin UI during an outage", () => {
   });
 });
 
+/** Runs in the page: frames a second, the longest task and the most DOM nodes within `ms`. */
+async function watchFrames(ms) {
+  let frames = 0;
+  let nodes = 0;
+  let longestTask = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longestTask = Math.max(longestTask, duration);
+  });
+  observer.observe({ type: "longtask" });
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < ms) {
+    await new Promise(requestAnimationFrame);
+    if (++frames % 10 === 0) nodes = Math.max(nodes, document.querySelectorAll("*").length);
+  }
+  observer.disconnect();
+  const framesPerSecond = (frames * 1000) / (performance.now() - startedAt);
+  return { framesPerSecond, longestTask, nodes };
+}
+
 describe("the tail of a topic", () => {
   let browser, gateway, peer;
 
@@ -145,6 +164,61 @@ describe("the tail of a topic", () => {
     assert.equal((await event.boundingBox()).y, y);
     await page.getByText("20 newer events").click();
     await page.getByText("later-19").waitFor();
+    await page.finish();
+  });
+
+  test("thousands of events a second leave the page quick and small", async (context) => {
+    const page = await openPage(browser, gateway);
+    await page.signIn("/tail?topic=prices");
+    await page.getByText("Live", { exact: true }).waitFor();
+    const idle = await page.evaluate(watchFrames, 1000);
+    const watching = page.evaluate(watchFrames, 3000);
+    let over = false;
+    watching.finally(() => {
+      over = true;
+    });
+    let published = 0;
+    const startedAt = performance.now();
+    while (!over) published += (await peer.burst("prices", 200)).published;
+    const perSecond = Math.round((published * 1000) / (performance.now() - startedAt));
+    const busy = await watching;
+    const share = Math.round((100 * busy.framesPerSecond) / idle.framesPerSecond);
+    context.diagnostic(
+      `${perSecond} events/s: ${Math.round(busy.framesPerSecond)} frames/s (${share} % of idle), ` +
+        `longest task ${Math.round(busy.longestTask)} ms, ${busy.nodes} nodes`,
+    );
+    assert.ok(busy.nodes < 2000, `${busy.nodes} DOM nodes`);
+    // A busy machine is no defect of the UI: the bounds hold where times mean something.
+    if (process.env.TIDEWAY_TIME_LIMITS === "1") {
+      assert.ok(share >= 45, `${share} % of the idle frames`);
+      assert.ok(busy.longestTask <= 100, `a task of ${busy.longestTask} ms`);
+    }
+
+    // Whoever scrolls down reads: nothing moves, and older events are a click away.
+    await page.mouse.wheel(0, 400);
+    const rows = page.getByRole("listitem");
+    await until("the list to be looked at", () => page.evaluate(() => scrollY > 100));
+    const text = await rows.nth(20).textContent();
+    const { y } = await rows.nth(20).boundingBox();
+    for (let n = 0; n < 20; n++) await peer.publish("prices", `unseen-${n}`, "x");
+    await page.getByText(/newer events/).waitFor();
+    assert.equal(await rows.nth(20).textContent(), text);
+    assert.equal((await rows.nth(20).boundingBox()).y, y);
+    const before = await rows.count();
+    await page.getByRole("button", { name: /^Show older events/ }).click();
+    assert.ok((await rows.count()) > before);
+    await page.getByText(/newer events/).click();
+    await page.getByText("unseen-19").waitFor();
+    await until("the first rows alone", async () => (await rows.count()) === before);
+    await page.finish();
+  });
+
+  test("a topic that nobody follows does not look healthy", async () => {
+    const page = await openPage(browser, gateway);
+    await page.signIn("/tail?topic=price");
+    await page.getByText("Nobody follows this topic: events are dropped").waitFor();
+    await page.open("/tail?topic=prices");
+    await page.getByText("1 stream follows").waitFor();
     await page.finish();
   });
 
