@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "server/healthcheck.h"
+#include "server/commands/healthcheck.h"
 #include "server/options/options.h"
 #include "server/privileges.h"
 #include "server/process.h"

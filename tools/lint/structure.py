@@ -38,8 +38,9 @@ FLOORS = {
     "handlers/admin": (["base", "runtime/model", "runtime", "handlers/clients", "handlers/tokens", "handlers", "handlers/stream"],
                        ["uv.h", "jansson.h", "openssl/", "h2o"]),
     "server/options": (["base", "runtime/redis/client", "handlers/clients", "handlers/tokens"], []),
+    "server/commands": (["base", "handlers/tokens", "server/options"], ["openssl/"]),
     "server": (["base", "tls", "runtime/model", "runtime", "runtime/memory", "runtime/redis", "handlers/clients",
-                "handlers/tokens", "handlers", "server/options"],
+                "handlers/tokens", "handlers", "server/options", "server/commands"],
                ["uv.h", "jansson.h", "openssl/", "h2o"]),
 }
 LIBRARIES = ["uv.h", "jansson.h", "hiredis/", "openssl/", "cjose/", "h2o"]

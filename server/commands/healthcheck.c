@@ -1,4 +1,4 @@
-#include "server/healthcheck.h"
+#include "server/commands/healthcheck.h"
 
 #include <errno.h>
 #include <netdb.h>
