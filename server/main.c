@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "server/commands/healthcheck.h"
+#include "server/commands/token.h"
 #include "server/options/options.h"
 #include "server/privileges.h"
 #include "server/process.h"
@@ -88,6 +89,17 @@ static int check_health(int argc, char *argv[])
     return EXIT_FAILURE;
 }
 
+/* `tideway token …`. */
+static int make_token(int argc, char *argv[])
+{
+    char error[ERROR_BYTES];
+
+    if (tw_token_command(argc, argv, stdout, error, sizeof(error)) == TW_TOKEN_COMMAND_OK)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "tideway token: %s\n", error);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char *argv[])
 {
     static tw_process_t process;
@@ -95,6 +107,8 @@ int main(int argc, char *argv[])
 
     if (argc >= 2 && strcmp(argv[1], "healthcheck") == 0)
         return check_health(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "token") == 0)
+        return make_token(argc - 1, argv + 1);
 
     if (argc == 2 && strcmp(argv[1], "--options-json") == 0) {
         tw_options_print_json(stdout);

@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
+import jwt
 import pytest
 
 from lib.gateway import Gateway
+from lib.paths import BINARY
 from lib.tokens import SECRET, ec_key, jwk, jwk_set, key_for, pem, raw_token, rsa_key, token
 from lib.waiting import wait_until
 
@@ -416,3 +419,41 @@ def test_tokens__are_counted_by_result_and_never_logged(start_gateway, tmp_path)
     for text in (good, other, late, wrong, SECRET):
         assert text not in gateway.text()
         assert text.split(".")[-1] not in gateway.text()
+
+
+# --- the command that makes one
+
+def command(*arguments):
+    return subprocess.run([BINARY, "token", *map(str, arguments)], capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_tokens__command_makes_one(shared, tmp_path):
+    path = tmp_path / "secret"
+    path.write_text(SECRET + "\n")
+    made = command("--subject", "ada", "--subscribe=orders.*,one", "--publish", "prices", "--ttl", 60, "--secret-file", path,
+                   "--issuer", "me", "--audience", "you")
+    assert made.returncode == 0 and made.stderr == ""
+    text = made.stdout.strip()
+    read = jwt.decode(text, SECRET, algorithms=["HS256"], issuer="me", audience="you")
+    assert read["exp"] - read["iat"] == 60 and read["sub"] == "ada"
+    assert read["tideway"] == {"subscribe": ["orders.*", "one"], "publish": ["prices"]}
+    assert follow(shared, "one", headers=bearer(text)).status == 200
+    assert publish(shared, "prices", text).status == 202
+
+
+def test_tokens__command_says_what_is_wrong(tmp_path):
+    secret, short, keys = (tmp_path / name for name in ("secret", "short", "keys"))
+    secret.write_text(SECRET)
+    short.write_text("short")
+    keys.write_text('{"keys":[]}')
+    for arguments, reason in (((), "--secret-file is missing"), (("--secret-file", tmp_path / "none"), "No such file"),
+                              (("--secret-file", short), "shorter than 32 bytes"), (("--secret-file", keys), "shared secret is needed"),
+                              (("--secret-file", secret, "--ttl", "1h"), "--ttl"), (("--secret-file", secret, "--ttl", "0"), "--ttl"),
+                              (("--secret-file", secret, "--subscribe", "a b"), "prefixes that end with *"),
+                              (("--secret-file", secret, "--subject", "x" * 257), "at most 256"),
+                              (("--secret-file", secret, "--publish", ",".join(["p" * 255] * 20)), "at most 4096"),
+                              (("--who",), "unknown option"), (("--subject",), "no value")):
+        made = command(*arguments)
+        assert (made.returncode, made.stdout) == (64, ""), arguments
+        assert reason in made.stderr and len(made.stderr.splitlines()) == 1
+    assert "--subscribe" in command("--help").stdout
