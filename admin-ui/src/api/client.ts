@@ -38,6 +38,7 @@ export interface PageQuery {
   pageSize: number;
   prefix?: string;
   topic?: string;
+  subject?: string;
 }
 
 export interface PublishRequest {
@@ -179,6 +180,7 @@ function searchOf(query: PageQuery): string {
   });
   if (query.prefix) search.set("prefix", query.prefix);
   if (query.topic) search.set("topic", query.topic);
+  if (query.subject) search.set("subject", query.subject);
   return search.toString();
 }
 

@@ -36,10 +36,11 @@ export const topicShape = object({
 export type Topic = Infer<typeof topicShape>;
 export const topicPageShape = pageOf(topicShape);
 
-/** One open SSE stream. `clientId` is the client's own hint and need not be unique. */
+/** One open SSE stream. `clientId` is the client's own hint and need not be unique; `subject` is that of its token. */
 export const connectionShape = object({
   connectionId: string,
   clientId: nullable(string),
+  subject: nullable(string),
   topics: list(string),
   nodeId: string,
   remoteAddress: string,

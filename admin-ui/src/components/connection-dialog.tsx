@@ -99,6 +99,7 @@ function Facts({ connection, brief }: { connection: Connection; brief: boolean }
   const facts = [
     ["ID", connection.connectionId],
     ["Client", connection.clientId ?? "–"],
+    ["Subject", connection.subject ?? "–"],
     ["Address", connection.remoteAddress],
   ] as const;
   const more = [
@@ -125,7 +126,12 @@ function Facts({ connection, brief }: { connection: Connection; brief: boolean }
             {formatExact(connection.openedAt)} (<RelativeTime at={connection.openedAt} />)
           </Fact>
           <Fact name="Topics">
-            <ul className="max-h-40 overflow-y-auto font-mono break-all">
+            <ul
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+              tabIndex={0}
+              aria-label="Topics of the connection"
+              className="max-h-40 overflow-y-auto font-mono break-all"
+            >
               {connection.topics.map((topic) => (
                 <li key={topic}>{topic}</li>
               ))}

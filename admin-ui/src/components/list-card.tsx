@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { clampPage } from "@/lib/pagination";
 import type { List } from "@/lib/use-list";
 import { cn } from "@/lib/utils";
-import { Pager } from "./pager";
+import { Pager, PageTurner } from "./pager";
 import { EmptyState, ErrorState, StaleBanner } from "./states";
 import { Button } from "./ui/button";
 import { Card } from "./ui/card";
@@ -49,6 +49,7 @@ export function ListCard<T>({ label, list, columns, head, row, empty }: ListCard
   return (
     <Card aria-label={label} aria-busy={data === null || stale} className="overflow-hidden">
       {banner}
+      {data && <PageTurner paging={paging} total={data.total} onPage={goTo} />}
       <Table label={`${label}, page ${paging.page}`} className="table-fixed">
         <TableHeader>
           <TableRow>{head}</TableRow>

@@ -12,6 +12,39 @@ interface PagerProps {
   onPageSize: (pageSize: number) => void;
 }
 
+/** Above a table of more than one page, so that nobody has to go to its end to turn it. */
+export function PageTurner({ paging, total, onPage }: Omit<PagerProps, "onPageSize">) {
+  const { page, pageSize } = paging;
+  const pages = pageCount(total, pageSize);
+  if (pages === 1) return null;
+  return (
+    <nav
+      aria-label="Pages, above"
+      className="flex items-center justify-end gap-1.5 border-b px-4 py-1.5 text-xs text-muted-foreground tabular-nums"
+    >
+      {formatCount(page)} of {formatCount(pages)}
+      <Button
+        variant="outline"
+        size="icon-sm"
+        aria-label="Rows before these"
+        disabled={page <= 1}
+        onClick={() => onPage(clampPage(page - 1, total, pageSize))}
+      >
+        <ChevronLeft />
+      </Button>
+      <Button
+        variant="outline"
+        size="icon-sm"
+        aria-label="Rows after these"
+        disabled={page >= pages}
+        onClick={() => onPage(clampPage(page + 1, total, pageSize))}
+      >
+        <ChevronRight />
+      </Button>
+    </nav>
+  );
+}
+
 export function Pager({ paging, total, onPage, onPageSize }: PagerProps) {
   const { page, pageSize } = paging;
   const pages = pageCount(total, pageSize);

@@ -12,6 +12,7 @@ const SEARCH_SETTLE_MS = 150;
 export interface ListQuery extends Paging {
   prefix: string;
   topic: string;
+  subject: string;
 }
 
 export interface List<T> extends Resource<Page<T>> {
@@ -19,7 +20,7 @@ export interface List<T> extends Resource<Page<T>> {
   goTo: (page: number) => void;
   resize: (pageSize: number) => void;
   /** Changing a filter leads back to the first page. */
-  filter: (filters: Partial<Pick<ListQuery, "prefix" | "topic">>) => void;
+  filter: (filters: Partial<Pick<ListQuery, "prefix" | "topic" | "subject">>) => void;
 }
 
 export function useList<T>(
@@ -31,6 +32,7 @@ export function useList<T>(
     ...pagingOf(search),
     prefix: search.get("prefix") ?? "",
     topic: search.get("topic") ?? "",
+    subject: search.get("subject") ?? "",
   };
   const resource = useResource(
     `${path} ${JSON.stringify(query)}`,
@@ -39,8 +41,8 @@ export function useList<T>(
   );
 
   function show(next: ListQuery, replace: boolean) {
-    const { prefix, topic } = next;
-    navigate(withSearch(path, { prefix, topic, ...pagingSearch(next) }), { replace });
+    const { prefix, topic, subject } = next;
+    navigate(withSearch(path, { prefix, topic, subject, ...pagingSearch(next) }), { replace });
   }
 
   return {

@@ -2,10 +2,9 @@
 import { useEffect, useState } from "react";
 import { ApiError, type Client } from "@/api/client";
 import type { SseMessage } from "@/api/sse";
-import { tailEventShape } from "@/api/types";
+import { TAIL_LIMIT_MAX, tailEventShape } from "@/api/types";
 import { appendTail, EMPTY_TAIL, type TailArrival, type TailBuffer } from "./tail-buffer";
 
-const FIRST_LOOK = 100;
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 /** Arrivals are shown in batches, so that a burst costs a few renderings rather than one each. */
@@ -56,7 +55,7 @@ export function useTail(client: Client, topic: string): LiveTail {
     }
 
     async function lookAtTail() {
-      const { events } = await client.tail(topic, FIRST_LOOK, abort.signal);
+      const { events } = await client.tail(topic, TAIL_LIMIT_MAX, abort.signal);
       pending.push(...events.map((event) => ({ event })));
       lastPosition = events.at(-1)?.position ?? lastPosition;
       flush();

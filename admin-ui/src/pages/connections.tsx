@@ -18,11 +18,13 @@ import { useList } from "@/lib/use-list";
 
 const TOPICS_SHOWN = 2;
 
-/** Found by ID or by topic: the gateway has an order for each, and none for both. */
+/** Found by ID, by topic or by subject: the gateway has an order for each, and none for two together. */
 export function ConnectionsPage() {
   const client = useClient();
   const list = useList("/connections", (query, signal) => client.connections(query, signal));
-  const { prefix, topic } = list.query;
+  const { prefix, topic, subject } = list.query;
+  const find = (one: { prefix?: string; topic?: string; subject?: string }) =>
+    list.filter({ prefix: "", topic: "", subject: "", ...one });
   const [opened, setOpened] = useState<Connection | null>(null);
   const open = useCallback((connection: Connection) => setOpened(connection), []);
 
@@ -33,15 +35,24 @@ export function ConnectionsPage() {
           label="Search connections by ID"
           placeholder="Connection ID starts with…"
           value={prefix}
-          onSearch={(next) => list.filter({ prefix: next, topic: next === "" ? topic : "" })}
-          className="sm:w-64"
+          onSearch={(next) => (next === "" ? list.filter({ prefix: "" }) : find({ prefix: next }))}
+          className="sm:w-56"
+        />
+        <SearchInput
+          label="Find connections of a subject"
+          placeholder="Subject is…"
+          value={subject}
+          onSearch={(next) =>
+            next === "" ? list.filter({ subject: "" }) : find({ subject: next })
+          }
+          className="sm:w-44"
         />
         <TopicCombobox
           label="Filter by topic"
           placeholder="Any topic"
           value={topic}
-          onChoose={(next) => list.filter({ topic: next, prefix: next === "" ? prefix : "" })}
-          className="sm:w-56"
+          onChoose={(next) => (next === "" ? list.filter({ topic: "" }) : find({ topic: next }))}
+          className="sm:w-52"
         />
       </ListHeader>
       <ListCard
@@ -66,7 +77,7 @@ export function ConnectionsPage() {
           <ConnectionRow key={place} connection={connection} onOpen={open} />
         )}
         empty={
-          prefix === "" && topic === "" ? (
+          prefix === "" && topic === "" && subject === "" ? (
             <EmptyState icon={Cable} title="No connections">
               Nobody follows a topic right now. A client connects with{" "}
               <code className="font-mono">GET /v1/stream?topic=…</code>
@@ -76,18 +87,16 @@ export function ConnectionsPage() {
               icon={SearchX}
               title="No connection matches"
               action={
-                <Button
-                  variant="outline"
-                  size="sm"
-                  onClick={() => list.filter({ prefix: "", topic: "" })}
-                >
+                <Button variant="outline" size="sm" onClick={() => find({})}>
                   Clear the filter
                 </Button>
               }
             >
-              {prefix !== ""
-                ? `No connection ID starts with “${prefix}”.`
-                : `Nobody follows “${topic}” right now.`}
+              {subject !== ""
+                ? `No stream is open with a token of “${subject}”.`
+                : prefix !== ""
+                  ? `No connection ID starts with “${prefix}”.`
+                  : `Nobody follows “${topic}” right now.`}
             </EmptyState>
           )
         }
@@ -109,7 +118,7 @@ interface ConnectionRowProps {
 }
 
 const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: ConnectionRowProps) {
-  const { connectionId, clientId, topics } = connection;
+  const { connectionId, clientId, subject, topics } = connection;
   return (
     <TableRow>
       <TableCell>
@@ -120,8 +129,10 @@ const ConnectionRow = memo(function ConnectionRow({ connection, onOpen }: Connec
           onClick={() => onOpen(connection)}
         >
           <span className="block truncate font-mono">{connectionId}</span>
-          {clientId && (
-            <span className="block truncate text-xs text-muted-foreground">{clientId}</span>
+          {(clientId || subject) && (
+            <span className="block truncate text-xs text-muted-foreground">
+              {[subject, clientId].filter(Boolean).join(" · ")}
+            </span>
           )}
           <span className="block text-xs break-all text-muted-foreground sm:hidden">
             {topics[0]}

@@ -117,8 +117,12 @@ describe("the admin UI of a running gateway", () => {
       await panel("Streams").getByText("2,000", { exact: true }).waitFor();
       await panel("Nodes").getByText("up", { exact: true }).waitFor();
       await peer.publish(TOPICS[0], "rate-1", "x");
+      for (let n = 0; n < 5; n++) await peer.publish(TOPICS[0], "~refused", "x");
       await panel("Publishes")
         .getByRole("img", { name: /highest 0\.\d|highest [1-9]/ })
+        .waitFor();
+      await panel("Dropped and refused")
+        .getByRole("img", { name: /Refused: now .*highest (0\.\d|[1-9])/ })
         .waitFor();
       await panel("Deliveries")
         .getByRole("img", { name: /highest [1-9]/ })
@@ -129,6 +133,10 @@ describe("the admin UI of a running gateway", () => {
   test(
     "two thousand connections are read page by page",
     signedIn("/connections", async (page) => {
+      await showsRange(page, "1–100 of 2,000");
+      await page.getByRole("button", { name: "Rows after these" }).click();
+      await showsRange(page, "101–200 of 2,000");
+      await page.getByRole("button", { name: "Rows before these" }).click();
       await showsRange(page, "1–100 of 2,000");
       await page.getByRole("button", { name: "Next page" }).click();
       await showsRange(page, "101–200 of 2,000");
@@ -181,6 +189,9 @@ describe("the admin UI of a running gateway", () => {
       assert.equal(await page.getByRole("combobox", { name: "Filter by topic" }).inputValue(), "");
       await page.getByRole("button", { name: "Clear the filter" }).click();
       await showsRange(page, "1–100 of 2,000");
+      await page.getByLabel("Find connections of a subject", { exact: true }).fill("user-7");
+      await page.getByText("No stream is open with a token of “user-7”").waitFor();
+      assert.equal(new URL(page.url()).search, "?subject=user-7");
     }),
   );
 
