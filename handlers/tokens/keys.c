@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 
 #include "base/alloc.h"
+#include "handlers/tokens/base64url.h"
 #include "handlers/tokens/strict_json.h"
 
 #define RSA_BITS_MIN 2048
@@ -32,6 +33,7 @@ static const tw_token_algorithm_t algorithms[] = {
 };
 
 static const char no_memory[] = "there is no memory for it";
+static const char unreadable[] = "a key of it cannot be read";
 static const char weak[] =
     "a key of it is too weak: RSA keys have at least 2048 bits, secrets as many as the hash, 256 "
     "to 512";
@@ -109,6 +111,20 @@ static void forget_private_part(json_t *key)
         json_object_del(key, names[i]);
 }
 
+/* Whether the members that are numbers can be read, as far as they are there. */
+static bool is_encoded(const json_t *key)
+{
+    static const char *const names[] = {"k", "n", "e", "x", "y"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
+        const json_t *value = json_object_get(key, names[i]);
+        if (value != NULL &&
+            !tw_base64url_is(tw_text(json_string_value(value), json_string_length(value))))
+            return false;
+    }
+    return true;
+}
+
 /* The empty text is that of a member that is not there. NULL: it is no string. */
 static const char *member(const json_t *key, const char *name)
 {
@@ -119,12 +135,15 @@ static const char *member(const json_t *key, const char *name)
 static const char *add_jwk(tw_token_keys_t *keys, json_t *key)
 {
     const char *kind = member(key, "kty"), *name = member(key, "alg"), *kid = member(key, "kid");
+    const char *curve = member(key, "crv");
 
-    if (kind == NULL || name == NULL || kid == NULL || kind[0] == '\0')
+    if (kind == NULL || name == NULL || kid == NULL || curve == NULL || kind[0] == '\0')
         return "a key of it has a member that is no string";
     bool known = strcmp(kind, "RSA") == 0 || strcmp(kind, "EC") == 0 || strcmp(kind, "oct") == 0;
     if (!known || !is_for_signatures(key))
         return NULL;
+    if (!is_encoded(key))
+        return unreadable;
     forget_private_part(key);
     char *text = json_dumps(key, JSON_COMPACT);
     if (text == NULL)
@@ -133,10 +152,10 @@ static const char *add_jwk(tw_token_keys_t *keys, json_t *key)
     OPENSSL_cleanse(text, strlen(text));
     free(text);
     /* Of a curve that nobody here knows. */
-    if (jwk == NULL && strcmp(kind, "EC") == 0 && strncmp(member(key, "crv"), "P-", 2) != 0)
+    if (jwk == NULL && strcmp(kind, "EC") == 0 && strncmp(curve, "P-", 2) != 0)
         return NULL;
     if (jwk == NULL)
-        return "a key of it cannot be read";
+        return unreadable;
     return add(keys, jwk, name[0] != '\0' ? name : NULL, kid[0] != '\0' ? kid : NULL);
 }
 

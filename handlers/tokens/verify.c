@@ -1,13 +1,14 @@
 #include "handlers/tokens/verify.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjose/base64.h>
 #include <cjose/jws.h>
 #include <openssl/err.h>
 
-#include "base/alloc.h"
+#include "handlers/tokens/base64url.h"
 #include "handlers/tokens/strict_json.h"
 
 /* Reading three parts and two texts of JSON, nanoseconds. */
@@ -22,22 +23,12 @@ typedef struct tw_signed {
     json_t *json;          /* owned */
 } tw_signed_t;
 
-static bool is_base64url(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-}
-
 /* Takes the part up to the next dot or the end. False: it is no base64url without padding. */
 static bool take_part(tw_text_t *rest, tw_text_t *part)
 {
-    size_t len = 0;
-
-    while (len < rest->len && is_base64url(rest->base[len]))
-        ++len;
-    *part = tw_text(rest->base, len);
-    *rest = tw_text_from(*rest, len);
-    return len > 0 && len % 4 != 1;
+    *part = tw_text(rest->base, tw_base64url_span(*rest));
+    *rest = tw_text_from(*rest, part->len);
+    return tw_base64url_is(*part);
 }
 
 static bool take_dot(tw_text_t *rest)

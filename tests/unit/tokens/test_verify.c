@@ -373,6 +373,13 @@ static void test_files__without_good_keys_are_refused(void **state)
          "no key for signatures"},
         {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}]}",
          "cannot be read"},
+        {"{\"kty\":\"EC\",\"crv\":1,\"x\":\"AAAA\",\"y\":\"AAAA\"}", "no string"},
+        /* cjose ends the process at these. */
+        {"{\"kty\":\"oct\",\"k\":\"ZmVkY2JhOTg3NjU0MzIxMGZlZGNiY=Tk4NzY1NDMyMTA\"}",
+         "cannot be read"},
+        {"{\"kty\":\"oct\",\"k\":\"ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=\"}",
+         "cannot be read"},
+        {"{\"kty\":\"oct\",\"k\":\"\"}", "cannot be read"},
         {"-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----", "no PEM public key"},
         {"-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----", "no PEM public key"},
     };
