@@ -82,7 +82,9 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         {"limit=\"publish_rate\"", limits->refused_publishes},
         {"limit=\"publishes_in_flight\"", limits->publishes_in_flight.refused},
         {"limit=\"request_bytes\"", limits->refused_request_bytes},
+        {"limit=\"request_bytes_per_address\"", limits->refused_request_bytes_of_address},
         {"limit=\"answer_bytes\"", limits->refused_answer_bytes},
+        {"limit=\"answer_bytes_per_address\"", limits->refused_answer_bytes_of_address},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i)

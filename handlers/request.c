@@ -289,6 +289,16 @@ void tw_request_peer_text(const h2o_req_t *req, char *text, size_t size)
     }
 }
 
+bool tw_request_conn_client(h2o_conn_t *conn, tw_client_key_t *key)
+{
+    tw_address_t peer;
+
+    if (peer_is_proxy(conn, &peer))
+        return false;
+    *key = tw_client_key(&peer);
+    return true;
+}
+
 bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text)
 {
     tw_forwarded_client_t client;

@@ -84,6 +84,9 @@ bool tw_request_proxied(const h2o_req_t *req, tw_text_t *text);
  * so libh2o tolerates more stream resets on it. */
 int tw_request_conn_is_shared(h2o_conn_t *conn);
 
+/** The client that the connection is counted for. False: a trusted proxy's, which has no limits. */
+bool tw_request_conn_client(h2o_conn_t *conn, tw_client_key_t *key);
+
 /** Whether the request carries a valid key. If not, it has been answered with 401 or 429, and that
  * is counted. */
 bool tw_request_authorized(h2o_req_t *req);

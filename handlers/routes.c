@@ -7,6 +7,7 @@
 #include "handlers/cors.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
+#include "handlers/held_bytes.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
 #include "handlers/turns.h"
@@ -265,27 +266,6 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     return H2O_BODY_DISCARD;
 }
 
-/* h2o asks before requests hold so many bytes more, and tells when they hold less. */
-static int on_held_bytes(h2o_context_t *context, int is_answer, ssize_t bytes)
-{
-    const tw_worker_context_t *worker = (tw_worker_context_t *)context;
-
-    if (worker->shard == NULL) /* the ops listener, which takes no bodies */
-        return 1;
-    tw_backlog_t *backlog = worker->shard->config.backlog;
-    tw_limits_t *limits = &worker->gateway->limits;
-    if (bytes < 0) {
-        (is_answer ? tw_backlog_return_answer_bytes
-                   : tw_backlog_return_body_bytes)(backlog, (uint64_t)-bytes);
-        return 1;
-    }
-    if ((is_answer ? tw_backlog_take_answer_bytes : tw_backlog_take_body_bytes)(backlog,
-                                                                                (uint64_t)bytes))
-        return 1;
-    ++*(is_answer ? &limits->refused_answer_bytes : &limits->refused_request_bytes);
-    return 0;
-}
-
 static void register_routes(h2o_globalconf_t *config, const char *name, const tw_route_t *routes)
 {
     h2o_hostconf_t *host =
@@ -297,7 +277,7 @@ static void register_routes(h2o_globalconf_t *config, const char *name, const tw
     self->super.on_headers = on_headers;
     self->routes = routes;
     config->on_error = tw_reply_h2o_error;
-    config->on_held_bytes = on_held_bytes;
+    config->on_held_bytes = tw_held_bytes_change;
     config->wants_header = tw_request_wants_header;
 }
 

@@ -87,6 +87,8 @@ static bool set_up_limits(tw_process_t *process, char *error, size_t error_size)
                                        .publishes_in_flight = options->max_publishes_in_flight,
                                        .handshakes = options->max_handshakes,
                                        .handshakes_per_address = options->max_handshakes_per_ip,
+                                       .body_bytes_per_address = options->node_buffer_bytes / 4,
+                                       .answer_bytes_per_address = options->node_buffer_bytes / 32,
                                        .proxies = process->proxies,
                                        .proxy_count = proxy_count};
     tw_limits_init(&process->gateway.limits, &config, TW_KEYS_MAX + TW_TOKEN_RATES);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/hash.h"
@@ -15,8 +16,9 @@ struct tw_client {
     tw_table_entry_t entry;
     tw_client_key_t key;
     uint64_t connections, streams;
-    uint64_t handshakes; /* of its connections */
-    double failures;     /* wrong keys, less those that time has forgiven */
+    uint64_t handshakes;         /* of its connections */
+    tw_budget_t bodies, answers; /* what its requests hold */
+    double failures;             /* wrong keys, less those that time has forgiven */
     int64_t forgiven_ms;
     bool fails; /* it is in the stripe's list of failing clients, while failures > 0 */
     TAILQ_ENTRY(tw_client) failing;
@@ -95,7 +97,8 @@ static tw_client_t *find(tw_limits_stripe_t *stripe, uint64_t hash, const tw_cli
     return entry != NULL ? TW_CONTAINER_OF(entry, tw_client_t, entry) : NULL;
 }
 
-static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_client_key_t *key)
+static tw_client_t *obtain(const tw_limits_t *limits, tw_limits_stripe_t *stripe, uint64_t hash,
+                           const tw_client_key_t *key)
 {
     tw_client_t *client = find(stripe, hash, key);
     if (client != NULL)
@@ -103,6 +106,8 @@ static tw_client_t *obtain(tw_limits_stripe_t *stripe, uint64_t hash, const tw_c
     client = tw_alloc(sizeof(*client));
     client->entry.hash = hash;
     client->key = *key;
+    client->bodies.max = limits->config.body_bytes_per_address;
+    client->answers.max = limits->config.answer_bytes_per_address;
     tw_table_insert(&stripe->clients, &client->entry);
     return client;
 }
@@ -125,7 +130,8 @@ static void collect(const tw_limits_t *limits, tw_limits_stripe_t *stripe, tw_cl
     if (client->fails)
         TAILQ_REMOVE(&stripe->failing, client, failing);
     client->fails = false;
-    if (client->connections > 0 || client->streams > 0)
+    if (client->connections > 0 || client->streams > 0 || client->bodies.used > 0 ||
+        client->answers.used > 0)
         return;
     tw_table_remove(&stripe->clients, &client->entry);
     free(client);
@@ -136,7 +142,7 @@ static tw_client_t *add(tw_limits_t *limits, const tw_client_key_t *key, size_t 
 {
     uint64_t hash = tw_hash(key, sizeof(*key));
     tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
-    tw_client_t *client = obtain(stripe, hash, key);
+    tw_client_t *client = obtain(limits, stripe, hash, key);
     uint64_t *count = (uint64_t *)(void *)((char *)client + field);
 
     if (max > 0 && *count >= max) {
@@ -183,6 +189,37 @@ void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client)
         take_away(limits, client, offsetof(tw_client_t, streams));
 }
 
+bool tw_limits_hold(tw_limits_t *limits, const tw_client_key_t *key, bool is_answer, uint64_t bytes)
+{
+    uint64_t hash = tw_hash(key, sizeof(*key));
+    tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
+    tw_client_t *client = obtain(limits, stripe, hash, key);
+    tw_budget_t *held = is_answer ? &client->answers : &client->bodies;
+    bool fits = tw_budget_fits(held, bytes);
+
+    if (fits)
+        tw_budget_take(held, bytes);
+    pthread_mutex_unlock(&stripe->lock);
+    if (!fits)
+        atomic_fetch_add(is_answer ? &limits->refused_answer_bytes_of_address
+                                   : &limits->refused_request_bytes_of_address,
+                         1);
+    return fits;
+}
+
+void tw_limits_release(tw_limits_t *limits, const tw_client_key_t *key, bool is_answer,
+                       uint64_t bytes)
+{
+    uint64_t hash = tw_hash(key, sizeof(*key));
+    tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
+    tw_client_t *client = find(stripe, hash, key);
+
+    assert(client != NULL);
+    tw_budget_give(is_answer ? &client->answers : &client->bodies, bytes);
+    collect(limits, stripe, client);
+    pthread_mutex_unlock(&stripe->lock);
+}
+
 unsigned tw_limits_key_wait_s(tw_limits_t *limits, const tw_client_key_t *key)
 {
     uint64_t hash = tw_hash(key, sizeof(*key));
@@ -212,7 +249,7 @@ void tw_limits_key_failed(tw_limits_t *limits, const tw_client_key_t *key)
     if (limits->config.failures_per_minute == 0)
         return;
     tw_limits_stripe_t *stripe = lock_stripe(limits, hash);
-    tw_client_t *client = obtain(stripe, hash, key);
+    tw_client_t *client = obtain(limits, stripe, hash, key);
     forgive(limits, client);
     client->failures += 1;
     if (!client->fails)

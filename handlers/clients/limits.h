@@ -1,6 +1,6 @@
 /**
- * What one client may use of the node: connections, streams and wrong keys of an address, publishes
- * of a key.
+ * What one client may use of the node: connections, streams, wrong keys and held bytes of an
+ * address, publishes of a key.
  *
  * An address is an IPv4 address or an IPv6 /64, the smallest network that a provider gives to a
  * customer. It has an entry only while it uses something, or while wrong keys are counted against
@@ -33,14 +33,16 @@ typedef struct tw_client_key {
 typedef struct tw_client tw_client_t;
 
 typedef struct tw_limits_config {
-    uint64_t connections_per_address; /* 0: no limit */
-    uint64_t streams_per_address;     /* 0: no limit */
-    uint64_t failures_per_minute;     /* wrong keys per address; 0: no limit */
-    uint64_t publishes_per_second;    /* per key; 0: no limit */
-    uint64_t publish_burst;           /* of a key, above its rate */
-    uint64_t publishes_in_flight;     /* of the node */
-    uint64_t handshakes;              /* of the node */
-    uint64_t handshakes_per_address;  /* 0: no limit */
+    uint64_t connections_per_address;  /* 0: no limit */
+    uint64_t streams_per_address;      /* 0: no limit */
+    uint64_t failures_per_minute;      /* wrong keys per address; 0: no limit */
+    uint64_t publishes_per_second;     /* per key; 0: no limit */
+    uint64_t publish_burst;            /* of a key, above its rate */
+    uint64_t publishes_in_flight;      /* of the node */
+    uint64_t handshakes;               /* of the node */
+    uint64_t handshakes_per_address;   /* 0: no limit */
+    uint64_t body_bytes_per_address;   /* 0: no limit */
+    uint64_t answer_bytes_per_address; /* 0: no limit */
     const tw_network_t *proxies; /* borrowed: their X-Forwarded-For is believed, and they have no
                                     limits of their own */
     size_t proxy_count;
@@ -69,7 +71,8 @@ typedef struct tw_limits {
     tw_limit_t handshakes;          /* likewise */
     /* how many times each limit has refused something */
     _Atomic uint64_t refused_connections, refused_streams, refused_failures, refused_publishes,
-        refused_handshakes_of_address, refused_silent, refused_request_bytes, refused_answer_bytes;
+        refused_handshakes_of_address, refused_silent, refused_request_bytes, refused_answer_bytes,
+        refused_request_bytes_of_address, refused_answer_bytes_of_address;
 } tw_limits_t;
 
 void tw_limits_init(tw_limits_t *limits, const tw_limits_config_t *config, size_t key_count);
@@ -90,6 +93,13 @@ tw_client_t *tw_limits_add_connection(tw_limits_t *limits, const tw_client_key_t
 void tw_limits_remove_connection(tw_limits_t *limits, tw_client_t *client);
 tw_client_t *tw_limits_add_stream(tw_limits_t *limits, const tw_client_key_t *key);
 void tw_limits_remove_stream(tw_limits_t *limits, tw_client_t *client);
+
+/** Counts memory that requests of the client hold: of bodies that are being received, or of answers
+ * that it does not take. False: its limit is reached, nothing is counted but the refusal. */
+bool tw_limits_hold(tw_limits_t *limits, const tw_client_key_t *key, bool is_answer,
+                    uint64_t bytes);
+void tw_limits_release(tw_limits_t *limits, const tw_client_key_t *key, bool is_answer,
+                       uint64_t bytes);
 
 /** Returns the seconds until wrong keys of the client are told 401 again; 0: now. Counts a refusal
  * when it is not 0. */

@@ -390,6 +390,17 @@ def held_answers(self):
 
 
 @attack
+def unended_requests(self):
+    """Requests for streams, from HPACK's table, whose end does not come."""
+    first, later = _from_table("/v1/stream", x_sse_topic=TOPIC % 0)
+    for client in self.gather(10 * self.scale):
+        with contextlib.suppress(OSError):
+            client.send(*(clients.headers(2 * n + 1, later if n else first, end_stream=False) for n in range(900)))
+        self.sent += 900
+    self.hold()
+
+
+@attack
 def resumes_of_nothing(self):
     """Streams that resume from an id that nobody has, and are reset."""
     first, later = _from_table("/v1/stream", x_sse_topic=",".join(TOPIC % n for n in range(TOPICS)),

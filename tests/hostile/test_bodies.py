@@ -56,11 +56,11 @@ def test_bodies__are_never_files(start_gateway):
 
 
 def test_bodies__have_half_of_what_the_node_may_spend(start_gateway):
-    """Twenty publishers that never end their bodies, and one behind them."""
+    """Twenty publishers on hosts of their own that never end their bodies, and one behind them."""
     gateway = start_gateway(node_buffer_bytes=4 * MB, max_payload_bytes=MB)
     stream, guests = gateway.h2().subscribe("honest"), []
-    for _ in range(20):
-        guest = connect(gateway)
+    for n in range(20):
+        guest = connect(gateway, source=f"127.0.0.{2 + n}")
         guest.send(raw.headers(1, raw.request("/v1/publish", **PUBLISH), end_stream=False))
         guest.frames_until_ping()
         guest.send(*[raw.frame(raw.DATA, 0, 1, b"x" * 10000)] * 20)

@@ -116,8 +116,9 @@ def test_frames__that_cross_a_reset_hurt_no_stream(besieged, late):
 
 def test_priorities__that_are_shuffled_cost_next_to_nothing(gateway):
     """A chain of 450 streams, 450 children below it, and two that change places."""
+    gateway.h2().subscribe("honest")
     with connect(gateway) as client:
-        held = raw.request("/v1/stream", **STREAM)
+        held = raw.request("/v1/publish", **PUBLISH)
         client.send(*(raw.headers(n, held, end_stream=False) for n in range(1, 1801, 2)))
         client.frames_until_ping()
         depends = [(n, n - 2) for n in range(3, 903, 2)] + [(n, 901) for n in range(903, 1801, 2)]

@@ -288,7 +288,7 @@ def test_limits__resumes_that_are_not_read_do_not_close_others(start_gateway):
     assert statuses[0] == 200 and statuses[-1] == 503
     assert statuses == sorted(statuses)
     # Nor do answers that are not read: they have memory of their own, or publishes would be refused from here on.
-    assert refused(gateway, "answer_bytes") > 0 and refused(gateway, "request_bytes") == 0
+    assert refused(gateway, "answer_bytes_per_address") > 0 and refused(gateway, "request_bytes") == 0
     assert gateway.h2().subscribe("news").status == 200
     for n in range(100, 110):
         gateway.deliver("news", "x", id=str(n))

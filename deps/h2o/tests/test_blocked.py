@@ -4,11 +4,14 @@ import pytest
 
 from clients import (
     CANCEL,
+    DATA,
+    END_STREAM,
     ENHANCE_YOUR_CALM,
     GOAWAY,
     RST_STREAM,
     Http2,
     error_of,
+    frame,
     headers,
     request,
     wait_until,
@@ -59,6 +62,40 @@ def test_responses__are_not_held_beyond_a_number(start_server):
         wait_until(lambda: frames.extend(client.frames_until_ping()) or
                    client.send(headers(2001 + 2 * len(frames), request("/hello"))) or len(resets(frames)) >= 10)
         assert resets(frames)[:10] == list(range(1, 21, 2)), "the oldest first"
+
+
+def begin(client, first, count):
+    block = request("/no-body", "POST")
+    client.send(*(headers(stream, block, end_stream=False) for stream in range(first, first + 2 * count, 2)))
+
+
+def test_requests__that_do_not_end_are_reset_like_responses_that_nobody_takes(start_server):
+    server = start_server(stall_ms=500, max_streams=100)
+    with Http2(server.tls_port, tls=True) as client:
+        begin(client, 1, 3)
+        client.send(frame(DATA, END_STREAM, 1))
+        assert client.response(1)[1] == b"hello"
+        assert resets(client.frames_until(lambda f: f.type == RST_STREAM and f.stream == 5)) == [3, 5]
+        wait_until(lambda: server.stats()["held"] == 0)
+
+
+def test_requests__that_do_not_end_are_not_held_beyond_a_number(start_server):
+    server = start_server(stall_ms=60000, max_blocked=10, max_streams=100)
+    with Http2(server.tls_port, tls=True) as client:
+        begin(client, 1, 20)
+        frames = []
+        wait_until(lambda: frames.extend(client.frames_until_ping()) or len(resets(frames)) >= 10)
+        assert resets(frames) == list(range(1, 21, 2)), "the oldest first"
+
+
+def test_memory__of_requests_that_do_not_end_has_a_limit(start_server):
+    server = start_server(stall_ms=60000, held_max=20000, max_streams=100)
+    with Http2(server.tls_port, tls=True) as client:
+        begin(client, 1, 50)
+        frames = []
+        wait_until(lambda: frames.extend(client.frames_until_ping()) or len(resets(frames)) > 30)
+        assert 0 < server.stats()["held"] <= 20000
+    wait_until(lambda: server.stats()["held"] == 0)
 
 
 def test_memory__of_responses_has_a_limit(start_server):

@@ -288,6 +288,30 @@ static void test_publishes__and_handshakes_under_way_end_at_their_limits(void **
     tw_limits_dispose(&limits);
 }
 
+static void test_held_bytes__of_one_client_end_at_its_share(void **state)
+{
+    const tw_client_key_t key = key_of("192.0.2.1"), other = key_of("192.0.2.2");
+    tw_limits_t limits;
+
+    set_up(&limits,
+           (tw_limits_config_t){.body_bytes_per_address = 100, .answer_bytes_per_address = 10});
+    assert_true(tw_limits_hold(&limits, &key, false, 60));
+    assert_false(tw_limits_hold(&limits, &key, false, 60));
+    assert_true(tw_limits_hold(&limits, &key, true, 10)); /* each kind has its own */
+    assert_false(tw_limits_hold(&limits, &key, true, 1));
+    assert_true(tw_limits_hold(&limits, &other, true, 10));
+    tw_limits_release(&limits, &key, true, 10);
+    assert_true(tw_limits_hold(&limits, &key, true, 11)); /* whatever its size, one is held */
+    assert_int_equal(limits.refused_request_bytes_of_address, 1);
+    assert_int_equal(limits.refused_answer_bytes_of_address, 1);
+    assert_int_equal(clients_of(&limits), 2);
+    tw_limits_release(&limits, &key, true, 11);
+    tw_limits_release(&limits, &key, false, 60);
+    tw_limits_release(&limits, &other, true, 10);
+    assert_int_equal(clients_of(&limits), 0);
+    tw_limits_dispose(&limits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_wrong_keys__without_a_limit_cost_nothing),
         cmocka_unit_test(test_publishes__of_a_key_follow_its_rate_and_its_burst),
         cmocka_unit_test(test_publishes__and_handshakes_under_way_end_at_their_limits),
+        cmocka_unit_test(test_held_bytes__of_one_client_end_at_its_share),
     };
     tw_hash_seed();
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

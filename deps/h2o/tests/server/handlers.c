@@ -223,6 +223,11 @@ static void decide_discard(h2o_req_t *req)
     answer_dropped(req);
 }
 
+static void want_no_body(h2o_req_t *req)
+{
+    req->entity_max = 0;
+}
+
 // The answer is out before the decision is told.
 static void answer_and_discard(h2o_req_t *req)
 {
@@ -255,6 +260,7 @@ static const route_t routes[] = {
     {"/empty-part", answer_empty_part EARLY(H2O_BODY_READ, NULL, 0)},
     {"/delay", answer_delayed EARLY(H2O_BODY_READ, NULL, 0)},
     {"/never", answer_never EARLY(H2O_BODY_READ, NULL, 0)},
+    {"/no-body", answer_hello EARLY(H2O_BODY_READ, want_no_body, 0)},
     {"/data", answer_data EARLY(H2O_BODY_READ, keep_data, 0)},
     {"/drop", answer_dropped EARLY(H2O_BODY_DISCARD, answer_dropped, 0)},
     {"/drop-big", answer_big EARLY(H2O_BODY_DISCARD, answer_big, 0)},
@@ -329,9 +335,9 @@ static void on_error(h2o_req_t *req, int status, const char *reason, const char 
 #endif
 
 #if HAS_HELD_BYTES
-static int on_held_bytes(h2o_context_t *context, int is_response, ssize_t bytes)
+static int on_held_bytes(h2o_conn_t *conn, int is_response, ssize_t bytes)
 {
-    (void)context;
+    (void)conn;
     (void)is_response;
     if (bytes > 0 && stats.held + (uint64_t)bytes > options[OPT_HELD_MAX].value)
         return 0;
