@@ -1,7 +1,9 @@
 import { Activity, Cable, Hash, LogOut, type LucideIcon, ScrollText, Send } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { signOut } from "@/lib/auth";
+import { draft, publishing } from "@/lib/draft";
 import { Link } from "@/lib/router";
+import { useStore } from "@/lib/store";
 import { forgetTheme } from "@/lib/theme";
 import { cn } from "@/lib/utils";
 import { ErrorBoundary } from "./error-boundary";
@@ -20,7 +22,7 @@ const TABS: ReadonlyArray<{ path: string; label: string; icon: LucideIcon }> = [
 ];
 
 export function AppShell({ path, children }: { path: string; children: ReactNode }) {
-  const [publishing, setPublishing] = useState(false);
+  const isPublishing = useStore(publishing);
   return (
     <div className="flex min-h-dvh flex-col">
       <a
@@ -51,7 +53,7 @@ export function AppShell({ path, children }: { path: string; children: ReactNode
               variant="outline"
               size="sm"
               className="mr-1"
-              onClick={() => setPublishing(true)}
+              onClick={() => publishing.set(true)}
             >
               <Send /> Publish
             </Button>
@@ -63,6 +65,7 @@ export function AppShell({ path, children }: { path: string; children: ReactNode
               title="Sign out"
               onClick={() => {
                 forgetTheme();
+                draft.set(null);
                 signOut();
               }}
             >
@@ -76,9 +79,9 @@ export function AppShell({ path, children }: { path: string; children: ReactNode
         tabIndex={-1}
         className="mx-auto w-full max-w-[88rem] flex-1 px-4 py-5 outline-none sm:px-6"
       >
-        {publishing && (
+        {isPublishing && (
           <ErrorBoundary>
-            <PublishDialog open onOpenChange={setPublishing} />
+            <PublishDialog open onOpenChange={publishing.set} />
           </ErrorBoundary>
         )}
         {children}

@@ -1,4 +1,4 @@
-import { Check, Copy } from "lucide-react";
+import { Check, Copy, type LucideIcon } from "lucide-react";
 import { useEffect, useState } from "react";
 import { showToast } from "@/lib/toast";
 import { cn } from "@/lib/utils";
@@ -10,10 +10,12 @@ export function CopyButton({
   text,
   label,
   className,
+  icon: Icon = Copy,
 }: {
   text: string;
   label: string;
   className?: string;
+  icon?: LucideIcon;
 }) {
   const [copied, setCopied] = useState(false);
 
@@ -41,7 +43,7 @@ export function CopyButton({
       onClick={copy}
       className={cn("text-muted-foreground", className)}
     >
-      {copied ? <Check className="text-success" /> : <Copy />}
+      {copied ? <Check className="text-success" /> : <Icon />}
     </Button>
   );
 }

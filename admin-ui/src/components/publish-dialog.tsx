@@ -2,6 +2,7 @@ import { CircleAlert, CircleCheck, Send } from "lucide-react";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { ApiError } from "@/api/client";
 import type { PublishResult } from "@/api/types";
+import { type Draft, draft } from "@/lib/draft";
 import { plural } from "@/lib/format";
 import { randomHex } from "@/lib/random";
 import { useSearch } from "@/lib/router";
@@ -58,13 +59,20 @@ export function PublishDialog({
 function PublishForm() {
   const client = useClient();
   const currentTopic = useSearch().get("topic") ?? "";
-  const [topics, setTopics] = useState(currentTopic);
+  const [content, setContent] = useState(
+    () => draft.get() ?? { topics: currentTopic, event: "", payload: SAMPLE_PAYLOAD },
+  );
+  const { topics, event, payload } = content;
   const [id, setId] = useState(newId);
-  const [event, setEvent] = useState("");
-  const [payload, setPayload] = useState(SAMPLE_PAYLOAD);
   const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const field = useId();
+
+  function write(part: Partial<Draft>) {
+    const next = { ...content, ...part };
+    setContent(next);
+    draft.set(next);
+  }
 
   async function publish(submit: FormEvent) {
     submit.preventDefault();
@@ -73,6 +81,7 @@ function PublishForm() {
     try {
       setOutcome({ result: await client.publish({ topics, id, event, payload }) });
       setId(newId());
+      draft.set(null);
     } catch (error) {
       setOutcome({ error: error instanceof Error ? error : new Error(String(error)) });
     } finally {
@@ -86,7 +95,7 @@ function PublishForm() {
         id={`${field}-topics`}
         label="Topics"
         value={topics}
-        onValue={setTopics}
+        onValue={(next) => write({ topics: next })}
         placeholder="orders.created, orders.audit"
         required
       />
@@ -107,7 +116,7 @@ function PublishForm() {
             </>
           }
           value={event}
-          onValue={setEvent}
+          onValue={(next) => write({ event: next })}
           placeholder="message"
         />
       </div>
@@ -116,7 +125,7 @@ function PublishForm() {
         <Textarea
           id={`${field}-payload`}
           value={payload}
-          onChange={(change) => setPayload(change.target.value)}
+          onChange={(change) => write({ payload: change.target.value })}
           spellCheck={false}
           rows={5}
           className="font-mono text-[0.8125rem]"

@@ -1,6 +1,8 @@
 import {
   ChevronRight,
+  Download,
   Filter,
+  Link2,
   Pause,
   Play,
   Radio,
@@ -20,6 +22,8 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Input } from "@/components/ui/input";
+import { download, fileNameOf } from "@/lib/download";
+import { openPublish } from "@/lib/draft";
 import {
   formatBytes,
   formatClock,
@@ -29,6 +33,7 @@ import {
   plural,
 } from "@/lib/format";
 import { prettyJson } from "@/lib/json";
+import { BASE } from "@/lib/root";
 import { Link, navigate, useSearch, withSearch } from "@/lib/router";
 import { useClient } from "@/lib/session";
 import { matchesFilter, type TailEntry } from "@/lib/tail-buffer";
@@ -49,7 +54,9 @@ const ROWS = 60;
 const FOLLOWERS_REFRESH_MS = 3000;
 
 export function TailPage() {
-  const topic = useSearch().get("topic") ?? "";
+  const search = useSearch();
+  const topic = search.get("topic") ?? "";
+  const linked = search.get("event");
   return (
     <>
       <ViewHeader title="Tail Events">
@@ -77,13 +84,14 @@ export function TailPage() {
           </EmptyState>
         </Card>
       ) : (
-        <TopicTail key={topic} topic={topic} />
+        <TopicTail key={topic} topic={topic} linked={linked} />
       )}
     </>
   );
 }
 
-function TopicTail({ topic }: { topic: string }) {
+/** `linked`: the position of the event that the address points at. */
+function TopicTail({ topic, linked }: { topic: string; linked: string | null }) {
   const tail = useTail(useClient(), topic);
   const [paused, setPaused] = useState(false);
   const [filter, setFilter] = useState("");
@@ -113,6 +121,29 @@ function TopicTail({ topic }: { topic: string }) {
       return next;
     });
   }, []);
+
+  // A link to an event opens it, as long as it is kept.
+  const [sought, setSought] = useState(linked);
+  const index = tail.buffer.entries.findIndex(
+    (entry) => entry.kind === "event" && entry.event.position === sought,
+  );
+  const found = tail.buffer.entries[index];
+  if (found) {
+    setSought(null);
+    setRows(Math.ceil((index + 1) / ROWS) * ROWS);
+    setOpened(new Set([found.key]));
+  }
+
+  function exportShown() {
+    const lines = entries.flatMap((entry) =>
+      entry.kind === "event" ? [JSON.stringify(entry.event)] : [],
+    );
+    download(
+      `${fileNameOf(topic)}.ndjson`,
+      "application/x-ndjson",
+      lines.reverse().join("\n").concat("\n"),
+    );
+  }
 
   function goOn() {
     setPaused(false);
@@ -171,6 +202,16 @@ function TopicTail({ topic }: { topic: string }) {
           <Button
             variant="outline"
             size="icon"
+            aria-label="Save these events as NDJSON"
+            title="Save these events as NDJSON"
+            disabled={entries.length === 0}
+            onClick={exportShown}
+          >
+            <Download />
+          </Button>
+          <Button
+            variant="outline"
+            size="icon"
             aria-label="Clear events"
             title="Clear events"
             onClick={() => {
@@ -183,6 +224,11 @@ function TopicTail({ topic }: { topic: string }) {
         </div>
       </div>
       {tail.status.state === "retrying" && <RetryingBanner error={tail.status.error} />}
+      {sought !== null && tail.status.state === "live" && (
+        <p role="status" className="border-b px-4 py-2 text-[0.8125rem] text-muted-foreground">
+          The event of this link is not among those that are kept any more.
+        </p>
+      )}
       {held && waiting > 0 && (
         // Without a height of its own: what is being read must not move.
         <div className="sticky top-16 z-10 h-0 text-center">
@@ -199,6 +245,7 @@ function TopicTail({ topic }: { topic: string }) {
         entries={listed}
         rows={rows}
         onMore={() => setRows(rows + ROWS)}
+        topic={topic}
         opened={opened}
         onToggle={toggle}
         filter={words}
@@ -264,6 +311,7 @@ interface TailListProps {
   /** How many of them are in the page. */
   rows: number;
   onMore: () => void;
+  topic: string;
   opened: ReadonlySet<number>;
   onToggle: (key: number) => void;
   filter: string;
@@ -272,7 +320,7 @@ interface TailListProps {
 }
 
 function TailList(props: TailListProps) {
-  const { entries, rows, onMore, opened, onToggle, filter, tail, onClearFilter } = props;
+  const { entries, rows, onMore, topic, opened, onToggle, filter, tail, onClearFilter } = props;
   if (entries.length > 0) {
     return (
       <>
@@ -286,6 +334,7 @@ function TailList(props: TailListProps) {
                 <EventRow
                   key={entry.key}
                   id={entry.key}
+                  topic={topic}
                   event={entry.event}
                   open={opened.has(entry.key)}
                   onToggle={onToggle}
@@ -336,12 +385,13 @@ function GapRow({ reason }: { reason: string }) {
 
 interface EventRowProps {
   id: number;
+  topic: string;
   event: TailEvent;
   open: boolean;
   onToggle: (id: number) => void;
 }
 
-const EventRow = memo(function EventRow({ id, event, open, onToggle }: EventRowProps) {
+const EventRow = memo(function EventRow({ id, topic, event, open, onToggle }: EventRowProps) {
   return (
     <li className="border-b last:border-b-0">
       <div className="flex items-center gap-1 pr-2 hover:bg-accent/50">
@@ -382,12 +432,13 @@ const EventRow = memo(function EventRow({ id, event, open, onToggle }: EventRowP
         </button>
         <CopyButton text={event.payload} label={`Copy payload of ${event.id}`} />
       </div>
-      {open && <EventDetail event={event} />}
+      {open && <EventDetail topic={topic} event={event} />}
     </li>
   );
 });
 
-function EventDetail({ event }: { event: TailEvent }) {
+function EventDetail({ topic, event }: { topic: string; event: TailEvent }) {
+  const link = withSearch(`${location.origin}${BASE}/tail`, { topic, event: event.position });
   const shown = event.payload.slice(0, SHOWN_CHARS_MAX);
   const cut = event.payload.length - shown.length;
   const pretty = useMemo(() => (cut > 0 ? null : prettyJson(event.payload)), [event.payload, cut]);
@@ -398,11 +449,29 @@ function EventDetail({ event }: { event: TailEvent }) {
         <span>
           {formatExact(event.publishedAt)} · {formatBytes(new Blob([event.payload]).size)}
         </span>
-        {pretty !== null && (
-          <Button variant="outline" size="sm" className="h-7 text-xs" onClick={() => setRaw(!raw)}>
-            {raw ? "Show as JSON" : "Show as sent"}
+        <span className="flex flex-wrap items-center gap-1.5">
+          {pretty !== null && (
+            <Button
+              variant="outline"
+              size="sm"
+              className="h-7 text-xs"
+              onClick={() => setRaw(!raw)}
+            >
+              {raw ? "Show as JSON" : "Show as sent"}
+            </Button>
+          )}
+          <Button
+            variant="outline"
+            size="sm"
+            className="h-7 text-xs"
+            onClick={() =>
+              openPublish({ topics: topic, event: event.event ?? "", payload: event.payload })
+            }
+          >
+            Send again…
           </Button>
-        )}
+          <CopyButton text={link} label={`Copy the link to ${event.id}`} icon={Link2} />
+        </span>
       </div>
       <pre
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard

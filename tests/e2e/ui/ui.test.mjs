@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { launch, openPage } from "./browser.mjs";
 import { startGateway, startPeer } from "./gateway.mjs";
@@ -258,6 +259,36 @@ describe("the admin UI of a running gateway", () => {
       await page.getByRole("button", { name: "Clear the filter" }).click();
       await page.reload();
       await until("kept events", async () => (await events.count()) === 3);
+
+      const [saved] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "Save these events as NDJSON" }).click(),
+      ]);
+      assert.equal(saved.suggestedFilename(), "load.21.ndjson");
+      const lines = readFileSync(await saved.path(), "utf8")
+        .trimEnd()
+        .split("\n");
+      assert.deepEqual(
+        lines.map((line) => JSON.parse(line).id),
+        ["first-id", "id-2", "id-3"],
+      );
+
+      await events.nth(1).getByRole("button", { expanded: false }).first().click();
+      await page.getByRole("button", { name: "Copy the link to id-2" }).click();
+      await page.getByRole("button", { name: "Copied" }).waitFor();
+      await page.goto(await page.evaluate(() => navigator.clipboard.readText()));
+      await page.getByRole("button", { name: "Copy the link to id-2" }).waitFor();
+
+      await page.getByRole("button", { name: "Send again…" }).click();
+      const dialog = page.getByRole("dialog");
+      assert.equal(await dialog.getByLabel("Payload").inputValue(), "text 2");
+      await dialog.getByLabel("Payload").fill("half written");
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Publish" }).click();
+      assert.equal(await dialog.getByLabel("Payload").inputValue(), "half written");
+      assert.equal(await dialog.getByLabel("Topics").inputValue(), "load.21");
+      await dialog.getByRole("button", { name: "Publish" }).click();
+      await dialog.getByText(/Delivered test-\w+ to 50 streams/).waitFor();
     }),
   );
 
