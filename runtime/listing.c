@@ -202,11 +202,9 @@ void tw_listing_streams(tw_hub_t *hub, tw_loop_t *from, const tw_page_query_t *q
     page->on_page = on_page;
     page->data = data;
     page->wanted = query->page_size;
-    page->skip = query->page - 1 > UINT64_MAX / query->page_size
-                     ? UINT64_MAX
-                     : (query->page - 1) * query->page_size;
-    if (page->skip < UINT64_MAX - query->skip)
-        page->skip += query->skip;
+    if (__builtin_mul_overflow(query->page - 1, query->page_size, &page->skip) ||
+        __builtin_add_overflow(page->skip, query->skip, &page->skip))
+        page->skip = UINT64_MAX;
     if (query->subject.len > 0) {
         assert(query->subject.len <= TW_SUBJECT_MAX);
         page->subject = tw_text(memcpy(page->subject_text, query->subject.base, query->subject.len),

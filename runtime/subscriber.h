@@ -64,7 +64,7 @@ struct tw_subscriber {
     tw_queue_t queue;
     uint64_t live_bytes;              /* that wait in the queue, without replays */
     LIST_ENTRY(tw_subscriber) doomed; /* in its shard's list; le_prev is NULL while it is not */
-    void *opening;        /* for the adapter, while NEW; NULL again before its state changes */
+    void *opening;        /* for the adapter, which may have another use for it once it is LIVE */
     struct tw_join *join; /* for the hub: a join that is not posted yet, while JOINING */
     bool spans;           /* for the hub: its topics are in several lanes */
     bool waits;           /* is in the transport's list `waiting` */

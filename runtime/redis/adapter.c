@@ -24,7 +24,6 @@ static void destroy(tw_adapter_t *adapter)
     tw_redis_node_t *node = tw_redis_node_of(adapter);
 
     if (node->loop != NULL) {
-        tw_redis_registry_dispose(&node->registry);
         TW_REDIS_FOR_EACH_LANE(lane, node)
         {
             tw_redis_routes_dispose(&lane->routes);
@@ -80,12 +79,7 @@ static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
     tw_redis_node_t *node = tw_redis_node_of(adapter);
 
     tw_count(&subscriber->connection->shard->counters.closes[reason], 1);
-    if (subscriber->state != TW_SUBSCRIBER_LIVE) {
-        tw_redis_openings_close(&node->openings, subscriber);
-        return;
-    }
-    tw_redis_registry_remove(&node->registry, subscriber);
-    tw_hub_leave(node->hub, subscriber);
+    tw_redis_openings_close(&node->openings, subscriber);
 }
 
 static const tw_adapter_ops_t redis_ops = {

@@ -2,8 +2,7 @@
  * The adapter that shares all state between nodes through Redis.
  *
  * It lives on the control loop: for each lane of the hub two links (commands; the inbox, in which
- * Redis puts what concerns this node) and the routes of the topics that this node follows; and the
- * node's part of the registry.
+ * Redis puts what concerns this node) and the routes of the topics that this node follows.
  * Workers post requests to it and get answers the same way. docs/redis.md says what holds when
  * Redis fails, docs/internals/redis.md how it works.
  *

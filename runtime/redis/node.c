@@ -4,7 +4,7 @@
 #include "base/log.h"
 
 #define PULSE_MS 250
-#define REGISTER_EVERY_MS 5
+#define TELL_EVERY_MS 5
 #define PARTLY_AFTER_MS 5000  /* lanes come one after the other within less */
 #define LEAVE_TIMEOUT_MS 3000 /* a stopping node waits so long for Redis */
 
@@ -23,10 +23,8 @@ static void on_up(void *data, const tw_redis_joined_t *joined)
     if (!kept)
         tw_redis_publishing_expire(&lane->publishing, 0, true);
     tw_redis_inbox_up(&lane->inbox, kept, joined->inbox_end, lane->routes.holds_inbox);
-    if (index == 0) {
-        tw_redis_registry_up(&node->registry, kept);
+    if (index == 0)
         tw_redis_revocations_up(&node->revocations);
-    }
     tw_redis_lease_up(&lane->lease);
     tw_redis_openings_up(&node->openings);
 }
@@ -69,20 +67,12 @@ static void on_hole(void *data, uint64_t after, uint64_t upto)
     tw_redis_routes_find_missed(&lane->routes, after, upto);
 }
 
-static void on_opened(void *data, char *member, tw_redis_route_t *const *routes, size_t count)
-{
-    tw_redis_node_t *node = data;
-    tw_redis_registry_add(&node->registry, member, routes, count);
-}
-
 static void on_granted(void *data)
 {
     const tw_redis_lane_t *lane = data;
     tw_redis_node_t *node = lane->node;
-    if (lane->session.index > 0)
-        return;
-    tw_redis_registry_granted(&node->registry);
-    tw_redis_revocations_granted(&node->revocations);
+    if (lane->session.index == 0)
+        tw_redis_revocations_granted(&node->revocations);
 }
 
 /* --- the control loop --- */
@@ -101,7 +91,7 @@ static void on_turn(uv_prepare_t *turn)
     }
 }
 
-static void on_registering(uv_timer_t *timer)
+static void on_telling(uv_timer_t *timer)
 {
     tw_redis_node_t *node = timer->data;
 
@@ -110,7 +100,6 @@ static void on_registering(uv_timer_t *timer)
         tw_redis_routes_flush(&lane->routes);
         tw_redis_lease_pulse(&lane->lease, uv_now(node->loop->uv));
     }
-    tw_redis_registry_flush(&node->registry);
 }
 
 /* A node that has some of its lanes is not ready at first, since they come one after the other; but
@@ -147,11 +136,11 @@ void tw_redis_node_start(tw_redis_node_t *node, tw_loop_t *control)
     static const tw_redis_session_callbacks_t callbacks = {
         .on_up = on_up, .on_down = on_down, .on_layout = on_layout};
 
-    node->loop = node->openings.loop = node->peers.loop = node->registry.loop = control;
+    node->loop = node->openings.loop = node->peers.loop = control;
     uv_prepare_init(control->uv, &node->turn);
     uv_timer_init(control->uv, &node->pulse);
-    uv_timer_init(control->uv, &node->registering);
-    node->turn.data = node->pulse.data = node->registering.data = node;
+    uv_timer_init(control->uv, &node->telling);
+    node->turn.data = node->pulse.data = node->telling.data = node;
     node->handles = 3;
     TW_REDIS_FOR_EACH_LANE(lane, node)
     {
@@ -160,7 +149,7 @@ void tw_redis_node_start(tw_redis_node_t *node, tw_loop_t *control)
     }
     uv_prepare_start(&node->turn, on_turn);
     uv_timer_start(&node->pulse, on_pulse, PULSE_MS, PULSE_MS);
-    uv_timer_start(&node->registering, on_registering, REGISTER_EVERY_MS, REGISTER_EVERY_MS);
+    uv_timer_start(&node->telling, on_telling, TELL_EVERY_MS, TELL_EVERY_MS);
 }
 
 /* --- the end --- */
@@ -172,7 +161,7 @@ static void on_handle_closed(uv_handle_t *handle)
     tw_redis_node_t *node = handle->data;
     if (--node->handles > 0)
         return;
-    node->registry.stopped = true;
+    node->openings.stopped = true;
     node->on_stopped(node->stop_data);
 }
 
@@ -193,14 +182,13 @@ static void end_when_idle(tw_redis_node_t *node)
         publishes += lane->publishing.count;
     }
     tw_redis_openings_expire(&node->openings, 0, true);
-    if (tw_redis_registry_busy(&node->registry) || publishes > 0 || node->openings.count > 0 ||
-        node->peers.serving > 0) {
+    if (publishes > 0 || node->openings.count > 0 || node->peers.serving > 0) {
         uv_timer_start(&node->pulse, on_ending, 1, 0);
         return;
     }
     uv_close((uv_handle_t *)&node->turn, on_handle_closed);
     uv_close((uv_handle_t *)&node->pulse, on_handle_closed);
-    uv_close((uv_handle_t *)&node->registering, on_handle_closed);
+    uv_close((uv_handle_t *)&node->telling, on_handle_closed);
 }
 
 static void on_left(void *data)
@@ -210,7 +198,7 @@ static void on_left(void *data)
 
     if (--node->leaving > 0)
         return;
-    uv_timer_stop(&node->registering);
+    uv_timer_stop(&node->telling);
     uv_timer_stop(&node->pulse);
     uv_prepare_stop(&node->turn);
     TW_REDIS_FOR_EACH_LANE(lane, node)
@@ -237,11 +225,11 @@ static void on_leave_timeout(uv_timer_t *timer)
 
 void tw_redis_node_stop(tw_redis_node_t *node, void (*on_stopped)(void *data), void *data)
 {
-    node->openings.stopping = node->registry.stopping = true;
+    node->openings.stopping = true;
     node->on_stopped = on_stopped;
     node->stop_data = data;
     node->leaving = node->lanes.count;
-    uv_timer_start(&node->registering, on_leave_timeout, LEAVE_TIMEOUT_MS, 0);
+    uv_timer_start(&node->telling, on_leave_timeout, LEAVE_TIMEOUT_MS, 0);
     TW_REDIS_FOR_EACH_LANE(lane, node)
     tw_redis_lease_leave(&lane->lease, on_left, lane);
 }
@@ -272,8 +260,7 @@ void tw_redis_node_init(tw_redis_node_t *node, const tw_node_info_t *info)
     lanes->items = tw_alloc(count * sizeof(*lanes->items));
     for (uint32_t i = 0; i < count; ++i)
         init_lane(node, i, info);
-    tw_redis_openings_init(&node->openings, lanes, hub, on_opened, node);
+    tw_redis_openings_init(&node->openings, lanes, hub);
     tw_redis_peers_init(&node->peers, &lanes->items[0].session, hub, info->node_id);
-    tw_redis_registry_init(&node->registry, lanes, hub);
     tw_redis_revocations_init(&node->revocations, &lanes->items[0].session, hub);
 }

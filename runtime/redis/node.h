@@ -3,7 +3,6 @@
  * together. Each room's fields are touched by its own files only; calls go down this list, and up
  * it only by callbacks.
  *
- *     registry              its streams in listings
  *     peers                 requests between nodes
  *     revocations           whose tokens are refused
  *     openings              streams on their way to being open
@@ -17,7 +16,6 @@
 
 #include "runtime/redis/openings.h"
 #include "runtime/redis/peers.h"
-#include "runtime/redis/registry.h"
 #include "runtime/redis/revocations.h"
 
 typedef struct tw_redis_node {
@@ -26,16 +24,15 @@ typedef struct tw_redis_node {
     tw_redis_lanes_t lanes;
     tw_redis_openings_t openings;
     tw_redis_peers_t peers;
-    tw_redis_registry_t registry;
     tw_redis_revocations_t revocations;
-    tw_loop_t *loop;        /* borrowed: the control loop; NULL: never started */
-    uv_prepare_t turn;      /* the end of each turn: sends what the turn has gathered */
-    uv_timer_t pulse;       /* every 250 ms */
-    uv_timer_t registering; /* every 5 ms */
-    unsigned handles;       /* of these three, open */
-    unsigned leaving;       /* lanes that leave the cluster */
-    uint64_t partly_ms;     /* since when some lanes are up and some are not; 0: that is not so */
-    atomic_bool is_partly;  /* that lasts: the node serves the topics of those that are */
+    tw_loop_t *loop;       /* borrowed: the control loop; NULL: never started */
+    uv_prepare_t turn;     /* the end of each turn: sends what the turn has gathered */
+    uv_timer_t pulse;      /* every 250 ms */
+    uv_timer_t telling;    /* every 5 ms */
+    unsigned handles;      /* of these three, open */
+    unsigned leaving;      /* lanes that leave the cluster */
+    uint64_t partly_ms;    /* since when some lanes are up and some are not; 0: that is not so */
+    atomic_bool is_partly; /* that lasts: the node serves the topics of those that are */
     void (*on_stopped)(void *data);
     void *stop_data;
 } tw_redis_node_t;

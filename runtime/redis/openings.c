@@ -2,12 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/container.h"
 #include "runtime/join.h"
-#include "runtime/redis/registry.h"
 
 #define OPENING_OF(pointer) TW_CONTAINER_OF(pointer, tw_redis_opening_t, wait)
 
@@ -19,13 +17,10 @@
 static void step(tw_redis_opening_t *opening);
 static void on_ready(void *owner, void *data);
 
-void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub,
-                            tw_redis_opened_fn on_opened, void *data)
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub)
 {
     openings->lanes = lanes;
     openings->hub = hub;
-    openings->on_opened = on_opened;
-    openings->data = data;
     TAILQ_INIT(&openings->all);
     TAILQ_INIT(&openings->away);
     for (size_t i = 0; i < TW_LANES_MAX; ++i)
@@ -37,7 +32,7 @@ void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lan
 static void on_step(tw_slice_t *slice)
 {
     tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
-    tw_loop_spend(opening->openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
+    tw_loop_spend(opening->openings->loop, STEP_NS + opening->uses->count * STEP_TOPIC_NS);
     step(opening);
 }
 
@@ -75,8 +70,8 @@ static void wait_for_session(tw_redis_opening_t *opening)
 
 static bool waits_for_routes(tw_redis_opening_t *opening)
 {
-    for (size_t i = 0; i < opening->topic_count; ++i) {
-        tw_redis_route_t *route = opening->routes[i];
+    for (size_t i = 0; i < opening->uses->count; ++i) {
+        tw_redis_route_t *route = opening->uses->routes[i];
         if (!tw_redis_session_up(route->routes->session)) {
             wait_for_session(opening);
             return true;
@@ -92,8 +87,8 @@ static bool waits_for_routes(tw_redis_opening_t *opening)
 
 static bool waits_for_inbox(tw_redis_opening_t *opening)
 {
-    for (size_t i = 0; i < opening->topic_count; ++i) {
-        const tw_redis_session_t *session = opening->routes[i]->routes->session;
+    for (size_t i = 0; i < opening->uses->count; ++i) {
+        const tw_redis_session_t *session = opening->uses->routes[i]->routes->session;
         if (opening->caught_up[session->index] == session->generation_joined)
             continue;
         opening->state = TW_REDIS_OPENING_CATCHING_UP;
@@ -103,23 +98,19 @@ static bool waits_for_inbox(tw_redis_opening_t *opening)
     return false;
 }
 
-static tw_redis_history_t *history_of(const tw_redis_opening_t *opening,
-                                      const tw_redis_route_t *route)
-{
-    return &opening->openings->lanes->items[route->routes->session->index].history;
-}
-
 /* Has the histories read that are missing. */
 static bool waits_for_history(tw_redis_opening_t *opening)
 {
+    tw_redis_lane_t *lanes = opening->openings->lanes->items;
     tw_redis_route_t *unprimed = NULL;
 
-    for (size_t i = 0; i < opening->topic_count; ++i)
-        if (!opening->routes[i]->primed)
-            tw_redis_history_prime(history_of(opening, opening->routes[i]), opening->routes[i]);
-    for (size_t i = 0; i < opening->topic_count; ++i)
-        if (!opening->routes[i]->primed)
-            unprimed = opening->routes[i];
+    for (size_t i = 0; i < opening->uses->count; ++i) {
+        tw_redis_route_t *route = opening->uses->routes[i];
+        if (route->primed)
+            continue;
+        tw_redis_history_prime(&lanes[route->routes->session->index].history, route);
+        unprimed = route;
+    }
     if (unprimed == NULL)
         return false;
     if (unprimed->priming == NULL) {
@@ -235,9 +226,8 @@ static void begin(tw_slice_t *slice)
     tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
     tw_redis_openings_t *openings = opening->openings;
 
-    opening->routes = tw_alloc(opening->topic_count * sizeof(tw_redis_route_t *));
-    for (size_t i = 0; i < opening->topic_count; ++i)
-        opening->routes[i] = tw_redis_route_use(
+    for (size_t i = 0; i < opening->uses->count; ++i)
+        opening->uses->routes[i] = tw_redis_route_use(
             &tw_redis_lane_of(openings->lanes, &opening->topics[i])->routes, &opening->topics[i]);
     opening->caught_up = tw_alloc(openings->lanes->count * sizeof(*opening->caught_up));
     opening->deadline_ms = uv_now(openings->loop->uv) + OPEN_TIMEOUT_MS;
@@ -265,7 +255,9 @@ void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *sub
     opening->subscriber = subscriber;
     opening->on_open = on_open;
     opening->data = data;
-    opening->topic_count = count;
+    opening->uses = tw_alloc(sizeof(*opening->uses) + count * sizeof(opening->uses->routes[0]));
+    opening->uses->openings = openings;
+    opening->uses->count = (uint32_t)count;
     tw_topic_names_copy(opening->topics, subscriber->joining, count);
     if (resume != NULL && resume->last_event_id != NULL && resume->last_event_id_len > 0) {
         opening->last_event_id = tw_strndup(resume->last_event_id, resume->last_event_id_len);
@@ -289,50 +281,76 @@ void tw_redis_openings_up(tw_redis_openings_t *openings)
     tw_redis_wait_wake(&openings->away);
 }
 
-static void free_opening(tw_redis_opening_t *opening)
+/* --- what a stream uses --- */
+
+/* Its worker has said that it is open, or over, or the one right after the other. */
+static void settle(tw_slice_t *slice)
 {
-    atomic_fetch_sub(&opening->openings->count, 1);
-    free(opening->routes);
+    tw_redis_uses_t *uses = (tw_redis_uses_t *)slice;
+    bool counts = uses->is_open && !uses->is_over;
+
+    tw_loop_spend(uses->openings->loop, STEP_NS + uses->count * STEP_TOPIC_NS);
+    for (uint32_t i = 0; i < uses->count; ++i) {
+        if (counts != uses->is_counted)
+            tw_redis_route_count(uses->routes[i], counts ? 1 : -1);
+        if (uses->is_over)
+            tw_redis_route_unuse(uses->routes[i]);
+    }
+    uses->is_counted = counts;
+    atomic_fetch_sub(&uses->openings->count, 1);
+    if (uses->is_over)
+        free(uses);
+}
+
+/* The opening is over, and leaves what the stream uses. */
+static tw_redis_uses_t *end_opening(tw_redis_opening_t *opening)
+{
+    tw_redis_uses_t *uses = opening->uses;
+
     free(opening->caught_up);
     free(opening->last_event_id);
     free(opening);
-}
-
-/* The uses of an opening that came to nothing, and the opening. */
-static void give_up(tw_slice_t *slice)
-{
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
-
-    tw_loop_spend(opening->openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
-    for (size_t i = 0; i < opening->topic_count; ++i)
-        tw_redis_route_unuse(opening->routes[i]);
-    free(opening->member);
-    free_opening(opening);
-}
-
-static void on_given_up(void *owner, void *data)
-{
-    tw_redis_opening_t *opening = data;
-    tw_loop_defer(opening->openings->loop, &opening->slice, give_up);
-}
-
-static void take_opened(tw_slice_t *slice)
-{
-    tw_redis_opening_t *opening = (tw_redis_opening_t *)slice;
-    tw_redis_openings_t *openings = opening->openings;
-
-    tw_loop_spend(openings->loop, STEP_NS + opening->topic_count * STEP_TOPIC_NS);
-    openings->on_opened(openings->data, opening->member, opening->routes, opening->topic_count);
-    free_opening(opening);
+    return uses;
 }
 
 static void on_opened(void *owner, void *data)
 {
-    tw_redis_opening_t *opening = data;
-    tw_loop_defer(opening->openings->loop, &opening->slice, take_opened);
+    tw_redis_uses_t *uses = end_opening(data);
+
+    uses->is_open = true;
+    tw_loop_defer(uses->openings->loop, &uses->slice, settle);
+}
+
+static void on_closed(void *owner, void *data)
+{
+    tw_redis_uses_t *uses = data;
+    tw_redis_openings_t *openings = uses->openings;
+
+    if (openings->stopped) {
+        free(uses);
+        return;
+    }
+    uses->is_over = true;
+    if (uses->is_counted)
+        atomic_fetch_add(&openings->count, 1);
+    tw_loop_defer(openings->loop, &uses->slice, settle);
+}
+
+static void on_given_up(void *owner, void *data)
+{
+    on_closed(owner, end_opening(data));
 }
 
 /* --- the worker's part --- */
+
+static void refuse(tw_redis_opening_t *opening, tw_status_t status)
+{
+    if (opening->subscriber != NULL) {
+        opening->subscriber->opening = NULL;
+        opening->on_open(opening->data, status, NULL);
+    }
+    tw_loop_post(opening->openings->loop, on_given_up, opening);
+}
 
 /* The hub has the stream. */
 static void on_joined(void *data, tw_status_t status, const tw_opening_t *begins)
@@ -341,13 +359,11 @@ static void on_joined(void *data, tw_status_t status, const tw_opening_t *begins
     tw_opened_fn on_open = opening->on_open;
     void *open_data = opening->data;
 
-    opening->subscriber->opening = NULL;
     if (status != TW_OK) {
-        tw_loop_post(opening->openings->loop, on_given_up, opening);
-        on_open(open_data, status, NULL);
+        refuse(opening, status);
         return;
     }
-    opening->member = tw_redis_member(opening->subscriber);
+    opening->subscriber->opening = opening->uses;
     tw_loop_post(opening->openings->loop, on_opened, opening);
     on_open(open_data, TW_OK, begins);
 }
@@ -356,34 +372,29 @@ static void on_ready(void *owner, void *data)
 {
     tw_redis_opening_t *opening = data;
     tw_status_t status = opening->status;
+    const tw_resume_t resume = {.last_event_id = opening->last_event_id,
+                                .last_event_id_len = opening->last_event_id_len};
 
-    if (opening->subscriber != NULL && status == TW_OK) {
-        const tw_resume_t resume = {.last_event_id = opening->last_event_id,
-                                    .last_event_id_len = opening->last_event_id_len};
+    if (opening->subscriber == NULL)
+        status = TW_UNAVAILABLE; /* it was closed meanwhile, and nobody is told */
+    else if (status == TW_OK)
         status =
             tw_hub_join(opening->openings->hub, opening->subscriber, &resume, on_joined, opening);
-        if (status == TW_OK)
-            return;
-    }
-    if (opening->subscriber != NULL) {
-        opening->subscriber->opening = NULL;
-        opening->on_open(opening->data, status, NULL);
-    }
-    tw_loop_post(opening->openings->loop, on_given_up, opening);
+    if (status != TW_OK)
+        refuse(opening, status);
 }
 
 void tw_redis_openings_close(tw_redis_openings_t *openings, tw_subscriber_t *subscriber)
 {
-    tw_redis_opening_t *opening = subscriber->opening;
+    void *opening = subscriber->opening; /* of one that is LIVE, what it uses */
+    bool is_live = subscriber->state == TW_SUBSCRIBER_LIVE;
 
-    assert(opening != NULL);
-    subscriber->opening = NULL;
-    opening->subscriber = NULL;
     if (subscriber->state == TW_SUBSCRIBER_NEW) {
-        tw_subscriber_destroy(subscriber); /* the opening comes back and finds nobody */
-    } else {
-        /* The hub forgets the join without a word: its opening ends here. */
-        tw_hub_leave(openings->hub, subscriber);
-        tw_loop_post(openings->loop, on_given_up, opening);
+        ((tw_redis_opening_t *)opening)->subscriber = NULL; /* it comes back and finds nobody */
+        tw_subscriber_destroy(subscriber);
+        return;
     }
+    /* The hub forgets a join without a word: its opening ends here. */
+    tw_hub_leave(openings->hub, subscriber);
+    tw_loop_post(openings->loop, is_live ? on_closed : on_given_up, opening);
 }

@@ -1,5 +1,5 @@
 /**
- * Streams on their way to being open.
+ * Streams on their way to being open, and the routes that they use until they are closed.
  *
  *     STEPPING     its next step is scheduled
  *     AWAY         waits for a session
@@ -13,8 +13,9 @@
  * CATCHING_UP, in one lane after the other. A fresh stream needs nothing but its routes. Control
  * loop only, unless noted.
  *
- * An opening belongs to its worker, then to the control loop, then to its worker again, which
- * frees it. Callers: runtime/redis/adapter.c (on workers), runtime/redis/node.c.
+ * An opening belongs to its worker, then to the control loop, then to its worker again, and ends on
+ * the control loop. What its stream uses outlives it, until the stream is closed, or was never
+ * open. Callers: runtime/redis/adapter.c (on workers), runtime/redis/node.c.
  */
 #ifndef TW_REDIS_OPENINGS_H
 #define TW_REDIS_OPENINGS_H
@@ -33,6 +34,17 @@ typedef enum tw_redis_opening_state {
 
 typedef struct tw_redis_openings tw_redis_openings_t;
 
+/* The routes of a stream, from the beginning of its opening to its end: small, since each stream
+ * has it. */
+typedef struct tw_redis_uses {
+    tw_slice_t slice; /* first member */
+    tw_redis_openings_t *openings;
+    bool is_open, is_over; /* what its worker has said */
+    bool is_counted;       /* the routes count it as an open stream */
+    uint32_t count;
+    tw_redis_route_t *routes[]; /* borrowed; NULL before the opening has begun */
+} tw_redis_uses_t;
+
 /* The worker owns `subscriber`, on_open and data, Control the rest. */
 typedef struct tw_redis_opening {
     tw_slice_t slice; /* first member */
@@ -50,37 +62,29 @@ typedef struct tw_redis_opening {
                             caught up; 0: none */
     uint8_t state;       /* tw_redis_opening_state_t */
     tw_status_t status;
-    char *member; /* owned: what the registry says about the stream; NULL until it is open */
-    size_t topic_count;
-    tw_redis_route_t **routes; /* owned; borrowed routes, one use of each */
-    tw_topic_name_t topics[];  /* bytes behind */
+    tw_redis_uses_t *uses;
+    tw_topic_name_t topics[]; /* uses->count of them; bytes behind */
 } tw_redis_opening_t;
 
-/* The stream is open: the registry takes over its member and the uses of its routes. */
-typedef void (*tw_redis_opened_fn)(void *data, char *member, tw_redis_route_t *const *routes,
-                                   size_t count);
-
 struct tw_redis_openings {
-    tw_redis_lanes_t *lanes; /* borrowed */
-    tw_hub_t *hub;           /* borrowed */
-    tw_loop_t *loop;         /* borrowed */
-    tw_redis_opened_fn on_opened;
-    void *data;
-    bool stopping;
+    tw_redis_lanes_t *lanes;                                 /* borrowed */
+    tw_hub_t *hub;                                           /* borrowed */
+    tw_loop_t *loop;                                         /* borrowed */
+    bool stopping;                                           /* nothing opens any more */
+    bool stopped;                                            /* the routes are gone, too */
     TAILQ_HEAD(tw_redis_opening_list, tw_redis_opening) all; /* oldest first */
     tw_redis_waits_t away;                                   /* until there is a session */
     tw_redis_waits_t to_catch_up[TW_LANES_MAX]; /* each asked for at the end of the turn */
-    _Atomic uint64_t count;                     /* those that a worker may still post about */
+    _Atomic uint64_t count; /* those of which something is on its way through the loops */
 };
 
-void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub,
-                            tw_redis_opened_fn on_opened, void *data);
+void tw_redis_openings_init(tw_redis_openings_t *openings, tw_redis_lanes_t *lanes, tw_hub_t *hub);
 
 /** A stream wants to open. Worker's thread. See tw_adapter_ops_t.open_stream. */
 void tw_redis_openings_begin(tw_redis_openings_t *openings, tw_subscriber_t *subscriber,
                              const tw_resume_t *resume, tw_opened_fn on_open, void *data);
 
-/** A NEW or JOINING stream was closed: lets it go. Worker's thread. */
+/** A stream was closed: takes it out of the hub and lets it go. Worker's thread. */
 void tw_redis_openings_close(tw_redis_openings_t *openings, tw_subscriber_t *subscriber);
 
 /** There is a session of a lane. */

@@ -26,9 +26,6 @@ typedef struct tw_redis_service {
     json_int_t token;
     tw_redis_answer_fn on_answer; /* with from NULL */
     void *data;
-    json_t *ids;  /* owned; of "stats" */
-    size_t next;  /* in ids */
-    json_t *rows; /* owned */
 } tw_redis_service_t;
 
 void tw_redis_peers_init(tw_redis_peers_t *peers, tw_redis_session_t *session, tw_hub_t *hub,
@@ -121,8 +118,6 @@ static void reply(tw_redis_service_t *service, json_t *answer)
     }
     --service->peers->serving;
     free(service->from);
-    json_decref(service->ids);
-    json_decref(service->rows);
     free(service);
 }
 
@@ -164,9 +159,11 @@ static tw_text_t subject_of(const json_t *request)
     return tw_text(json_string_value(subject), len <= TW_SUBJECT_MAX ? len : 0);
 }
 
+/* A page of our streams: of a topic, or of a subject, or with ids that begin with a prefix. */
 static void serve_list(tw_redis_service_t *service, const json_t *request)
 {
-    const json_t *name = json_object_get(request, "topic");
+    const json_t *name = json_object_get(request, "topic"),
+                 *prefix = json_object_get(request, "prefix");
     const char *base = json_string_value(name);
     tw_topic_name_t topic = tw_topic_name(base != NULL ? base : "", json_string_length(name));
     tw_text_t subject = subject_of(request);
@@ -174,10 +171,12 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
         .page = 1,
         .page_size = (uint64_t)json_integer_value(json_object_get(request, "count")),
         .skip = (uint64_t)json_integer_value(json_object_get(request, "skip")),
-        .topic = &topic,
+        .prefix = json_string_value(prefix),
+        .prefix_len = json_string_length(prefix),
+        .topic = topic.len > 0 ? &topic : NULL,
         .subject = subject};
-    if (query.page_size == 0 || query.page_size > LIST_ROWS_MAX ||
-        (topic.len == 0 && subject.len == 0) || topic.len > TW_TOPIC_NAME_MAX) {
+    if (query.page_size > LIST_ROWS_MAX || topic.len > TW_TOPIC_NAME_MAX ||
+        (prefix == NULL && topic.len == 0 && subject.len == 0)) {
         reply(service, json_object());
         return;
     }
@@ -188,34 +187,6 @@ static void serve_list(tw_redis_service_t *service, const json_t *request)
 static void on_subject_closed(void *data, tw_status_t status, uint64_t count)
 {
     reply(data, json_pack("{s:I}", "total", (json_int_t)count));
-}
-
-static void serve_next_stats(tw_redis_service_t *service);
-
-static void on_stats(void *data, tw_status_t status, uint64_t total, const tw_stream_row_t *rows,
-                     size_t count)
-{
-    tw_redis_service_t *service = data;
-    json_array_append_new(service->rows,
-                          json_pack("[I,I]", (json_int_t)(count > 0 ? rows->delivered : 0),
-                                    (json_int_t)(count > 0 ? rows->queued_bytes : 0)));
-    serve_next_stats(service);
-}
-
-static void serve_next_stats(tw_redis_service_t *service)
-{
-    const json_t *id = json_array_get(service->ids, service->next++);
-    if (id == NULL) {
-        reply(service, json_pack("{s:O}", "rows", service->rows));
-        return;
-    }
-    const char *text = json_string_value(id);
-    const tw_page_query_t query = {.page = 1,
-                                   .page_size = 1,
-                                   .prefix = text != NULL ? text : "?",
-                                   .prefix_len = text != NULL ? strlen(text) : 1};
-    tw_listing_streams(service->peers->hub, service->peers->loop, &query, service->peers->node_id,
-                       on_stats, service);
 }
 
 static void serve(tw_redis_service_t *service, const json_t *request)
@@ -237,10 +208,6 @@ static void serve(tw_redis_service_t *service, const json_t *request)
                          on_closed, service);
     } else if (op != NULL && strcmp(op, "list") == 0) {
         serve_list(service, request);
-    } else if (op != NULL && strcmp(op, "stats") == 0) {
-        service->ids = json_incref(json_object_get(request, "ids"));
-        service->rows = json_array();
-        serve_next_stats(service);
     } else {
         reply(service, json_object());
     }

@@ -16,7 +16,6 @@ static void free_query(tw_redis_query_t *query)
         tw_event_unref(query->events[i]);
     free(query->events);
     json_decref(query->rows);
-    json_decref(query->stats);
     free(query->text);
     free(query);
 }
@@ -42,10 +41,14 @@ void tw_redis_query_answer(tw_redis_query_t *query)
 static void on_query(void *owner, void *data)
 {
     tw_redis_query_t *query = data;
-    if (tw_redis_session_up(query->session))
+    if (tw_redis_session_up(query->session)) {
         query->send(query);
-    else
-        tw_redis_query_answer(query);
+        return;
+    }
+    json_decref(query->rows);
+    query->rows = NULL;
+    query->status = TW_UNAVAILABLE;
+    tw_redis_query_answer(query);
 }
 
 tw_redis_query_t *tw_redis_query_begin(tw_adapter_t *adapter, tw_loop_t *from, const char *text,
@@ -95,14 +98,10 @@ static void on_rows(const redisReply *reply, void *data)
     tw_redis_query_answer(query);
 }
 
-void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
-                         tw_redis_reply_cb on_reply)
+void tw_redis_query_ask_nodes(tw_redis_query_t *query, tw_redis_reply_cb on_reply)
 {
     tw_redis_args_t args;
-    tw_redis_script_begin(query->session, &args, script);
-    tw_redis_args_number(&args, query->skip);
-    tw_redis_args_number(&args, query->count);
-    tw_redis_args_add(&args, query->text, query->text_len);
+    tw_redis_script_begin(query->session, &args, TW_REDIS_SCRIPT_LIST_NODES);
     tw_redis_session_send(query->session, &args, on_reply, query);
 }
 
@@ -120,7 +119,7 @@ void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *pag
         page->page - 1 > most / page->page_size ? most : (page->page - 1) * page->page_size;
 }
 
-/* --- nodes: {{node, streams, field, value…}…} --- */
+/* --- nodes: {{registration, node, field, value…}…} --- */
 
 static const char *field_of(const json_t *row, const char *name)
 {
@@ -128,6 +127,11 @@ static const char *field_of(const json_t *row, const char *name)
         if (strcmp(tw_redis_text_at(row, i), name) == 0)
             return tw_redis_text_at(row, i + 1);
     return "";
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    return strcmp(((const tw_node_row_t *)a)->node_id, ((const tw_node_row_t *)b)->node_id);
 }
 
 static void deliver_nodes(tw_redis_query_t *query)
@@ -142,8 +146,7 @@ static void deliver_nodes(tw_redis_query_t *query)
     for (size_t i = 0; i < count; ++i) {
         const json_t *row = json_array_get(query->rows, i);
         rows[i] = (tw_node_row_t){
-            .node_id = tw_redis_text_at(row, 0),
-            .stream_count = (uint64_t)json_integer_value(json_array_get(row, 1)),
+            .node_id = tw_redis_text_at(row, 1),
             .hostname = field_of(row, "hostname"),
             .ip = field_of(row, "ip"),
             .version = field_of(row, "version"),
@@ -152,7 +155,9 @@ static void deliver_nodes(tw_redis_query_t *query)
         };
         if (tw_redis_figures_read(field_of(row, "figures"), &stats[i], &rows[i].counted_at_ms))
             rows[i].stats = &stats[i];
+        rows[i].stream_count = stats[i].streams;
     }
+    qsort(rows, count, sizeof(*rows), compare_nodes);
     query->on_answer.nodes(query->data, TW_OK, rows, count);
     free(stats);
     free(rows);
@@ -160,9 +165,7 @@ static void deliver_nodes(tw_redis_query_t *query)
 
 static void send_nodes(tw_redis_query_t *query)
 {
-    tw_redis_args_t args;
-    tw_redis_script_begin(query->session, &args, TW_REDIS_SCRIPT_LIST_NODES);
-    tw_redis_session_send(query->session, &args, on_rows, query);
+    tw_redis_query_ask_nodes(query, on_rows);
 }
 
 void tw_redis_list_nodes(tw_adapter_t *adapter, tw_loop_t *from, tw_nodes_fn on_nodes, void *data)

@@ -1,11 +1,11 @@
 /**
  * What admins ask: each question goes to Redis or to other nodes, on the control loop, and is
- * answered on the worker that asked. What the files queries.c (nodes), topics.c, connections.c and
- * tail.c share; above all rooms of the node, which know nothing of them.
+ * answered on the worker that asked. What the files queries.c (nodes), topics.c, connections.c,
+ * subjects.c and tail.c share; above all rooms of the node, which know nothing of them.
  *
  * A query belongs to the worker that asks until it is posted, then to the control loop, and to the
  * worker again with its answer, where it is freed. Callers: runtime/redis/ (adapter.c what is in
- * tw_adapter_ops_t, the four files all the rest).
+ * tw_adapter_ops_t, the other files all the rest).
  */
 #ifndef TW_REDIS_QUERY_H
 #define TW_REDIS_QUERY_H
@@ -38,11 +38,10 @@ struct tw_redis_query {
     json_t *rows;        /* owned; NULL: Redis did not answer */
     tw_event_t **events; /* owned, with references */
     size_t event_count;
-    unsigned pending; /* nodes that were asked and have not answered */
-    json_t *stats;    /* owned; connection id → [delivered, queued bytes] */
+    const char *op, *filter; /* what nodes are asked to do, and what `text` is */
+    unsigned pending;        /* nodes that were asked and have not answered */
     uint64_t total;
     tw_close_reason_t reason; /* of streams that are to be closed */
-    bool closes;              /* a subject's streams are to be closed, not listed */
     tw_revocation_t revocation;
     tw_status_t status; /* what a question without rows is answered with */
 };
@@ -57,12 +56,13 @@ void tw_redis_query_set_topic(tw_redis_query_t *query, const tw_topic_name_t *to
 /** Page numbers into rows to pass over. */
 void tw_redis_query_set_page(tw_redis_query_t *query, const tw_page_query_t *page);
 
-/** To the control loop, which calls query->send, or answers if Redis is away. */
+/** To the control loop, which calls query->send, or answers without rows if Redis is away. Any
+ * thread. */
 void tw_redis_query_post(tw_redis_query_t *query);
 
-/** Asks a script that takes {from, count, text}. Control loop. */
-void tw_redis_query_page(tw_redis_query_t *query, tw_redis_script_t script,
-                         tw_redis_reply_cb on_reply);
+/** Asks for all nodes: {{registration, node id, field, value, …}, …} in the order of the
+ * registrations. Control loop. */
+void tw_redis_query_ask_nodes(tw_redis_query_t *query, tw_redis_reply_cb on_reply);
 
 /** Back to the worker, which calls query->deliver. Control loop. */
 void tw_redis_query_answer(tw_redis_query_t *query);
@@ -83,13 +83,6 @@ static inline uint64_t tw_redis_total_of(const json_t *rows)
 {
     return (uint64_t)json_integer_value(json_array_get(rows, 0));
 }
-
-/** Asks nodes, {registration, node, streams, …}, for their parts of the page, which is a range over
- * one node after the other. `filter` ("topic", "subject") is what query->text is. Control loop. */
-void tw_redis_list_parts(tw_redis_query_t *query, const char *filter, const json_t *nodes);
-
-/** query->send of a listing of a subject's streams. Control loop. */
-void tw_redis_send_subject(tw_redis_query_t *query);
 
 /** See tw_adapter_ops_t. Worker's thread. */
 void tw_redis_list_topics(tw_adapter_t *adapter, tw_loop_t *from, const tw_page_query_t *page,

@@ -79,11 +79,13 @@ static const char *const words[] = {
     "aa 1 2 17 1 1 0\naid: 1\ndata: x\n\n",
     "aa 1 2 17 3 1 1\na,bid: 2\nevent: e\ndata: y\n\n",
     "bb 1 2 17 1 1 0\naid: 3\ndata: z\n\n",
-    "00000001-1 {\"c\":\"x\",\"t\":[\"a\"],\"a\":\"192.0.2.1:1\",\"p\":\"h2\",\"o\":17}",
+    "Q{\"from\":\"other\",\"token\":4,\"op\":\"list\",\"prefix\":\"\",\"count\":0,\"skip\":0}",
     "Q{\"from\":\"other\",\"token\":1,\"op\":\"list\",\"topic\":\"a\",\"count\":5,\"skip\":0}",
-    "Q{\"from\":\"other\",\"token\":2,\"op\":\"stats\",\"ids\":[\"00000001-1\"]}",
+    "Q{\"from\":\"other\",\"token\":2,\"op\":\"list\",\"prefix\":\"00000001-\",\"count\":5,"
+    "\"skip\":0}",
     "Q{\"from\":\"n\",\"token\":3,\"op\":\"close\",\"id\":\"00000001-1\"}",
-    "A{\"token\":1,\"rows\":[{\"i\":\"1-1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\",\"o\":1}]}",
+    "A{\"token\":1,\"total\":7,\"rows\":[{\"i\":\"1-1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\","
+    "\"o\":1}]}",
     "A{\"token\":2,\"closed\":true}",
     "00000009-1",
     "00000000000000aa",
@@ -345,12 +347,12 @@ static void answer_script(tw_fake_redis_t *redis, const redisReply *command, tex
         put_number(out, redis->inbox_end);
         break;
     case TW_REDIS_SCRIPT_LIST_TOPICS:
-    case TW_REDIS_SCRIPT_LIST_STREAMS:
         put(out, "*1\r\n:0\r\n");
         break;
-    case TW_REDIS_SCRIPT_FOLLOWERS:
     case TW_REDIS_SCRIPT_LIST_NODES:
-        put(out, "*0\r\n");
+        put(out, "*1\r\n*2\r\n");
+        put_text(out, "00000009-1");
+        put_text(out, "other");
         break;
     default:
         put(out, ":1\r\n");

@@ -143,9 +143,6 @@ class Lane:
     def topics_of(self, registration):
         return self.call("SCARD", self.key(f"n:{registration}:t"))
 
-    def streams_of(self, registration):
-        return self.call("ZCARD", self.key(f"n:{registration}:c"))
-
     def send(self, node_id, message):
         """Puts a message for a node into its inbox."""
         registration = self.registration(node_id)

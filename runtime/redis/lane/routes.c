@@ -46,6 +46,8 @@ static void put(tw_redis_routes_t *routes, tw_redis_route_t *route, tw_redis_rou
         return;
     if (route->queue != NULL)
         TAILQ_REMOVE(route->queue, route, link);
+    atomic_fetch_add(&routes->session->stats->registry_backlog,
+                     (uint64_t)(queue != NULL) - (route->queue != NULL));
     routes->told -= route->queue == &routes->to_tell;
     routes->told += queue == &routes->to_tell;
     route->queue = queue;

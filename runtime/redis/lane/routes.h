@@ -17,7 +17,7 @@
  *
  * A lane owns them, and they own each route until its last user has left, and each batch of
  * commands until it is answered. Callers: runtime/redis/node.c and runtime/redis/adapter.c (their
- * life), runtime/redis/openings.c and runtime/redis/registry.c (users of a route), the rooms of
+ * life), runtime/redis/openings.c (users of a route), the rooms of
  * runtime/redis/lane/ above them.
  */
 #ifndef TW_REDIS_ROUTES_H

@@ -26,11 +26,8 @@
     X(FORGET, forget)                                                                              \
     X(REVOKE, revoke)                                                                              \
     X(REVOCATIONS, revocations)                                                                    \
-    X(STREAMS, streams)                                                                            \
-    X(FOLLOWERS, followers)                                                                        \
     X(LIST_NODES, list_nodes)                                                                      \
-    X(LIST_TOPICS, list_topics)                                                                    \
-    X(LIST_STREAMS, list_streams)
+    X(LIST_TOPICS, list_topics)
 
 typedef enum tw_redis_script {
 #define X(name, file) TW_REDIS_SCRIPT_##name,

@@ -25,6 +25,5 @@ call('HDEL', L .. 'inboxes', registration .. ':e', registration .. ':b', registr
 call('UNLINK', L .. 'i:' .. registration, node)
 depart(registration, call('SPOP', node .. ':t', ARGV[3]), tonumber(ARGV[4]))
 if call('EXISTS', node .. ':t') == 1 then return 1 end
-call('UNLINK', node .. ':c')
 call('ZREM', L .. 'nodes', registration)
 return 2

@@ -2,13 +2,13 @@
 -- All nodes.
 --
 -- ARGV: epoch
--- Answer: {{node id, streams, field, value, …}, …} by node id
+-- Answer: {{registration, node id, field, value, …}, …} by registration
 local wrong = refusal()
 if wrong then return wrong end
-local answer = {}
+local answer, nodes = {}, live_nodes()
+table.sort(nodes, function(a, b) return a.registration < b.registration end)
 
-for i, node in ipairs(live_nodes()) do
-  local key = L .. 'n:' .. node.registration
-  answer[i] = {node.id, call('ZCARD', key .. ':c'), unpack(call('HGETALL', key))}
+for i, node in ipairs(nodes) do
+  answer[i] = {node.registration, node.id, unpack(call('HGETALL', L .. 'n:' .. node.registration))}
 end
 return answer
