@@ -13,7 +13,7 @@
 
 #include "tests/simulation/virtual/machine.h"
 
-#define TW_SIM_HANDLES_MAX 64
+#define TW_SIM_HANDLES_MAX 512
 
 typedef void (*tw_sim_input_fn)(void *data);
 

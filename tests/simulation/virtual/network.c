@@ -219,12 +219,12 @@ void tw_sim_pipe_cut(tw_sim_pipe_t *pipe)
     tw_sim_pipe_send(pipe, TW_SIM_UP, NULL, 0);
 }
 
-tw_sim_pipe_t *tw_sim_pipe_open(uint32_t place, tw_sim_wire_t *wire)
+tw_sim_pipe_t *tw_sim_pipe_open(uint32_t place, uint32_t master, tw_sim_wire_t *wire)
 {
     tw_sim_pipe_t *pipe = tw_alloc(sizeof(*pipe));
 
     pipe->place = place;
-    pipe->server = &NETWORK->servers[NETWORK->route[place]];
+    pipe->server = &NETWORK->servers[NETWORK->route[master][place]];
     pipe->wire = wire;
     pipe->random.state = NETWORK->seed * 31 + ++NETWORK->pipe_count * UINT64_C(0x9e3779b97f4a7c15);
     for (int i = 0; i < 2; ++i) {
@@ -264,9 +264,13 @@ void tw_sim_pipe_free_if_over(tw_sim_pipe_t *pipe)
         tw_sim_pipe_free(pipe);
 }
 
-void tw_sim_network_open(uint64_t seed)
+void tw_sim_network_open(uint64_t seed, uint32_t masters, uint32_t lanes)
 {
-    *NETWORK = (tw_sim_network_t){.seed = seed, .delay = {100, 200}};
+    *NETWORK =
+        (tw_sim_network_t){.seed = seed, .delay = {100, 200}, .masters = masters, .lanes = lanes};
+    for (uint32_t master = 0; master < TW_SIM_MASTERS; ++master)
+        for (uint32_t place = 0; place < TW_SIM_PLACES; ++place)
+            NETWORK->route[master][place] = 2 * master;
     LIST_INIT(&NETWORK->pipes);
     for (uint32_t i = 0; i < TW_SIM_SERVERS; ++i) {
         tw_sim_server_t *server = &NETWORK->servers[i];
@@ -353,6 +357,13 @@ void tw_sim_pipes_cut(uint32_t place, uint32_t which)
 {
     FOR_EACH_OF(place, which)
     tw_sim_pipe_cut(pipe);
+}
+
+void tw_sim_pipes_cut_to(uint32_t place, uint32_t server)
+{
+    FOR_EACH_OF(place, UINT32_MAX)
+    if (pipe->server == &NETWORK->servers[server])
+        tw_sim_pipe_cut(pipe);
 }
 
 void tw_sim_pipes_swallow(uint32_t place, uint32_t which, bool up, bool down, int64_t until_us)

@@ -4,7 +4,9 @@
  * A pipe is a TCP connection: bytes arrive in order, each way after a time of its own, and never
  * get lost while it lives. It can be cut (both ends learn of it), or swallow what one or both ways
  * bring for a while: then nobody learns anything. Gateways dial the service's name and come to the
- * server that it stands for where they are. Times are virtual microseconds. One thread.
+ * server that it stands for where they are. With several masters it is a cluster: whom they reach
+ * first tells them, at once and as it is where they are, under which names each lane's slot is.
+ * Times are virtual microseconds. One thread.
  */
 #ifndef TW_SIM_NETWORK_H
 #define TW_SIM_NETWORK_H
@@ -17,7 +19,8 @@
 #include "tests/simulation/redis/server.h"
 #include "tests/simulation/virtual/loop.h"
 
-#define TW_SIM_SERVERS 2
+#define TW_SIM_MASTERS 4 /* lanes are spread over at most so many */
+#define TW_SIM_SERVERS (2 * TW_SIM_MASTERS)
 #define TW_SIM_PLACES 8 /* gateways that may live at a time */
 
 typedef struct tw_sim_pipe tw_sim_pipe_t;
@@ -48,10 +51,12 @@ typedef struct tw_sim_slow {
 typedef struct tw_sim_network {
     uint64_t seed;
     tw_sim_server_t servers[TW_SIM_SERVERS];
-    uint32_t route[TW_SIM_PLACES];              /* the server that the name stands for there */
-    tw_sim_delay_t delay;                       /* of a new pipe, each way … */
-    tw_sim_slow_t slow[TW_SIM_PLACES];          /* … but here at times */
-    LIST_HEAD(tw_sim_pipes, tw_sim_pipe) pipes; /* newest first */
+    uint32_t masters;                              /* 1: no cluster */
+    uint32_t lanes;                                /* lane i is on master i % masters, which … */
+    uint32_t route[TW_SIM_MASTERS][TW_SIM_PLACES]; /* … is this server for those who are there */
+    tw_sim_delay_t delay;                          /* of a new pipe, each way … */
+    tw_sim_slow_t slow[TW_SIM_PLACES];             /* … but here at times */
+    LIST_HEAD(tw_sim_pipes, tw_sim_pipe) pipes;    /* newest first */
     uint64_t pipe_count;
     uint64_t commands[TW_SIM_PLACES]; /* that came from there */
     uint64_t arrivals;                /* of bytes, at either end */
@@ -63,7 +68,7 @@ extern tw_sim_network_t tw_sim_network;
 /** Not NULL: all commands that come to servers are written to it, as they come. */
 extern FILE *tw_sim_record;
 
-void tw_sim_network_open(uint64_t seed);
+void tw_sim_network_open(uint64_t seed, uint32_t masters, uint32_t lanes);
 void tw_sim_network_close(void);
 
 /* --- servers --- */
@@ -83,6 +88,9 @@ void tw_sim_server_cut(uint32_t server);
 /* --- pipes: `which` counts those of a place from the newest, UINT32_MAX: all of them --- */
 
 void tw_sim_pipes_cut(uint32_t place, uint32_t which);
+
+/** Those of a place to one server. */
+void tw_sim_pipes_cut_to(uint32_t place, uint32_t server);
 
 /** Swallows until then what goes up (to the server), down, or both. */
 void tw_sim_pipes_swallow(uint32_t place, uint32_t which, bool up, bool down, int64_t until_us);

@@ -34,7 +34,7 @@ struct tw_sim_pipe {
     bool is_cut;
 };
 
-tw_sim_pipe_t *tw_sim_pipe_open(uint32_t place, tw_sim_wire_t *wire);
+tw_sim_pipe_t *tw_sim_pipe_open(uint32_t place, uint32_t master, tw_sim_wire_t *wire);
 
 /** The server takes the connection; false: it refuses. */
 bool tw_sim_pipe_accept(tw_sim_pipe_t *pipe);

@@ -1,9 +1,12 @@
 /* The gateways' ends of pipes: runtime/redis/client/wire.h on the virtual network. */
 #include "runtime/redis/client/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "runtime/redis/client/slots.h"
 #include "tests/simulation/redis/reply.h"
 #include "tests/simulation/virtual/agenda.h"
 #include "tests/simulation/virtual/pipe.h"
@@ -134,6 +137,15 @@ static void on_connected(void *data)
     wake(wire);
 }
 
+/* "redis" is anyone of a cluster, "redis-1" one that has slots of it. */
+static uint32_t master_of(const tw_redis_endpoint_t *endpoint)
+{
+    unsigned master = 0;
+    sscanf(endpoint->host, "redis-%u", &master);
+    tw_check(master < tw_sim_network.masters);
+    return master;
+}
+
 tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *endpoint,
                                     const tw_redis_tls_t *tls, uint32_t connect_timeout_ms,
                                     const tw_redis_wire_callbacks_t *callbacks, void *data)
@@ -143,7 +155,7 @@ tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *
     wire->loop = (tw_sim_loop_t *)loop;
     wire->callbacks = callbacks;
     wire->data = data;
-    wire->pipe = tw_sim_pipe_open(wire->loop->place, wire);
+    wire->pipe = tw_sim_pipe_open(wire->loop->place, master_of(endpoint), wire);
     int64_t now_us = tw_sim_now_us(),
             delay_us = 2 * tw_sim_network.delay.least_us + tw_sim_network.delay.spread_us;
     tw_sim_agenda_add(now_us + delay_us, on_connected, wire);
@@ -153,9 +165,34 @@ tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *
 
 /* --- in use --- */
 
+#define ASK_SLOTS "*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n"
+
+/* What the cluster knows of itself is always true, and here at once. */
+static void tell_slots(tw_redis_wire_t *wire)
+{
+    uint32_t lanes = tw_sim_network.lanes;
+    char text[256];
+    int len = snprintf(text, sizeof(text), "*%u\r\n", (unsigned)lanes);
+
+    tw_model_buffer_append(&wire->inbox, text, (size_t)len);
+    for (uint32_t lane = 0; lane < lanes; ++lane) {
+        snprintf(text, sizeof(text), "tw:{%u}:", (unsigned)lane);
+        unsigned slot = tw_redis_slot_of(text), master = lane % tw_sim_network.masters;
+        len = snprintf(text, sizeof(text),
+                       "*3\r\n:%u\r\n:%u\r\n*3\r\n$7\r\nredis-%u\r\n:6379\r\n$2\r\nid\r\n", slot,
+                       slot, master);
+        tw_model_buffer_append(&wire->inbox, text, (size_t)len);
+    }
+    wake(wire);
+}
+
 void tw_redis_wire_write(tw_redis_wire_t *wire, const char *bytes, size_t len)
 {
     tw_check(!wire->is_closed && wire->is_open);
+    if (len == strlen(ASK_SLOTS) && memcmp(bytes, ASK_SLOTS, len) == 0) {
+        tell_slots(wire);
+        return;
+    }
     if (wire->pipe != NULL && len > 0)
         tw_sim_pipe_send(wire->pipe, TW_SIM_UP, bytes, len);
 }

@@ -146,12 +146,14 @@ static void judge_items(const tw_sim_history_t *history, const tw_sim_record_t *
 
 /* --- nothing is lost --- */
 
-/* Whether one event stands before another, as far as that is known: by number, or by time. */
+/* Whether one event stands before another, as far as that is known: by number, or by time. Two
+ * masters at a time have no order. */
 static bool stands_before(const tw_sim_event_t *a, const tw_sim_event_t *b)
 {
     if (a->seq != 0 && b->seq != 0 && a->epoch == b->epoch)
         return a->seq < b->seq;
-    return a->outcome != TW_SIM_PENDING && a->ended_us < b->begun_us;
+    return a->is_left_behind == b->is_left_behind && a->outcome != TW_SIM_PENDING &&
+           a->ended_us < b->begun_us;
 }
 
 /* (One of several lanes may have come by another one, and tells nothing of this.) */
@@ -189,7 +191,8 @@ static bool gap_covers(const tw_sim_history_t *history, const tw_sim_record_t *r
 static bool is_due(const tw_sim_history_t *history, const tw_sim_record_t *record,
                    const tw_sim_event_t *event)
 {
-    if (event->outcome != TW_SIM_ANSWERED || event->begun_us < record->since_us)
+    if (event->outcome != TW_SIM_ANSWERED || event->begun_us < record->since_us ||
+        (event->excused != NULL && event->excused[record->client]))
         return false;
     for (int i = 0; i < event->topic_count; ++i)
         if (((event->accepted >> i) & 1) != 0 &&

@@ -1,5 +1,4 @@
-/* Who subscribes: clients that come back with the id of what they have seen last, as browsers do.
- */
+/* Who subscribes: clients that come back with their last id, as browsers do. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,10 +149,11 @@ static void let_go(void *owner, tw_subscriber_t *subscriber, tw_close_reason_t r
 {
     tw_sim_client_t *client = owner;
     tw_adapter_t *adapter = client->gateway->adapter;
-
     tw_sim_say("client %" PRIu32 " loses its stream on %s", client->record.client,
                client->gateway->id);
     WORLD->work += client->record.topic_count;
+    client->left_place = client->gateway->place;
+    client->left_us = tw_sim_now_us();
     client->gateway = NULL;
     client->is_open = false;
     client->record.owed_count = 0;
@@ -297,9 +297,8 @@ static void on_torn(void *data)
 {
     tw_sim_client_t *client = data;
 
-    if (!client->exists || client->gateway == NULL || !client->is_torn)
-        return;
-    close_stream(client, TW_CLOSE_CLIENT_CLOSED);
+    if (client->exists && client->is_torn)
+        close_stream(client, TW_CLOSE_CLIENT_CLOSED);
 }
 
 void tw_sim_client_drop(const tw_sim_entry_t *entry)

@@ -78,9 +78,19 @@ static void replace(tw_model_data_t **kept, const tw_model_data_t *data)
     *kept = data != NULL ? tw_model_data_clone(data) : NULL;
 }
 
-static const tw_model_data_t *master_data(void)
+static uint32_t master_of(int64_t param)
 {
-    return tw_model_server_data(NETWORK->servers[WORLD->master].redis);
+    return (uint32_t)((uint64_t)param % NETWORK->masters);
+}
+
+static tw_sim_server_t *server_of(uint32_t master)
+{
+    return &NETWORK->servers[WORLD->masters[master]];
+}
+
+static const tw_model_data_t *master_data(uint32_t master)
+{
+    return tw_model_server_data(server_of(master)->redis);
 }
 
 static void on_up(void *data)
@@ -92,42 +102,86 @@ static void on_up(void *data)
 /* Down for a while, then another process with the snapshot or nothing. */
 static void redis_restart(const tw_sim_entry_t *entry)
 {
-    const tw_model_data_t *kept = entry->params[1] != 0 ? WORLD->snapshot : NULL;
-    tw_sim_server_t *server = &NETWORK->servers[WORLD->master];
+    uint32_t master = master_of(entry->params[2]);
+    const tw_model_data_t *kept = entry->params[1] != 0 ? WORLD->snapshots[master] : NULL;
+    tw_sim_server_t *server = server_of(master);
 
-    tw_sim_server_start(WORLD->master, kept != NULL ? tw_model_data_clone(kept) : NULL);
+    tw_sim_server_start(WORLD->masters[master], kept != NULL ? tw_model_data_clone(kept) : NULL);
     server->is_down = true;
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[0] * 1000, on_up, server);
     tw_sim_disturb(entry->params[0] * 1000);
 }
 
+/* All places have the master again, and the old one is its replica. */
+static void end_split(uint32_t master)
+{
+    uint32_t is = WORLD->masters[master], was = is ^ 1;
+
+    for (uint32_t place = 0; place < TW_SIM_PLACES; ++place) {
+        if (NETWORK->route[master][place] == is)
+            continue;
+        NETWORK->route[master][place] = is;
+        tw_sim_pipes_cut_to(place, was);
+    }
+    tw_sim_server_cut(was);
+    tw_model_server_set_master(NETWORK->servers[was].redis, NETWORK->servers[is].redis, 0);
+}
+
+static void on_join(void *data)
+{
+    end_split((uint32_t)((uint32_t *)data - WORLD->masters));
+    tw_sim_disturb(5000000);
+}
+
 /* The other server is the master from now on, with what it had when it was brought up to date last.
- * The places of `left_behind` (a bit each) do not learn of it: the old master goes on there. */
+ * The places of `left_behind` do not learn of it: the old master goes on there. */
 static void failover(const tw_sim_entry_t *entry)
 {
-    uint32_t old = WORLD->master, new = 1 - old;
-    tw_sim_server_t *servers = NETWORK->servers;
+    uint32_t master = master_of(entry->params[1]), new = WORLD->masters[master] ^ 1;
+    tw_sim_server_t *server = &NETWORK->servers[new];
 
-    if (WORLD->replica == NULL)
-        replace(&WORLD->replica, master_data());
+    tw_sim_agenda_cancel(&WORLD->masters[master]);
+    if (WORLD->replicas[master] == NULL)
+        replace(&WORLD->replicas[master], master_data(master));
     tw_sim_server_cut(new);
-    tw_model_server_set_data(servers[new].redis, tw_model_data_clone(WORLD->replica));
-    tw_model_server_set_master(servers[new].redis, NULL,
-                               (uint64_t)WORLD->schedule->settings.seed +
-                                   7 * ++servers[new].starts);
-    WORLD->master = new;
-    replace(&WORLD->replica, NULL);
+    tw_model_server_set_data(server->redis, tw_model_data_clone(WORLD->replicas[master]));
+    tw_model_server_set_master(server->redis, NULL,
+                               (uint64_t)WORLD->schedule->settings.seed + 7 * ++server->starts +
+                                   1000003 * master);
+    WORLD->masters[master] = new;
+    WORLD->failed_over_us[master] = tw_sim_now_us();
+    replace(&WORLD->replicas[master], NULL);
     for (uint32_t place = 0; place < TW_SIM_PLACES; ++place) {
         if (((entry->params[0] >> place) & 1) != 0)
             continue;
-        NETWORK->route[place] = new;
-        tw_sim_pipes_cut(place, UINT32_MAX);
+        NETWORK->route[master][place] = new;
+        tw_sim_pipes_cut_to(place, new ^ 1);
     }
-    if (entry->params[0] == 0) {
-        tw_sim_server_cut(old);
-        tw_model_server_set_master(servers[old].redis, servers[new].redis, 0);
-    }
-    tw_sim_disturb(5000000);
+    if (entry->params[0] == 0)
+        end_split(master);
+    else if (entry->params[2] > 0)
+        tw_sim_agenda_add(tw_sim_now_us() + entry->params[2] * 1000, on_join,
+                          &WORLD->masters[master]);
+    int64_t split_ms = entry->params[0] == 0  ? 0
+                       : entry->params[2] > 0 ? entry->params[2]
+                                              : WORLD->schedule->settings.duration_ms;
+    tw_sim_disturb(5000000 + split_ms * 1000);
+}
+
+bool tw_sim_is_left_behind(uint32_t place, uint32_t topic)
+{
+    uint32_t master = tw_sim_topic_lane(topic) % NETWORK->masters;
+    return NETWORK->route[master][place] != WORLD->masters[master];
+}
+
+bool tw_sim_client_has_moved_on(const tw_sim_client_t *client, uint32_t topic)
+{
+    uint32_t master = tw_sim_topic_lane(topic) % NETWORK->masters;
+
+    if (client->gateway != NULL)
+        return !tw_sim_is_left_behind(client->gateway->place, topic);
+    return client->left_us > WORLD->failed_over_us[master] &&
+           !tw_sim_is_left_behind(client->left_place, topic);
 }
 
 static void on_not_full(void *data)
@@ -138,7 +192,7 @@ static void on_not_full(void *data)
 
 static void fill_memory(const tw_sim_entry_t *entry)
 {
-    tw_model_server_set_full(NETWORK->servers[WORLD->master].redis, true);
+    tw_model_server_set_full(server_of(master_of(entry->params[1]))->redis, true);
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[0] * 1000, on_not_full, NULL);
     tw_sim_disturb(entry->params[0] * 1000);
 }
@@ -186,17 +240,20 @@ static void cut(const tw_sim_entry_t *entry)
 
 static void take_snapshot(const tw_sim_entry_t *entry)
 {
-    replace(&WORLD->snapshot, master_data());
+    uint32_t master = master_of(entry->params[0]);
+    replace(&WORLD->snapshots[master], master_data(master));
 }
 
 static void replicate(const tw_sim_entry_t *entry)
 {
-    replace(&WORLD->replica, master_data());
+    uint32_t master = master_of(entry->params[0]);
+    replace(&WORLD->replicas[master], master_data(master));
 }
 
 static void stall_redis(const tw_sim_entry_t *entry)
 {
-    tw_sim_server_stall(WORLD->master, tw_sim_now_us() + entry->params[0] * 1000);
+    tw_sim_server_stall(WORLD->masters[master_of(entry->params[1])],
+                        tw_sim_now_us() + entry->params[0] * 1000);
     tw_sim_disturb(entry->params[0] * 1000);
 }
 
@@ -208,7 +265,7 @@ static void turn_redis_clock(const tw_sim_entry_t *entry)
 
 static void flush(const tw_sim_entry_t *entry)
 {
-    tw_model_server_set_data(NETWORK->servers[WORLD->master].redis, tw_model_data_create());
+    tw_model_server_set_data(server_of(master_of(entry->params[0]))->redis, tw_model_data_create());
     WORLD->emptied_us = tw_sim_now_us();
 }
 
@@ -242,20 +299,15 @@ void tw_sim_heal(void)
     on_usual_delay(NULL);
     for (uint32_t place = 0; place < (uint32_t)WORLD->schedule->settings.nodes; ++place) {
         tw_sim_pipes_swallow(place, UINT32_MAX, true, true, 0);
-        if (NETWORK->route[place] != WORLD->master) {
-            NETWORK->route[place] = WORLD->master;
-            tw_sim_pipes_cut(place, UINT32_MAX);
-        }
         if (WORLD->at[place] == NULL)
             tw_sim_start_gateway(place);
         if (WORLD->at[place]->stalled_until_us > tw_sim_now_us())
             WORLD->at[place]->stalled_until_us = tw_sim_now_us();
     }
     for (uint32_t i = 0; i < TW_SIM_SERVERS; ++i) {
-        tw_sim_server_t *server = &NETWORK->servers[i];
-        server->is_down = false;
-        server->stalled_until_us = 0;
-        if (i != WORLD->master)
-            tw_model_server_set_master(server->redis, NETWORK->servers[WORLD->master].redis, 0);
+        NETWORK->servers[i].is_down = false;
+        NETWORK->servers[i].stalled_until_us = 0;
     }
+    for (uint32_t master = 0; master < NETWORK->masters; ++master)
+        end_split(master);
 }

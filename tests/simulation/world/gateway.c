@@ -15,7 +15,9 @@ tw_sim_gateway_t *tw_sim_gateway_start(uint32_t place, const char *id, uint64_t 
                                        const tw_hub_config_t *config)
 {
     tw_sim_gateway_t *gateway = tw_alloc(sizeof(*gateway));
-    const tw_redis_config_t redis = {.access = {.url = "redis://redis:6379"}};
+    const tw_redis_config_t redis = {.access = {.url = tw_sim_network.masters > 1
+                                                           ? "redis+cluster://redis:6379"
+                                                           : "redis://redis:6379"}};
     char error[256];
 
     gateway->place = place;

@@ -1,5 +1,6 @@
 #include "tests/simulation/world/generate.h"
 
+#include "tests/simulation/virtual/network.h"
 #include "tests/support/random.h"
 
 #define CLIENTS_MAX 60
@@ -141,35 +142,46 @@ static void add_gateway_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
     }
 }
 
+static void add_failover(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t master)
+{
+    bool splits = one_in(4);
+    int64_t places = 1 << schedule->settings.nodes;
+
+    ADD(at_ms - skewed(0, 500), TW_SIM_OP_REPLICATE, master);
+    ADD(at_ms, TW_SIM_OP_FAILOVER, splits ? between(1, places - 1) : 0, master,
+        splits ? skewed(10, 20000) : 0);
+    if (!splits && one_in(2)) { /* and back */
+        int64_t back_ms = at_ms + skewed(10, 10000);
+        ADD(back_ms - skewed(0, 500), TW_SIM_OP_REPLICATE, master);
+        ADD(back_ms, TW_SIM_OP_FAILOVER, 0, master);
+    }
+}
+
 static void add_redis_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
 {
+    int64_t master = below(schedule->settings.masters);
+
     switch (below(7)) {
     case 0:
         if (one_in(2))
-            ADD(at_ms - skewed(1, 5000), TW_SIM_OP_SNAPSHOT, 0);
-        ADD(at_ms, TW_SIM_OP_REDIS_RESTART, skewed(1, 8000), below(2));
+            ADD(at_ms - skewed(1, 5000), TW_SIM_OP_SNAPSHOT, master);
+        ADD(at_ms, TW_SIM_OP_REDIS_RESTART, skewed(1, 8000), below(2), master);
         break;
     case 1:
-        ADD(at_ms, TW_SIM_OP_REDIS_STALL, skewed(10, 8000));
+        ADD(at_ms, TW_SIM_OP_REDIS_STALL, skewed(10, 8000), master);
         break;
     case 2:
         /* Back by no more than it was down is what docs/redis.md allows; forward anything. */
         ADD(at_ms, TW_SIM_OP_REDIS_CLOCK, one_in(2) ? -skewed(1, 2000) : skewed(1, 100000));
         break;
     case 3:
-        ADD(at_ms, TW_SIM_OP_FLUSH, 0);
+        ADD(at_ms, TW_SIM_OP_FLUSH, master);
         break;
     case 4:
-        ADD(at_ms, TW_SIM_OP_FULL, skewed(10, 10000));
+        ADD(at_ms, TW_SIM_OP_FULL, skewed(10, 10000), master);
         break;
     default:
-        ADD(at_ms - skewed(0, 500), TW_SIM_OP_REPLICATE, 0);
-        ADD(at_ms, TW_SIM_OP_FAILOVER, 0);
-        if (one_in(2)) { /* and back */
-            int64_t back_ms = at_ms + skewed(10, 10000);
-            ADD(back_ms - skewed(0, 500), TW_SIM_OP_REPLICATE, 0);
-            ADD(back_ms, TW_SIM_OP_FAILOVER, 0);
-        }
+        add_failover(schedule, at_ms, master);
         break;
     }
 }
@@ -195,16 +207,16 @@ static void add_compound(tw_sim_schedule_t *schedule, int64_t at_ms)
 /* Connections that break while streams are told what the fault has cost. */
 static void add_tears(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t clients)
 {
-    for (int64_t left = skewed(1, 8); left > 0; --left)
-        ADD(at_ms, TW_SIM_OP_TEAR, below(clients), below(schedule->settings.nodes),
-            skewed(500, 30000), skewed(1, 4));
+    for (int64_t left = skewed(1, 12); left > 0; --left)
+        ADD(at_ms + skewed(0, 2000), TW_SIM_OP_TEAR, below(clients),
+            below(schedule->settings.nodes), skewed(500, 30000), skewed(1, 4));
 }
 
 static void add_fault(tw_sim_schedule_t *schedule, int64_t clients)
 {
     int64_t at_ms = between(START_MS + 1000, schedule->settings.duration_ms - 1);
 
-    if (one_in(3))
+    if (one_in(2))
         add_tears(schedule, at_ms, clients);
     switch (below(5)) {
     case 2:
@@ -228,6 +240,7 @@ static void choose_settings(tw_sim_settings_t *settings, uint64_t seed)
 
     settings->seed = (int64_t)seed;
     settings->lanes = tw_sim_generate_lanes > 0 ? tw_sim_generate_lanes : lanes[seed % 3];
+    settings->masters = settings->lanes > 1 && one_in(2) ? between(2, TW_SIM_MASTERS) : 1;
     settings->nodes = one_in(5) ? between(1, 5) : 3;
     settings->topics = one_in(6) ? between(1000, 6000) : skewed(1, 30);
     settings->tail_events = one_in(2) ? skewed(1, 30) : 200;

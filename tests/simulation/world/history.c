@@ -17,6 +17,8 @@ uint32_t tw_sim_history_add(tw_sim_history_t *history, const tw_sim_event_t *eve
 
 void tw_sim_history_dispose(tw_sim_history_t *history)
 {
+    for (size_t i = 0; i < history->event_count; ++i)
+        free(history->events[i].excused);
     free(history->events);
     *history = (tw_sim_history_t){0};
 }

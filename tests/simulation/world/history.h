@@ -28,6 +28,8 @@ typedef struct tw_sim_event {
     int lane;            /* -1: its topics are in several, and it has a position in each */
     uint64_t epoch, seq; /* its position, once it is accepted, if it is of one lane */
     tw_position_t floor; /* the newest one of its lane that was answered before it began */
+    bool is_left_behind; /* it was published to a master that others have no more */
+    bool *excused;       /* owned, by client: those who had to get it no more; NULL: nobody */
 } tw_sim_event_t;
 
 /** What a client has got: an event, or word of a gap of one topic. */

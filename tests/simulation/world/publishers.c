@@ -39,7 +39,14 @@ static void judge_drop(uint32_t number, uint32_t topic)
         if (!was_open(client, topic, event->begun_us))
             continue;
         const tw_sim_gateway_t *gateway = client->gateway;
-        bool was_up = gateway->was_ready && gateway->ready_since_us <= event->begun_us &&
+        bool is_left = tw_sim_is_left_behind(gateway->place, topic);
+        if (event->is_left_behind && !is_left)
+            continue;
+        /* A gateway is ready also while a master of some lanes is away. */
+        bool was_up = !is_left &&
+                      (WORLD->schedule->settings.masters == 1 ||
+                       event->begun_us > WORLD->disturbed_until_us) &&
+                      gateway->was_ready && gateway->ready_since_us <= event->begun_us &&
                       gateway->stalled_until_us + STALL_EXCUSES_US < event->begun_us &&
                       (WORLD->emptied_us == 0 || event->begun_us < WORLD->emptied_us ||
                        event->begun_us > WORLD->emptied_us + NOTICE_US);
@@ -160,6 +167,19 @@ static void name_topics(tw_sim_event_t *event, char names[TW_SIM_EVENT_TOPICS * 
     }
 }
 
+/* An event that goes to a master that others have no more is not for them. */
+static void excuse(tw_sim_event_t *event, uint32_t place)
+{
+    for (int i = 0; i < event->topic_count; ++i)
+        event->is_left_behind |= tw_sim_is_left_behind(place, event->topics[i]);
+    if (!event->is_left_behind)
+        return;
+    event->excused = tw_alloc(TW_SIM_CLIENTS * sizeof(*event->excused));
+    for (size_t i = 0; i < TW_SIM_CLIENTS; ++i)
+        for (int k = 0; k < event->topic_count; ++k)
+            event->excused[i] |= tw_sim_client_has_moved_on(&WORLD->clients[i], event->topics[k]);
+}
+
 void tw_sim_publish_one(tw_sim_gateway_t *gateway, uint32_t topic, uint32_t topics, size_t bytes,
                         bool asks_first)
 {
@@ -171,6 +191,7 @@ void tw_sim_publish_one(tw_sim_gateway_t *gateway, uint32_t topic, uint32_t topi
     event.lane = tw_sim_event_lane(&event);
     if (event.lane >= 0)
         event.floor = WORLD->newest[event.lane];
+    excuse(&event, gateway->place);
     publish->number = tw_sim_history_add(&WORLD->history, &event);
     publish->gateway = gateway;
     memset(payload, 'x', bytes + 1);

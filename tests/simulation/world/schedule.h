@@ -17,6 +17,7 @@
     X(seed, 1, "of delays and of gateways' randomness")                                            \
     X(nodes, 3, "gateways, at most TW_SIM_PLACES")                                                 \
     X(lanes, 1, "TIDEWAY_REDIS_LANES")                                                             \
+    X(masters, 1, "that lanes are on, at most TW_SIM_MASTERS")                                     \
     X(topics, 10, "that there are")                                                                \
     X(tail_events, 200, "TIDEWAY_TAIL_EVENTS of gateways as they start")                           \
     X(window_ms, 0, "TIDEWAY_RESUME_WINDOW_MS")                                                    \
@@ -33,7 +34,8 @@ typedef struct tw_sim_settings {
 /*
  * name, text, whether it is a fault, parameters (missing ones are 0). `place` is a gateway's,
  * `which` counts its pipes from the newest (-1: all), `ways` is 1 up, 2 down, 3 both, `topic` and
- * `topics` are a range of topics.
+ * `topics` are a range of topics. `left_behind` has a bit for each place that does not learn of a
+ * failover, for join_ms or to the end.
  */
 #define TW_SIM_OPERATION_TABLE(X)                                                                  \
     X(OPEN, "open", false, "client", "place", "topic", "topics", "", "")                           \
@@ -53,14 +55,14 @@ typedef struct tw_sim_settings {
     X(RESTART, "restart", true, "place", "back_ms", "tail_events", "", "", "")                     \
     X(STALL, "stall", true, "place", "for_ms", "", "", "", "")                                     \
     X(CLOCK, "clock", true, "place", "by_ms", "", "", "", "")                                      \
-    X(SNAPSHOT, "snapshot", true, "", "", "", "", "", "")                                          \
-    X(REDIS_RESTART, "redis-restart", true, "back_ms", "snapshot", "", "", "", "")                 \
-    X(REDIS_STALL, "redis-stall", true, "for_ms", "", "", "", "", "")                              \
+    X(SNAPSHOT, "snapshot", true, "master", "", "", "", "", "")                                    \
+    X(REDIS_RESTART, "redis-restart", true, "back_ms", "snapshot", "master", "", "", "")           \
+    X(REDIS_STALL, "redis-stall", true, "for_ms", "master", "", "", "", "")                        \
     X(REDIS_CLOCK, "redis-clock", true, "by_ms", "", "", "", "", "")                               \
-    X(FLUSH, "flush", true, "", "", "", "", "", "")                                                \
-    X(REPLICATE, "replicate", true, "", "", "", "", "", "")                                        \
-    X(FAILOVER, "failover", true, "left_behind", "", "", "", "", "")                               \
-    X(FULL, "full", true, "for_ms", "", "", "", "", "")                                            \
+    X(FLUSH, "flush", true, "master", "", "", "", "", "")                                          \
+    X(REPLICATE, "replicate", true, "master", "", "", "", "", "")                                  \
+    X(FAILOVER, "failover", true, "left_behind", "master", "join_ms", "", "", "")                  \
+    X(FULL, "full", true, "for_ms", "master", "", "", "", "")                                      \
     X(MEMORY, "memory", false, "spare_bytes", "", "", "", "", "")
 
 typedef enum tw_sim_operation {

@@ -104,7 +104,7 @@ static void run_entry(const tw_sim_entry_t *entry)
         tw_sim_list(entry);
         break;
     case TW_SIM_OP_MEMORY: {
-        tw_model_server_t *redis = tw_sim_network.servers[WORLD->master].redis;
+        tw_model_server_t *redis = tw_sim_network.servers[WORLD->masters[0]].redis;
         tw_model_server_set_memory_max(redis, tw_model_data_bytes(tw_model_server_data(redis)) +
                                                   (size_t)entry->params[0]);
         break;
@@ -224,6 +224,7 @@ static void open_world(const tw_sim_schedule_t *schedule)
     const tw_sim_settings_t *settings = &schedule->settings;
 
     tw_check(settings->nodes >= 1 && settings->nodes <= TW_SIM_PLACES && settings->topics >= 1);
+    tw_check(settings->masters >= 1 && settings->masters <= TW_SIM_MASTERS);
     tw_sim_judge_anew();
     tw_sim_reset();
     tw_sim_agenda_clear();
@@ -235,7 +236,10 @@ static void open_world(const tw_sim_schedule_t *schedule)
     WORLD->history.topics = (uint32_t)settings->topics;
     WORLD->tail_events_least = settings->tail_events;
     LIST_INIT(&WORLD->gateways);
-    tw_sim_network_open((uint64_t)settings->seed);
+    tw_sim_network_open((uint64_t)settings->seed, (uint32_t)settings->masters,
+                        (uint32_t)settings->lanes);
+    for (uint32_t master = 0; master < TW_SIM_MASTERS; ++master)
+        WORLD->masters[master] = 2 * master;
     tw_sim_network.delay = (tw_sim_delay_t){settings->least_us, settings->spread_us};
     tw_sim_disturb(-AFTERMATH_US / 2); /* the start needs its time, too */
     for (uint32_t place = 0; place < (uint32_t)settings->nodes; ++place) {
@@ -276,8 +280,10 @@ static void close_world(void)
     tw_sim_clients_dispose();
     tw_sim_publishers_dispose();
     tw_sim_history_dispose(&WORLD->history);
-    tw_model_data_destroy(WORLD->snapshot);
-    tw_model_data_destroy(WORLD->replica);
+    for (uint32_t master = 0; master < TW_SIM_MASTERS; ++master) {
+        tw_model_data_destroy(WORLD->snapshots[master]);
+        tw_model_data_destroy(WORLD->replicas[master]);
+    }
     tw_sim_enter(NULL);
 }
 

@@ -30,6 +30,8 @@ typedef struct tw_sim_client {
     uint32_t tears;  /* so many blocks are still to come until then; 0: it does not break */
     bool is_deaf;    /* reads nothing any more: what is sent is lost on the way */
     bool comes_back;
+    uint32_t left_place; /* where it had its last stream, and … */
+    int64_t left_us;     /* … when that ended */
     int64_t stream_since_us, heard_us;
     char last_id[TW_SIM_ID_MAX];
     tw_test_random_t random;
@@ -44,10 +46,11 @@ typedef struct tw_sim_world {
     int64_t tail_events[TW_SIM_PLACES];
     int64_t tail_events_least; /* the lowest that was in force */
     uint64_t lives;
-    uint32_t master;                     /* the server that is it */
-    tw_model_data_t *snapshot, *replica; /* owned; NULL: there is none */
-    int64_t disturbed_until_us;          /* faults work on until then */
-    int64_t emptied_us;                  /* when the data set was emptied last */
+    uint32_t masters[TW_SIM_MASTERS];       /* the servers that are them */
+    int64_t failed_over_us[TW_SIM_MASTERS]; /* when they were made masters last */
+    tw_model_data_t *snapshots[TW_SIM_MASTERS], *replicas[TW_SIM_MASTERS]; /* owned; NULL: none */
+    int64_t disturbed_until_us; /* faults work on until then */
+    int64_t emptied_us;         /* when the data set was emptied last */
     tw_sim_client_t clients[TW_SIM_CLIENTS];
     tw_sim_history_t history;
     tw_position_t newest[TW_LANES_MAX]; /* of what was answered, in each lane */
@@ -112,6 +115,11 @@ void tw_sim_publishers_dispose(void);
 /* faults.c */
 void tw_sim_fault(const tw_sim_entry_t *entry);
 void tw_sim_heal(void);
+/** Whether those who are there use, for a topic, a master that is none any more for others. */
+bool tw_sim_is_left_behind(uint32_t place, uint32_t topic);
+/** Whether what is published at such a place is not for the client: it is or was with the others.
+ */
+bool tw_sim_client_has_moved_on(const tw_sim_client_t *client, uint32_t topic);
 
 /* ending.c */
 void tw_sim_end_world(void);
