@@ -147,7 +147,7 @@ static bool any_is_private(h2o_req_t *req, const tw_topic_list_t *topics)
 static tw_token_t *follower_of(h2o_req_t *req)
 {
     tw_text_t text = bearer_of(req);
-    tw_token_t *token;
+    tw_token_t *token = NULL;
 
     if (text.len == 0)
         text = parameter_of(req);
@@ -221,7 +221,7 @@ const char *tw_access_publisher(h2o_req_t *req, tw_publisher_t *publisher)
     tw_worker_context_t *worker = tw_worker_of(req);
     h2o_iovec_t header = tw_request_header(req, "authorization");
     tw_text_t text = bearer_of(req);
-    tw_token_t *token;
+    tw_token_t *token = NULL;
 
     *publisher = (tw_publisher_t){.token = NULL};
     if (tw_auth_check(&worker->gateway->auth, header.base, header.len, &publisher->rate))
