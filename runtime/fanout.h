@@ -6,7 +6,7 @@
  * event and connection. Belongs to the worker's thread.
  *
  * Callers: runtime/hub.c (preparing, deliveries), runtime/join.c (joining, leaving),
- * runtime/listing.c and runtime/redis/registry.c (listings), runtime/upkeep.c (reaping),
+ * runtime/listing.c (listings), runtime/upkeep.c (reaping),
  * server/worker.c (the end).
  */
 #ifndef TW_RUNTIME_FANOUT_H

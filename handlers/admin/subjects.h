@@ -1,4 +1,5 @@
-/** The subject that a request of an operator is about. On the thread of the request's worker. */
+/** The subject that a request of an operator is about. On the thread of the request's worker.
+ * Callers: handlers/admin/listings.c. */
 #ifndef TW_HANDLERS_SUBJECTS_H
 #define TW_HANDLERS_SUBJECTS_H
 

@@ -9,8 +9,7 @@
  * Control loop only, unless noted.
  *
  * The node owns it, and it owns questions, ours until they are answered and those of others until
- * we have answered. Callers: runtime/redis/node.c (its life), runtime/redis/connections.c and
- * runtime/redis/subjects.c.
+ * we have answered. Callers: runtime/redis/node.c (its life), runtime/redis/connections.c.
  */
 #ifndef TW_REDIS_PEERS_H
 #define TW_REDIS_PEERS_H
