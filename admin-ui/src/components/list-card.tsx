@@ -1,5 +1,6 @@
 import { CornerUpLeft } from "lucide-react";
 import type { ReactNode } from "react";
+import type { Page } from "@/api/types";
 import { clampPage } from "@/lib/pagination";
 import type { List } from "@/lib/use-list";
 import { cn } from "@/lib/utils";
@@ -14,7 +15,7 @@ const SKELETON_ROWS = 8;
 
 interface ListCardProps<T> {
   label: string;
-  list: List<T>;
+  list: List<Page<T>>;
   columns: number;
   /** Cells with a width each but one: columns keep still from page to page, and layout is cheap. */
   head: ReactNode;

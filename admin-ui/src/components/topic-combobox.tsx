@@ -38,7 +38,8 @@ export function TopicCombobox({
   }
 
   const suggestions = useSuggestions(text.trim(), open);
-  const shown = open ? suggestions : [];
+  // Those of a moment ago may not begin with what is typed by now.
+  const shown = open ? suggestions.filter(({ topic }) => topic.startsWith(text.trim())) : [];
 
   function choose(topic: string) {
     setText(topic);

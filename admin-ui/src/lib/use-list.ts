@@ -13,26 +13,33 @@ export interface ListQuery extends Paging {
   prefix: string;
   topic: string;
   subject: string;
+  /** See find-connections.ts. */
+  find: string;
+  sort: string;
 }
 
-export interface List<T> extends Resource<Page<T>> {
+export type Filters = Omit<ListQuery, keyof Paging>;
+
+export interface List<P extends Page<unknown>> extends Resource<P> {
   query: ListQuery;
   goTo: (page: number) => void;
   resize: (pageSize: number) => void;
   /** Changing a filter leads back to the first page. */
-  filter: (filters: Partial<Pick<ListQuery, "prefix" | "topic" | "subject">>) => void;
+  filter: (filters: Partial<Filters>) => void;
 }
 
-export function useList<T>(
+export function useList<P extends Page<unknown>>(
   path: string,
-  load: (query: ListQuery, signal: AbortSignal) => Promise<Page<T>>,
-): List<T> {
+  load: (query: ListQuery, signal: AbortSignal) => Promise<P>,
+): List<P> {
   const search = useSearch();
   const query: ListQuery = {
     ...pagingOf(search),
     prefix: search.get("prefix") ?? "",
     topic: search.get("topic") ?? "",
     subject: search.get("subject") ?? "",
+    find: search.get("find") ?? "",
+    sort: search.get("sort") ?? "",
   };
   const resource = useResource(
     `${path} ${JSON.stringify(query)}`,
@@ -41,8 +48,8 @@ export function useList<T>(
   );
 
   function show(next: ListQuery, replace: boolean) {
-    const { prefix, topic, subject } = next;
-    navigate(withSearch(path, { prefix, topic, subject, ...pagingSearch(next) }), { replace });
+    const { page: _, pageSize: __, ...filters } = next;
+    navigate(withSearch(path, { ...filters, ...pagingSearch(next) }), { replace });
   }
 
   return {

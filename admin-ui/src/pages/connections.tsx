@@ -10,7 +10,9 @@ import { EmptyState } from "@/components/states";
 import { TopicCombobox } from "@/components/topic-combobox";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
+import { NativeSelect } from "@/components/ui/native-select";
 import { TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { findConnections, SORTS } from "@/lib/find-connections";
 import { formatBytes, formatCount } from "@/lib/format";
 import { Link, withSearch } from "@/lib/router";
 import { useClient } from "@/lib/session";
@@ -18,13 +20,12 @@ import { useList } from "@/lib/use-list";
 
 const TOPICS_SHOWN = 2;
 
-/** Found by ID, by topic or by subject: the gateway has an order for each, and none for two together. */
+/** Found by anything that a row shows, combined. */
 export function ConnectionsPage() {
   const client = useClient();
-  const list = useList("/connections", (query, signal) => client.connections(query, signal));
-  const { prefix, topic, subject } = list.query;
-  const find = (one: { prefix?: string; topic?: string; subject?: string }) =>
-    list.filter({ prefix: "", topic: "", subject: "", ...one });
+  const list = useList("/connections", (query, signal) => findConnections(client, query, signal));
+  const { prefix, topic, subject, find: words, sort } = list.query;
+  const looked = list.data?.looked;
   const [opened, setOpened] = useState<Connection | null>(null);
   const open = useCallback((connection: Connection) => setOpened(connection), []);
 
@@ -35,26 +36,49 @@ export function ConnectionsPage() {
           label="Search connections by ID"
           placeholder="Connection ID starts with…"
           value={prefix}
-          onSearch={(next) => (next === "" ? list.filter({ prefix: "" }) : find({ prefix: next }))}
+          onSearch={(next) => list.filter({ prefix: next })}
           className="sm:w-56"
+        />
+        <SearchInput
+          label="Find connections by hint, address or node"
+          placeholder="Hint, address, node…"
+          value={words}
+          onSearch={(next) => list.filter({ find: next })}
+          className="sm:w-48"
         />
         <SearchInput
           label="Find connections of a subject"
           placeholder="Subject is…"
           value={subject}
-          onSearch={(next) =>
-            next === "" ? list.filter({ subject: "" }) : find({ subject: next })
-          }
+          onSearch={(next) => list.filter({ subject: next })}
           className="sm:w-44"
         />
         <TopicCombobox
           label="Filter by topic"
           placeholder="Any topic"
           value={topic}
-          onChoose={(next) => (next === "" ? list.filter({ topic: "" }) : find({ topic: next }))}
-          className="sm:w-52"
+          onChoose={(next) => list.filter({ topic: next })}
+          className="sm:w-48"
         />
+        <NativeSelect
+          aria-label="Order"
+          value={sort}
+          onChange={(change) => list.filter({ sort: change.target.value })}
+        >
+          <option value="">By ID</option>
+          {Object.entries(SORTS).map(([name, { label }]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+        </NativeSelect>
       </ListHeader>
+      {looked && looked.at < looked.of && (
+        <p role="status" className="mb-3 text-[0.8125rem] text-warning">
+          Looked at the first {formatCount(looked.at)} of {formatCount(looked.of)} connections. A
+          topic, a subject or the beginning of an ID narrows them down.
+        </p>
+      )}
       <ListCard
         label="Connections"
         list={list}
@@ -77,7 +101,7 @@ export function ConnectionsPage() {
           <ConnectionRow key={place} connection={connection} onOpen={open} />
         )}
         empty={
-          prefix === "" && topic === "" && subject === "" ? (
+          prefix === "" && topic === "" && subject === "" && words === "" ? (
             <EmptyState icon={Cable} title="No connections">
               Nobody follows a topic right now. A client connects with{" "}
               <code className="font-mono">GET /v1/stream?topic=…</code>
@@ -87,16 +111,21 @@ export function ConnectionsPage() {
               icon={SearchX}
               title="No connection matches"
               action={
-                <Button variant="outline" size="sm" onClick={() => find({})}>
+                <Button
+                  variant="outline"
+                  size="sm"
+                  onClick={() => list.filter({ prefix: "", topic: "", subject: "", find: "" })}
+                >
                   Clear the filter
                 </Button>
               }
             >
-              {subject !== ""
-                ? `No stream is open with a token of “${subject}”.`
-                : prefix !== ""
-                  ? `No connection ID starts with “${prefix}”.`
-                  : `Nobody follows “${topic}” right now.`}
+              Nothing fits{" "}
+              {[prefix, words, subject, topic]
+                .filter(Boolean)
+                .map((one) => `“${one}”`)
+                .join(" and ")}{" "}
+              right now.
             </EmptyState>
           )
         }

@@ -263,7 +263,8 @@ describe("the overview of a cluster", () => {
       const options = { RUNTIME: "redis", REDIS_URL: redis.url, NODE_ID };
       gateways.push(await startGateway({ options }));
       peers.push(startPeer(gateways.at(-1)));
-      await peers.at(-1).open(streams, ["shared"]);
+      await peers.at(-1).open(streams - 1, ["shared"], `kiosk-${NODE_ID}`);
+      await peers.at(-1).open(1, [`own.${NODE_ID}`], `needle-${NODE_ID}`);
     }
     browser = await launch();
   });
@@ -273,6 +274,30 @@ describe("the overview of a cluster", () => {
     await Promise.all(peers.map((peer) => peer.stop()));
     await Promise.all(gateways.map((gateway) => gateway.stop()));
     redis?.stop();
+  });
+
+  test("connections are found by hint, node and topic together, and sorted", async () => {
+    const page = await openPage(browser, gateways[0]);
+    const range = (text) =>
+      page.getByTestId("row-range").getByText(text, { exact: true }).waitFor();
+    const words = page.getByLabel("Find connections by hint, address or node", { exact: true });
+    await page.signIn("/connections");
+    await range("1–60 of 60");
+    await words.fill("NEEDLE");
+    await range("1–3 of 3");
+    await words.fill("kiosk node-b 127.0.0.1");
+    await range("1–19 of 19");
+    const topics = page.getByRole("combobox", { name: "Filter by topic" });
+    await topics.fill("own.node-b");
+    await page.keyboard.press("Enter");
+    await page.getByText(/Nothing fits “kiosk node-b 127.0.0.1” and “own.node-b”/).waitFor();
+    await page.getByRole("button", { name: "Clear the filter" }).click();
+    await range("1–60 of 60");
+    for (let n = 0; n < 3; n++) await peers[1].publish("own.node-b", `to-one-${n}`, "x");
+    await page.getByLabel("Order").selectOption("Most delivered first");
+    await page.locator("tbody tr").first().getByText("needle-node-b").waitFor();
+    assert.equal(new URL(page.url()).search, "?sort=delivered");
+    await page.finish();
   });
 
   test("shows all nodes together, each alone, and what is not known", async () => {
@@ -285,7 +310,7 @@ describe("the overview of a cluster", () => {
     await page.signIn("/overview");
     await page.getByText("3 nodes together").waitFor();
     await streams("60");
-    await figure("Topics", "1");
+    await figure("Topics", "4");
     for (const [node, count] of Object.entries(STREAMS))
       await row(node)
         .getByRole("cell", { name: String(count), exact: true })

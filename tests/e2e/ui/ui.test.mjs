@@ -186,12 +186,15 @@ describe("the admin UI of a running gateway", () => {
       await page.keyboard.press("Enter");
       await showsRange(page, "1–50 of 50");
       await search(page, "connections by ID").fill("nobody");
-      await page.getByText("No connection ID starts with “nobody”").waitFor();
-      assert.equal(await page.getByRole("combobox", { name: "Filter by topic" }).inputValue(), "");
+      await page.getByText("Nothing fits “nobody” and “load.07” right now.").waitFor();
+      assert.equal(
+        await page.getByRole("combobox", { name: "Filter by topic" }).inputValue(),
+        "load.07",
+      );
       await page.getByRole("button", { name: "Clear the filter" }).click();
       await showsRange(page, "1–100 of 2,000");
       await page.getByLabel("Find connections of a subject", { exact: true }).fill("user-7");
-      await page.getByText("No stream is open with a token of “user-7”").waitFor();
+      await page.getByText("Nothing fits “user-7” right now.").waitFor();
       assert.equal(new URL(page.url()).search, "?subject=user-7");
     }),
   );
