@@ -53,6 +53,7 @@ typedef struct tw_gateway {
     bool refuses_by_status; /* streams that may be opened later, too: TIDEWAY_STREAM_REFUSAL */
     int64_t connection_age_max_ms; /* 0: no maximum */
     _Atomic bool draining;
+    const _Atomic uint64_t *key_updates_refused; /* borrowed; of TLS */
     _Atomic uint64_t connections_refused; /* at TIDEWAY_MAX_CONNECTIONS or without descriptors */
     /* borrowed: each lives as long as its loop. All are added before the first request. */
     const tw_loop_watch_t *watches[TW_WORKERS_MAX + 1];

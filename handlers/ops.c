@@ -77,6 +77,7 @@ static void write_refusals(FILE *out, const tw_gateway_t *gateway)
         {"limit=\"handshakes\"", limits->handshakes.refused},
         {"limit=\"handshakes_per_address\"", limits->refused_handshakes_of_address},
         {"limit=\"silent_connections\"", limits->refused_silent},
+        {"limit=\"key_updates\"", *gateway->key_updates_refused},
         {"limit=\"streams_per_address\"", limits->refused_streams},
         {"limit=\"auth_failures\"", limits->refused_failures},
         {"limit=\"publish_rate\"", limits->refused_publishes},

@@ -19,6 +19,7 @@
 #include "server/ops.h"
 #include "server/usable_cpus.h"
 #include "tideway_version.h"
+#include "tls/key_updates.h"
 #include "tls/reload.h"
 
 #define HANDSHAKE_TIMEOUT_MS 10000
@@ -140,6 +141,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     if (!create_adapter(process, error, error_size))
         return false;
     gateway->version = TIDEWAY_VERSION;
+    gateway->key_updates_refused = tw_key_updates_refused();
     gateway->node_id = process->node.node_id;
     gateway->started_at_ms = process->node.started_at_ms;
     gateway->topics_max = options->max_topics;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "tls/key_updates.h"
 
 /*
  * Every TLS 1.2 suite here has forward secrecy and an AEAD cipher, and HTTP/2 does not prohibit it
@@ -65,6 +66,7 @@ static void set_protocol(SSL_CTX *context)
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(context, on_alpn_select, NULL);
+    tw_key_updates_limit(context);
 }
 
 static void set_sessions(SSL_CTX *context, tw_ticket_keys_t *keys)

@@ -3,8 +3,9 @@
  * open.
  *
  * A context speaks TLS 1.2 and 1.3 with forward-secret AEAD ciphers, offers h2 and http/1.1 (RFC
- * 7301), does not renegotiate or compress, and encrypts session tickets with keys that outlive it.
- * A connection keeps the context that it began with, so replacing the context closes nothing.
+ * 7301), does not renegotiate or compress, bounds key updates, and encrypts session tickets with
+ * keys that outlive it. A connection keeps the context that it began with, so replacing the context
+ * closes nothing.
  *
  * tw_tls_store_context() may be called by any thread, the other functions by one thread at a time.
  */

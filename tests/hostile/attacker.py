@@ -19,6 +19,8 @@ import time
 
 import clients
 
+from lib.key_updates import RECORD_OCTETS, KeyUpdates
+
 SOURCE = "127.0.0.2"
 HANDSHAKE_OCTETS = 700  # that a TLS client sends before its first request
 PIECE = 4096  # what is sent at once by who has a rate
@@ -465,6 +467,24 @@ def silent_connects(self):
         self.pay(60)  # of IP and TCP
     self.hold()
     self.refused += sum(_is_reset(sock) for sock in self.open)
+
+
+@attack
+def key_updates(self):
+    """Changes of keys (TLS 1.3), which carry nothing."""
+    while self.goes_on():
+        self.connections += 1
+        with contextlib.suppress(OSError, AssertionError), socket.create_connection(
+                ("127.0.0.1", self.port), CONNECT_TIMEOUT_S, (SOURCE, 0)) as sock:
+            self.pay(HANDSHAKE_OCTETS)
+            tls = KeyUpdates(sock)
+            sock.sendall(tls.written(clients.PREFACE + clients.settings()))
+            while self.goes_on():
+                batch = tls.updates(PIECE // RECORD_OCTETS)
+                sock.sendall(batch)
+                self.pay(len(batch))
+                self.sent += PIECE // RECORD_OCTETS
+        self.refused += self.goes_on()
 
 
 @attack

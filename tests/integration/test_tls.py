@@ -11,6 +11,7 @@ import pytest
 from lib.certificates import make_authority, make_certificate, make_expired_certificate
 from lib.clients import client_tls, connect
 from lib.h2_client import H2Client
+from lib.key_updates import KeyUpdates
 from lib.waiting import DEADLINE_S, wait_until
 
 
@@ -37,6 +38,24 @@ def test_tls__versions_and_protocols(gateway):
     assert negotiate(gateway, alpn=())[1] is None
     with pytest.raises(ssl.SSLError):
         negotiate(gateway, alpn=("spdy/3",))
+
+
+def test_tls__changes_of_keys_are_bounded(gateway):
+    """A client may change its keys now and then; one that does nothing else is closed."""
+    def refused():
+        return gateway.metrics()['tideway_refused_total{limit="key_updates"}']
+
+    request = b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n"
+    with socket.create_connection((gateway.host, gateway.port), DEADLINE_S) as sock:
+        tls = KeyUpdates(sock, b"http/1.1")
+        sock.sendall(tls.updates(5) + tls.written(request))
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += tls.read(DEADLINE_S)
+        assert refused() == 0
+        sock.sendall(tls.updates(1000) + tls.written(request))
+        assert tls.read(DEADLINE_S) == b""
+        assert refused() == 1
 
 
 def test_tls__client_without_alpn_speaks_http1(gateway):

@@ -1,8 +1,10 @@
 #include <openssl/err.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "tests/support/cmocka_test.h"
 #include "tests/support/tls_files.h"
+#include "tls/key_updates.h"
 #include "tls/server_context.h"
 
 static tw_tls_store_t *store;
@@ -145,6 +147,33 @@ static void test_server_context__renegotiation_is_refused(void **state)
     disconnect(&it);
 }
 
+/* The client changes its keys so often. Returns whether the server still reads what comes then. */
+static bool reads_after_updates(link_t *it, int count)
+{
+    char byte;
+
+    for (int i = 0; i < count; ++i) {
+        assert_true(SSL_key_update(it->client, SSL_KEY_UPDATE_NOT_REQUESTED));
+        assert_int_equal(SSL_do_handshake(it->client), 1);
+    }
+    assert_int_equal(SSL_write(it->client, "x", 1), 1);
+    return SSL_read(it->server, &byte, 1) == 1;
+}
+
+static void test_server_context__key_updates_are_bounded(void **state)
+{
+    link_t it = connect_to(tw_tls_store_context(store), NULL);
+    uint64_t before = *tw_key_updates_refused();
+
+    assert_true(it.connected);
+    assert_true(reads_after_updates(&it, 1));
+    assert_int_equal(*tw_key_updates_refused() - before, 0);
+    assert_false(reads_after_updates(&it, 2 * TW_KEY_UPDATES_PER_MINUTE));
+    assert_int_equal(SSL_get_error(it.server, 0), SSL_ERROR_ZERO_RETURN);
+    assert_int_equal(*tw_key_updates_refused() - before, 1);
+    disconnect(&it);
+}
+
 /* A session that the server at `context` has just given out. */
 static SSL_SESSION *get_session(SSL_CTX *context)
 {
@@ -279,6 +308,7 @@ int main(void)
         TEST(test_server_context__older_versions_are_refused),
         TEST(test_server_context__ciphers_that_http2_prohibits_are_refused),
         TEST(test_server_context__renegotiation_is_refused),
+        TEST(test_server_context__key_updates_are_bounded),
         TEST(test_server_context__sessions_resume_after_a_reload),
         TEST(test_ticket_keys__ticket_outlives_one_rotation_only),
         TEST(test_ticket_keys__stores_do_not_share_them),
