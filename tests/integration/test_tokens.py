@@ -11,6 +11,7 @@ import pytest
 
 from lib.gateway import Gateway
 from lib.paths import BINARY
+from lib.redis_server import Redis
 from lib.tokens import SECRET, ec_key, jwk, jwk_set, key_for, pem, raw_token, rsa_key, token
 from lib.waiting import wait_until
 
@@ -25,6 +26,20 @@ def shared(tmp_path_factory):
     gateway = Gateway(private_topics=PRIVATE, token_keys=path, max_auth_failures=0).wait_ready()
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="module", params=["memory", "redis"])
+def either(request, tmp_path_factory):
+    """One gateway for each adapter, for all tests of what an adapter could give away."""
+    path = tmp_path_factory.mktemp("keys") / "secret"
+    path.write_text(SECRET)
+    redis = Redis() if request.param == "redis" else None
+    options = {"runtime": "redis", "redis_url": redis.url} if redis else {}
+    gateway = Gateway(private_topics=PRIVATE, token_keys=path, max_auth_failures=0, **options).wait_ready()
+    yield gateway
+    gateway.stop()
+    if redis:
+        redis.close()
 
 
 def start(start_gateway, path, text, **options):
@@ -283,21 +298,20 @@ def test_tokens__admin_routes_take_keys_only(shared, method, path):
         assert refusal(shared.h2().request(method, path + query, headers)) == (401, "unauthorized")
 
 
-def test_tokens__refusals_do_not_tell_whether_a_topic_exists(shared):
+def test_tokens__refusals_do_not_tell_whether_a_topic_exists(either):
     """A topic with a follower and kept events, and one that never was: the answers are the same, byte by byte."""
-    stream = follow(shared, "orders.known", headers=bearer(token(["orders.known"])))
-    shared.deliver("orders.known", "secret")
+    stream = follow(either, "orders.known", headers=bearer(token(["orders.known"])))
+    either.deliver("orders.known", "secret")
     assert stream.wait_events(1)
-    position = stream.stream.last_event_id if hasattr(stream.stream, "last_event_id") else "1"
     wrong, other, late = "a.b.c", token(["x"], ["x"]), token(["orders.*"], ["*"], ttl_s=-1000)
 
     def answers(topic):
         found = []
         for headers in ([], bearer(wrong), bearer(other), bearer(late)):
-            for more in ([], [("last-event-id", position)]):
-                found.append(follow(shared, topic, headers=[*headers, *more]))
-            found.append(shared.h2().request("HEAD", "/v1/stream", [("x-sse-topic", topic), *headers]))
-            found.append(shared.h2().request("POST", "/v1/publish",
+            for more in ([], [("last-event-id", "1")]):
+                found.append(follow(either, topic, headers=[*headers, *more]))
+            found.append(either.h2().request("HEAD", "/v1/stream", [("x-sse-topic", topic), *headers]))
+            found.append(either.h2().request("POST", "/v1/publish",
                                              [("x-sse-topic", topic), ("x-sse-id", "1"), *headers], "x"))
         return [(answer.status, sorted((name, value) for name, value in answer.headers.items() if name != "date"),
                  bytes(answer.body).replace(topic.encode(), b"")) for answer in found]
@@ -306,18 +320,52 @@ def test_tokens__refusals_do_not_tell_whether_a_topic_exists(shared):
     assert all(status >= 400 for status, _, _ in answers("orders.known"))
 
 
-def test_tokens__resume_goes_through_the_same_check(shared):
+def test_tokens__resume_goes_through_the_same_check(either):
     good, other = token(["orders.r"]), token(["orders.x"])
-    stream = follow(shared, "orders.r", headers=bearer(good))
-    shared.deliver("orders.r", "first", id="r1")
+    stream = follow(either, "orders.r", headers=bearer(good))
+    either.deliver("orders.r", "first", id="r1")
     stream.wait_events(1)
-    shared.deliver("orders.r", "second", id="r2")
-    resumed = follow(shared, "orders.r", headers=[*bearer(good), ("last-event-id", "r1")])
+    either.deliver("orders.r", "second", id="r2")
+    resumed = follow(either, "orders.r", headers=[*bearer(good), ("last-event-id", "r1")])
     assert resumed.wait_events(1)[0].data == "second"
     for headers, code in (([], "token_required"), (bearer(other), "topic_forbidden")):
-        exchange = follow(shared, "orders.r", headers=[*headers, ("last-event-id", "r1")])
+        exchange = follow(either, "orders.r", headers=[*headers, ("last-event-id", "r1")])
         assert refusal(exchange)[1] == code
         assert b"second" not in exchange.body
+
+
+def test_tokens__private_events_reach_nobody_else(either):
+    """Over every route that could deliver, list, resume, tail or confirm: only whoever may sees the event."""
+    secret, mine, other = "only-for-followers-of-m", token(["orders.m"]), token(["orders.n", "x"], ["orders.n"], sub="o")
+    good = follow(either, "orders.m", "prices", headers=bearer(mine))
+    beside = follow(either, "orders.n", "prices", headers=bearer(other))
+    anonymous = follow(either, "prices")
+    assert either.deliver("orders.m", secret, id="m1") == 1
+    assert good.wait_events(1)[0].data == secret
+    stolen = good.events[0].id or "m1"
+    seen = []
+    for headers in ([], bearer(other), bearer("a.b.c")):
+        for resume in ([], [("last-event-id", stolen)], [("last-event-id", "m0")]):
+            seen.append(follow(either, "prices", "orders.m", headers=[*headers, *resume]))
+        for method, path in [*ADMIN, ("GET", "/v1/admin/topics?prefix=orders"), ("GET", "/v1/admin/connections?topic=orders.m"),
+                             ("GET", "/v1/admin/tail?topic=orders.m"), ("GET", "/v1/admin/tail/stream?topic=orders.m")]:
+            seen.append(either.h2().request(method, path, headers))
+        seen.append(either.h2().request("POST", "/v1/publish", [("x-sse-topic", "orders.m"), ("x-sse-id", "1"), *headers], "x"))
+    for exchange in seen:
+        assert exchange.status in (401, 403)
+        assert secret.encode() not in exchange.body and b"delivered" not in exchange.body and b"dropped" not in exchange.body
+    either.deliver("prices", "for all")
+    for stream, data in ((good, [secret, "for all"]), (beside, ["for all"]), (anonymous, ["for all"])):
+        stream.wait_events(len(data))
+        assert stream.data() == data
+
+
+def test_tokens__stream_ends_when_its_token_expires(either):
+    stream = follow(either, "one", headers=bearer(token(["one"], ttl_s=2, sub="brief")))
+    assert stream.status == 200
+    either.wait_log(message="stream closed", connectionId=stream.connection_id, reason="token_expired")
+    stream.wait_end()
+    assert either.metrics()['tideway_streams_closed_total{reason="token_expired"}'] >= 1
 
 
 # --- keys
@@ -334,7 +382,7 @@ def test_tokens__keys_rotate_while_streams_stay(start_gateway, tmp_path):
         return follow(gateway, "one", headers=bearer(tokens[name])).status == 200
 
     client = gateway.h2()
-    streams = [client.start("GET", f"/v1/stream?topic=one&access_token={tokens['old']}") for _ in range(900)]
+    streams = [client.start("GET", f"/v1/stream?topic=one&access_token={tokens['old']}") for _ in range(1000)]
     for stream in streams:
         assert stream.wait_response().status == 200
     assert not works("new")
