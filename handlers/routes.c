@@ -7,7 +7,6 @@
 #include "handlers/cors.h"
 #include "handlers/gateway.h"
 #include "handlers/handlers.h"
-#include "handlers/held_bytes.h"
 #include "handlers/reply.h"
 #include "handlers/request.h"
 #include "handlers/turns.h"
@@ -266,6 +265,60 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
     return H2O_BODY_DISCARD;
 }
 
+/* What the node counts, and whose refusals. */
+typedef struct tw_held_kind {
+    bool (*take)(tw_backlog_t *backlog, uint64_t bytes);
+    void (*give_back)(tw_backlog_t *backlog, uint64_t bytes);
+    _Atomic uint64_t *refused;
+} tw_held_kind_t;
+
+static tw_held_kind_t held_kind(tw_limits_t *limits, bool is_answer)
+{
+    if (is_answer)
+        return (tw_held_kind_t){tw_backlog_take_answer_bytes, tw_backlog_return_answer_bytes,
+                                &limits->refused_answer_bytes};
+    return (tw_held_kind_t){tw_backlog_take_body_bytes, tw_backlog_return_body_bytes,
+                            &limits->refused_request_bytes};
+}
+
+static bool take_held(tw_limits_t *limits, tw_backlog_t *backlog, const tw_client_key_t *client,
+                      bool is_answer, uint64_t bytes)
+{
+    const tw_held_kind_t kind = held_kind(limits, is_answer);
+
+    if (client != NULL && !tw_limits_hold(limits, client, is_answer, bytes))
+        return false;
+    if (kind.take(backlog, bytes))
+        return true;
+    if (client != NULL)
+        tw_limits_release(limits, client, is_answer, bytes);
+    atomic_fetch_add(kind.refused, 1);
+    return false;
+}
+
+/*
+ * h2o asks before requests of a connection hold so many bytes more, and tells when they hold less
+ * (bytes is negative). A client and the node have a limit each; connections of trusted proxies
+ * count for the node alone. What is refused is not counted: h2o resets the oldest answers of the
+ * connection then, or discards the body.
+ */
+static int on_held_bytes(h2o_conn_t *conn, int is_answer, ssize_t bytes)
+{
+    const tw_worker_context_t *worker = (const tw_worker_context_t *)conn->ctx;
+
+    if (worker->shard == NULL) /* the ops listener, which takes no bodies */
+        return 1;
+    tw_backlog_t *backlog = worker->shard->config.backlog;
+    tw_limits_t *limits = &worker->gateway->limits;
+    tw_client_key_t key, *client = tw_request_conn_client(conn, &key) ? &key : NULL;
+    if (bytes > 0)
+        return take_held(limits, backlog, client, is_answer, (uint64_t)bytes);
+    held_kind(limits, is_answer).give_back(backlog, (uint64_t)-bytes);
+    if (client != NULL)
+        tw_limits_release(limits, client, is_answer, (uint64_t)-bytes);
+    return 1;
+}
+
 static void register_routes(h2o_globalconf_t *config, const char *name, const tw_route_t *routes)
 {
     h2o_hostconf_t *host =
@@ -277,7 +330,7 @@ static void register_routes(h2o_globalconf_t *config, const char *name, const tw
     self->super.on_headers = on_headers;
     self->routes = routes;
     config->on_error = tw_reply_h2o_error;
-    config->on_held_bytes = tw_held_bytes_change;
+    config->on_held_bytes = on_held_bytes;
     config->wants_header = tw_request_wants_header;
 }
 
