@@ -1,13 +1,14 @@
 #include "runtime/redis/client/wire.h"
 
 #include <assert.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "runtime/redis/client/dial.h"
-#include "runtime/redis/client/tls_engine.h"
+#include "tls/client_context.h"
 
 #define READ_BUFFER_BYTES (64 * 1024)
 
@@ -25,7 +26,7 @@ struct tw_redis_wire {
     tw_redis_dial_t *dial;          /* owned; NULL once it has answered */
     tw_redis_socket_t *socket;      /* owned; NULL before the connection, and once it is closing */
     const tw_redis_tls_t *security; /* borrowed; NULL: cleartext */
-    tw_redis_tls_engine_t *tls;     /* owned; NULL: cleartext, or not connected yet */
+    SSL *ssl; /* owned, between two memory BIOs; NULL: cleartext, or not connected yet */
     size_t unsent;
     char buffer[READ_BUFFER_BYTES];
 };
@@ -41,7 +42,7 @@ static void release(tw_redis_wire_t *wire)
     assert(wire->pending > 0);
     if (--wire->pending > 0 || wire->state != CLOSED)
         return;
-    tw_redis_tls_engine_destroy(wire->tls);
+    SSL_free(wire->ssl);
     free(wire);
 }
 
@@ -109,11 +110,11 @@ static void send_bytes(tw_redis_wire_t *wire, const char *bytes, size_t len)
 
 static void send_tls_output(tw_redis_wire_t *wire)
 {
-    size_t len;
-    const char *bytes = tw_redis_tls_engine_output(wire->tls, &len);
+    char *bytes = NULL;
+    long len = BIO_get_mem_data(SSL_get_wbio(wire->ssl), &bytes);
     if (len > 0)
-        send_bytes(wire, bytes, len);
-    tw_redis_tls_engine_drop_output(wire->tls);
+        send_bytes(wire, bytes, (size_t)len);
+    (void)BIO_reset(SSL_get_wbio(wire->ssl));
 }
 
 static void enter_open(tw_redis_wire_t *wire)
@@ -123,27 +124,42 @@ static void enter_open(tw_redis_wire_t *wire)
     wire->callbacks->on_open(wire->data);
 }
 
-static void begin_tls(tw_redis_wire_t *wire)
+static void shake_hands(tw_redis_wire_t *wire)
 {
-    char problem[TW_REDIS_ERROR_MAX];
-    if (wire->state == SECURING) {
-        int result = tw_redis_tls_engine_handshake(wire->tls, problem, sizeof(problem));
-        send_tls_output(wire);
-        if (result < 0)
-            fail(wire, problem);
-        else if (result > 0)
-            enter_open(wire);
+    char problem[TW_REDIS_ERROR_MAX] = "";
+
+    ERR_clear_error();
+    int result = SSL_do_handshake(wire->ssl);
+    if (result != 1 && SSL_get_error(wire->ssl, result) != SSL_ERROR_WANT_READ) {
+        bool refused = SSL_get_verify_result(wire->ssl) != X509_V_OK;
+        snprintf(problem, sizeof(problem), "%s: %s",
+                 refused ? "its certificate is refused" : "the TLS handshake failed",
+                 tw_tls_client_failure(wire->ssl));
     }
+    send_tls_output(wire);
+    if (problem[0] != '\0')
+        fail(wire, problem);
+    else if (result == 1)
+        enter_open(wire);
+}
+
+/* Goes on with what the peer has sent. */
+static void go_on_with_tls(tw_redis_wire_t *wire)
+{
+    if (wire->state == SECURING)
+        shake_hands(wire);
     while (wire->state == OPEN) {
         char plain[16 * 1024];
-        const char *ended;
-        int len = tw_redis_tls_engine_read(wire->tls, plain, sizeof(plain), &ended);
-        if (len == 0)
+        ERR_clear_error();
+        int len = SSL_read(wire->ssl, plain, sizeof(plain));
+        int kind = SSL_get_error(wire->ssl, len);
+        if (kind == SSL_ERROR_WANT_READ)
             break;
-        if (len < 0)
-            fail(wire, ended);
-        else
+        if (len > 0)
             wire->callbacks->on_read(plain, (size_t)len, wire->data);
+        else
+            fail(wire, kind == SSL_ERROR_ZERO_RETURN ? "it ended the TLS session"
+                                                     : tw_tls_client_failure(wire->ssl));
     }
     if (wire->state == OPEN)
         send_tls_output(wire);
@@ -164,11 +180,12 @@ static void on_socket_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf
     ++wire->pending; /* a callback below may close the wire */
     if (len < 0)
         fail(wire, len == UV_EOF ? "it closed the connection" : uv_strerror((int)len));
-    else if (wire->tls == NULL)
+    else if (wire->ssl == NULL)
         wire->callbacks->on_read(buf->base, (size_t)len, wire->data);
     else {
-        tw_redis_tls_engine_feed(wire->tls, buf->base, (size_t)len);
-        begin_tls(wire);
+        /* A memory BIO takes all, or the process aborts inside OpenSSL's allocator. */
+        BIO_write(SSL_get_rbio(wire->ssl), buf->base, (int)len);
+        go_on_with_tls(wire);
     }
     release(wire);
 }
@@ -187,12 +204,17 @@ static void secure(tw_redis_wire_t *wire)
         fail(wire, problem);
         return;
     }
-    wire->tls = tw_redis_tls_engine_create(context, name, &error);
-    SSL_CTX_free(context); /* the engine holds it */
-    if (wire->tls != NULL)
-        begin_tls(wire);
-    else
+    int status = tw_tls_client_create(&wire->ssl, context, name, &error);
+    SSL_CTX_free(context); /* the SSL holds it */
+    if (status != TW_TLS_OK) {
         fail(wire, error.text);
+        return;
+    }
+    BIO *from_peer = BIO_new(BIO_s_mem()), *to_peer = BIO_new(BIO_s_mem());
+    if (from_peer == NULL || to_peer == NULL)
+        abort();
+    SSL_set_bio(wire->ssl, from_peer, to_peer);
+    go_on_with_tls(wire);
 }
 
 static void on_dialled(tw_redis_socket_t *socket, const char *problem, void *data)
@@ -257,12 +279,17 @@ tw_redis_wire_t *tw_redis_wire_open(uv_loop_t *loop, const tw_redis_endpoint_t *
 void tw_redis_wire_write(tw_redis_wire_t *wire, const char *bytes, size_t len)
 {
     assert(wire->state == OPEN);
-    if (wire->tls == NULL) {
+    if (wire->ssl == NULL) {
         send_bytes(wire, bytes, len);
         return;
     }
+    ERR_clear_error();
+    for (size_t written; len > 0 && SSL_write_ex(wire->ssl, bytes, len, &written) == 1;
+         len -= written) /* a record at a time */
+        bytes += written;
+    ERR_clear_error();
     /* A session that breaks here has read the peer's alert already, or will. */
-    if (tw_redis_tls_engine_write(wire->tls, bytes, len) == 0)
+    if (len == 0)
         send_tls_output(wire);
 }
 

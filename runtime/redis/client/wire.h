@@ -1,8 +1,9 @@
 /**
  * A wire: the bytes to and from one host, over TCP or a Unix socket and, when asked for, TLS.
  *
- * It is open when a connection is there (see dial.h) and, with TLS, the peer is verified. All of
- * that has one time limit. Control loop only.
+ * It is open when a connection is there (see dial.h) and, with TLS, the peer's certificate is
+ * signed by a known authority and names the host that was asked for; there is no way to leave that
+ * out. All of that has one time limit. Control loop only.
  *
  * A link owns its wire. Callers: runtime/redis/client/link.c.
  */
