@@ -72,17 +72,12 @@ static void set_waiting(tw_redis_priming_t *priming, bool waiting)
 static void end_priming(tw_redis_priming_t *priming, bool primed)
 {
     tw_redis_route_t *route = priming->route;
-    tw_redis_waits_t waits = TAILQ_HEAD_INITIALIZER(waits);
-    tw_redis_wait_t *wait;
 
     set_waiting(priming, false);
     if (primed)
         route->primed = true;
     route->priming = NULL;
-    TAILQ_CONCAT(&waits, &priming->waits, link);
-    TAILQ_FOREACH(wait, &waits, link)
-    wait->list = &waits;
-    tw_redis_wait_wake(&waits);
+    tw_redis_wait_wake(&priming->waits);
     tw_redis_route_unuse(route);
     free(priming);
 }
