@@ -153,6 +153,9 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- if and .Values.apiKeys.existingSecret .Values.apiKeys.keys -}}
 {{- fail "apiKeys.existingSecret and apiKeys.keys are both given: give one of them" -}}
 {{- end -}}
+{{- if and .Values.config.privateTopics (not .Values.tokenKeys.existingSecret) -}}
+{{- fail "config.privateTopics is set: name the secret with the keys of tokens in tokenKeys.existingSecret" -}}
+{{- end -}}
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.enabled is true: name the issuer in tls.certManager.issuerRef" -}}
 {{- end -}}

@@ -104,6 +104,7 @@ def test_chart_knows_every_option_of_the_gateway():
     ({"redis": {"bundled": {"enabled": False}}}, "give redis.url"),
     ({"redis": {"url": "redis://elsewhere:6379"}}, "redis.bundled.enabled is true"),
     ({"redis": {"bundled": {"enabled": False}, "url": "redis://r", "existingSecret": "s"}}, "redis.passwordKey"),
+    ({"config": {"privateTopics": "*"}}, "tokenKeys.existingSecret"),
     ({"tls": {"certManager": {"enabled": True}}}, "tls.certManager.issuerRef"),
     ({"gatewayApi": {"enabled": True}}, "gatewayApi.parentRefs"),
     ({"gatewayApi": {"enabled": True, "parentRefs": [{"name": "g"}]}}, "backendTLS.hostname"),
@@ -165,6 +166,13 @@ def test_secrets_may_be_files_that_change_without_new_pods():
     made = chart.render(values={"apiKeys": {"keys": ["a-key-of-24-characters--"], "asFile": True}})
     annotations = made["Deployment", "events-tideway"]["spec"]["template"]["metadata"]["annotations"]
     assert "checksum/api-keys" not in annotations, "new keys need no new pods"
+
+
+def test_keys_of_tokens_are_a_file():
+    objects = chart.render(values={"config": {"privateTopics": "orders.*"}, "tokenKeys": {"existingSecret": "jwks", "secretKey": "set"}})
+    env = {entry["name"]: entry.get("value") for entry in chart.container(objects)["env"]}
+    assert mounted_files(objects)[env["TIDEWAY_TOKEN_KEYS"]] == ("jwks", "set")
+    assert env["TIDEWAY_PRIVATE_TOPICS"] == "orders.*"
 
 
 @pytest.mark.parametrize("resources, workers", [
