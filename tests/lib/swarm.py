@@ -23,11 +23,16 @@ def frame(kind, flags, stream_id, payload=b""):
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream_id) + payload
 
 
+def length(count):
+    """An integer with a prefix of seven bits (RFC 7541 section 5.1), below 255: one octet or two."""
+    assert count < 255
+    return bytes([count]) if count < 127 else bytes([127, count - 127])
+
+
 def literal(name, value):
-    """A header field without indexing (RFC 7541 section 6.2.2), short enough for one length octet."""
+    """A short header field without indexing (RFC 7541 section 6.2.2)."""
     name, value = name.encode(), value.encode()
-    assert len(name) < 127 and len(value) < 127
-    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+    return b"\0" + length(len(name)) + name + length(len(value)) + value
 
 
 class Swarm:
