@@ -53,16 +53,14 @@ static void unfollow_all(tw_hub_t *hub, const tw_subscriber_t *subscriber)
     pthread_mutex_unlock(&hub->order);
 }
 
-/* LIVE streams are closed when their tokens are revoked, and others are refused here: nothing comes
- * between this look and the joining. */
-static tw_status_t check_token(const tw_join_t *join)
+tw_status_t tw_hub_check_token(tw_hub_t *hub, const tw_subscriber_t *subscriber)
 {
-    const tw_grant_t *grant = join->subscriber->grant;
+    const tw_grant_t *grant = subscriber->grant;
 
     if (grant == NULL)
         return TW_OK;
-    return tw_revocations_check(&join->hub->revocations,
-                                tw_text(grant->subject, grant->subject_len), grant->issued_at_ms);
+    return tw_revocations_check(&hub->revocations, tw_text(grant->subject, grant->subject_len),
+                                grant->issued_at_ms);
 }
 
 /* JOINING → NEW: the caller destroys it in on_open. */
@@ -83,7 +81,9 @@ static void on_join(void *owner, void *data)
     if (subscriber->state == TW_SUBSCRIBER_LEFT) {
         free(subscriber->joining);
         free(subscriber);
-    } else if ((status = check_token(join)) != TW_OK) {
+    } else if ((status = tw_hub_check_token(join->hub, subscriber)) != TW_OK) {
+        /* LIVE streams are closed when their tokens are revoked: nothing comes between this look
+         * and the joining. */
         refuse(join, status);
     } else {
         tw_topic_name_t *names = subscriber->joining;

@@ -30,6 +30,10 @@
 tw_status_t tw_hub_join(tw_hub_t *hub, tw_subscriber_t *subscriber, const tw_resume_t *resume,
                         tw_opened_fn on_open, void *data);
 
+/** Whether the token of the subscriber is revoked: see tw_revocations_check(). A join looks at the
+ * end; who looks before it spares what a client costs that comes again and again. */
+tw_status_t tw_hub_check_token(tw_hub_t *hub, const tw_subscriber_t *subscriber);
+
 /** Frees a LIVE or JOINING subscriber, now or soon. It no longer belongs to the caller, and its
  * on_open does not come. */
 void tw_hub_leave(tw_hub_t *hub, tw_subscriber_t *subscriber);

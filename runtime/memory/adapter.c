@@ -49,7 +49,11 @@ static void drain(tw_adapter_t *adapter)
 static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data)
 {
-    tw_status_t status = tw_hub_join(self_of(adapter)->hub, subscriber, resume, on_open, data);
+    tw_hub_t *hub = self_of(adapter)->hub;
+    tw_status_t status = tw_hub_check_token(hub, subscriber);
+
+    if (status == TW_OK)
+        status = tw_hub_join(hub, subscriber, resume, on_open, data);
     if (status != TW_OK)
         on_open(data, status, NULL);
 }

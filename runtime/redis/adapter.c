@@ -69,8 +69,13 @@ static void drain(tw_adapter_t *adapter)
 static void open_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,
                         const tw_resume_t *resume, tw_opened_fn on_open, void *data)
 {
-    tw_redis_openings_begin(&tw_redis_node_of(adapter)->openings, subscriber, resume, on_open,
-                            data);
+    tw_redis_node_t *node = tw_redis_node_of(adapter);
+
+    /* While nobody knows yet, the stream waits for Redis like others, and is checked at the end. */
+    if (tw_hub_check_token(node->hub, subscriber) == TW_REVOKED)
+        on_open(data, TW_REVOKED, NULL);
+    else
+        tw_redis_openings_begin(&node->openings, subscriber, resume, on_open, data);
 }
 
 static void close_stream(tw_adapter_t *adapter, tw_subscriber_t *subscriber,

@@ -21,6 +21,7 @@
     X(NOT_READY, "not-ready", "gateways are ready soon after the last fault")                      \
     X(BUSY, "busy", "a gateway sends few commands when nothing happens")                           \
     X(HELD, "held", "Redis holds little that gateways have asked for and not read")                \
+    X(LET_IN, "let-in", "who was revoked has no stream")                                           \
     X(REFUSED, "refused", "without a fault nothing is refused")                                    \
     X(UNANSWERED, "unanswered", "every question is answered")
 

@@ -174,7 +174,8 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
     tw_sim_client_t *client = data;
 
     if (status != TW_OK) {
-        if (tw_sim_now_us() > WORLD->disturbed_until_us && client->gateway->was_ready &&
+        if (!WORLD->revoked[client->record.client].was_asked &&
+            tw_sim_now_us() > WORLD->disturbed_until_us && client->gateway->was_ready &&
             tw_sim_now_us() - client->gateway->ready_since_us > 1000000)
             tw_sim_fail(TW_SIM_REFUSED, "client %" PRIu32 "'s stream was refused (%d) at %.6f s",
                         client->record.client, status, (double)tw_sim_now_us() / 1e6);
@@ -220,6 +221,7 @@ static void open_stream(tw_sim_client_t *client, tw_sim_gateway_t *gateway)
     client->tears = 0;
     tw_fake_connection_init(&client->connection, &gateway->fanout.shard, let_go, client);
     tw_fake_stream_init(&client->stream, &client->connection, client->topics, NULL);
+    tw_sim_set_claims(client->stream.subscriber, client->record.client);
     client->stream.on_written = on_written;
     client->stream.data = client;
     gateway->adapter->ops->open_stream(gateway->adapter, client->stream.subscriber,

@@ -225,7 +225,8 @@ static void judge_streams(void)
 {
     for (size_t i = 0; i < TW_SIM_CLIENTS; ++i) {
         const tw_sim_client_t *client = &WORLD->clients[i];
-        if (client->exists && client->comes_back && !client->is_open)
+        if (client->exists && client->comes_back && !client->is_open &&
+            !WORLD->revoked[i].was_asked)
             tw_sim_fail(TW_SIM_REFUSED, "client %zu has no stream long after the last fault", i);
     }
 }
@@ -243,6 +244,7 @@ void tw_sim_end_world(void)
     if (tw_sim_verdict() == TW_SIM_NONE)
         judge_commands();
     judge_streams();
+    tw_sim_judge_revoked();
     if (tw_sim_verdict() == TW_SIM_NONE)
         judge_listings();
     tw_sim_clients_judge();

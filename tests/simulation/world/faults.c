@@ -32,6 +32,7 @@ static tw_sim_gateway_t *take_away(const tw_sim_entry_t *entry)
     if (gateway == NULL)
         return NULL;
     WORLD->at[place] = NULL;
+    WORLD->ended_us = tw_sim_now_us();
     tw_sim_clients_leave_gateway(gateway);
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[1] * 1000, on_back, (void *)(uintptr_t)place);
     tw_sim_disturb(entry->params[1] * 1000);
@@ -106,6 +107,7 @@ static void redis_restart(const tw_sim_entry_t *entry)
     const tw_model_data_t *kept = entry->params[1] != 0 ? WORLD->snapshots[master] : NULL;
     tw_sim_server_t *server = server_of(master);
 
+    WORLD->replaced_us = tw_sim_now_us();
     tw_sim_server_start(WORLD->masters[master], kept != NULL ? tw_model_data_clone(kept) : NULL);
     server->is_down = true;
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[0] * 1000, on_up, server);
@@ -140,6 +142,7 @@ static void failover(const tw_sim_entry_t *entry)
     uint32_t master = master_of(entry->params[1]), new = WORLD->masters[master] ^ 1;
     tw_sim_server_t *server = &NETWORK->servers[new];
 
+    WORLD->replaced_us = tw_sim_now_us();
     tw_sim_agenda_cancel(&WORLD->masters[master]);
     if (WORLD->replicas[master] == NULL)
         replace(&WORLD->replicas[master], master_data(master));

@@ -264,5 +264,7 @@ void tw_sim_generate(tw_sim_schedule_t *schedule, uint64_t seed)
         ADD(any_time(schedule), TW_SIM_OP_LIST, below(schedule->settings.nodes));
     for (int64_t left = skewed(0, 12); left > 0; --left)
         add_fault(schedule, clients);
+    for (int64_t left = one_in(2) ? skewed(1, 6) : 0; left > 0; --left)
+        ADD(any_time(schedule), TW_SIM_OP_REVOKE, below(schedule->settings.nodes), below(clients));
     tw_sim_schedule_sort(schedule);
 }

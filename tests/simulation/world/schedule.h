@@ -47,6 +47,7 @@ typedef struct tw_sim_settings {
     X(PUBLISH, "publish", false, "place", "topic", "topics", "count", "every_us", "bytes")         \
     X(ASK, "ask", false, "place", "topic", "topics", "count", "every_us", "")                      \
     X(LIST, "list", false, "place", "", "", "", "", "")                                            \
+    X(REVOKE, "revoke", false, "place", "client", "", "", "", "")                                  \
     X(RESUME, "resume", false, "client", "place", "topic", "topics", "", "")                       \
     X(CUT, "cut", true, "place", "which", "", "", "", "")                                          \
     X(SWALLOW, "swallow", true, "place", "which", "ways", "for_ms", "", "")                        \

@@ -103,6 +103,9 @@ static void run_entry(const tw_sim_entry_t *entry)
     case TW_SIM_OP_LIST:
         tw_sim_list(entry);
         break;
+    case TW_SIM_OP_REVOKE:
+        tw_sim_revoke(entry);
+        break;
     case TW_SIM_OP_MEMORY: {
         tw_model_server_t *redis = tw_sim_network.servers[WORLD->masters[0]].redis;
         tw_model_server_set_memory_max(redis, tw_model_data_bytes(tw_model_server_data(redis)) +

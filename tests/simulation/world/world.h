@@ -37,6 +37,12 @@ typedef struct tw_sim_client {
     tw_test_random_t random;
 } tw_sim_client_t;
 
+/** A subject that an operator has revoked. */
+typedef struct tw_sim_revoked {
+    bool was_asked;
+    int64_t certain_us; /* when it was answered that nobody will miss it; 0: it was not */
+} tw_sim_revoked_t;
+
 typedef struct tw_sim_world {
     const tw_sim_schedule_t *schedule;
     size_t next_entry;
@@ -51,7 +57,10 @@ typedef struct tw_sim_world {
     tw_model_data_t *snapshots[TW_SIM_MASTERS], *replicas[TW_SIM_MASTERS]; /* owned; NULL: none */
     int64_t disturbed_until_us; /* faults work on until then */
     int64_t emptied_us;         /* when the data set was emptied last */
+    int64_t replaced_us;        /* when Redis may have lost something last */
+    int64_t ended_us;           /* when a gateway ended last */
     tw_sim_client_t clients[TW_SIM_CLIENTS];
+    tw_sim_revoked_t revoked[TW_SIM_CLIENTS]; /* by the client whose subject it is */
     tw_sim_history_t history;
     tw_position_t newest[TW_LANES_MAX]; /* of what was answered, in each lane */
     uint64_t asked, answered;           /* questions to gateways */
@@ -111,6 +120,11 @@ void tw_sim_publish_one(tw_sim_gateway_t *gateway, uint32_t topic, uint32_t topi
                         bool asks_first);
 void tw_sim_list(const tw_sim_entry_t *entry);
 void tw_sim_publishers_dispose(void);
+
+/* revocations.c */
+void tw_sim_set_claims(tw_subscriber_t *subscriber, uint32_t client);
+void tw_sim_revoke(const tw_sim_entry_t *entry);
+void tw_sim_judge_revoked(void);
 
 /* faults.c */
 void tw_sim_fault(const tw_sim_entry_t *entry);
