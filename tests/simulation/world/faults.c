@@ -32,7 +32,7 @@ static tw_sim_gateway_t *take_away(const tw_sim_entry_t *entry)
     if (gateway == NULL)
         return NULL;
     WORLD->at[place] = NULL;
-    WORLD->ended_us = tw_sim_now_us();
+    tw_sim_revocations_forget(gateway);
     tw_sim_clients_leave_gateway(gateway);
     tw_sim_agenda_add(tw_sim_now_us() + entry->params[1] * 1000, on_back, (void *)(uintptr_t)place);
     tw_sim_disturb(entry->params[1] * 1000);
@@ -119,6 +119,7 @@ static void end_split(uint32_t master)
 {
     uint32_t is = WORLD->masters[master], was = is ^ 1;
 
+    WORLD->replaced_us = tw_sim_now_us(); /* what the old one has taken is gone */
     for (uint32_t place = 0; place < TW_SIM_PLACES; ++place) {
         if (NETWORK->route[master][place] == is)
             continue;

@@ -40,7 +40,8 @@ typedef struct tw_sim_client {
 /** A subject that an operator has revoked. */
 typedef struct tw_sim_revoked {
     bool was_asked;
-    int64_t certain_us; /* when it was answered that nobody will miss it; 0: it was not */
+    int64_t certain_us;             /* when it was answered that none will miss it; 0: it was not */
+    const tw_sim_gateway_t *keeper; /* who answered; NULL: it has ended */
 } tw_sim_revoked_t;
 
 typedef struct tw_sim_world {
@@ -58,7 +59,6 @@ typedef struct tw_sim_world {
     int64_t disturbed_until_us; /* faults work on until then */
     int64_t emptied_us;         /* when the data set was emptied last */
     int64_t replaced_us;        /* when Redis may have lost something last */
-    int64_t ended_us;           /* when a gateway ended last */
     tw_sim_client_t clients[TW_SIM_CLIENTS];
     tw_sim_revoked_t revoked[TW_SIM_CLIENTS]; /* by the client whose subject it is */
     tw_sim_history_t history;
@@ -124,6 +124,7 @@ void tw_sim_publishers_dispose(void);
 /* revocations.c */
 void tw_sim_set_claims(tw_subscriber_t *subscriber, uint32_t client);
 void tw_sim_revoke(const tw_sim_entry_t *entry);
+void tw_sim_revocations_forget(const tw_sim_gateway_t *gateway);
 void tw_sim_judge_revoked(void);
 
 /* faults.c */
