@@ -40,7 +40,7 @@ typedef struct tw_stream {
     uint64_t transport; /* for the transport; stays at this address while the stream lives */
     tw_subscriber_t *subscriber; /* borrowed: it owns the stream */
     uint64_t delivered;          /* events given to it */
-    uint32_t mark;               /* of the last event with several topics: see tw_stream_skips() */
+    uint32_t mark;               /* of the last event with several topics, odd; 0: none was */
     uint16_t written_tick;       /* the heartbeat clock when something was last written */
     uint8_t flags;
     uint8_t slot; /* its place in its chunk */
@@ -122,7 +122,7 @@ size_t tw_connection_close_streams(tw_connection_t *connection, size_t max,
 static inline bool tw_stream_skips(tw_stream_t *stream, const tw_event_t *event)
 {
     if (event->topic_count > 1) {
-        uint32_t mark = (uint32_t)(event->position.seq ^ event->position.epoch);
+        uint32_t mark = (uint32_t)(event->position.seq ^ event->position.epoch) << 1 | 1;
         if (stream->mark == mark)
             return true;
         stream->mark = mark;

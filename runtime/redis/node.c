@@ -45,10 +45,10 @@ static void on_layout(void *data)
         tw_redis_session_follow_layout(&node->lanes.items[i].session);
 }
 
-static void on_event(void *data, uint64_t seq, const char *body, size_t len)
+static bool on_event(void *data, uint64_t seq, const char *body, size_t len)
 {
     tw_redis_lane_t *lane = data;
-    tw_redis_publishing_arrived(&lane->publishing, seq, body, len);
+    return tw_redis_publishing_arrived(&lane->publishing, seq, body, len);
 }
 
 static void on_message(void *data, const char *message, size_t len)

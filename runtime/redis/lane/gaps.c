@@ -20,10 +20,10 @@ static bool is_due(const tw_redis_routes_t *routes, const tw_topic_name_t *topic
     return route == NULL || (route->state == TW_REDIS_ROUTE_FOLLOWED && seq > route->since);
 }
 
-tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *event, uint64_t seq)
+bool tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *event, uint64_t seq,
+                           tw_event_t **part)
 {
     tw_topic_list_t due = {.count = 0};
-    tw_event_t *part = NULL;
 
     for (uint32_t i = 0; i < event->topic_count; ++i) {
         if (is_due(routes, &event->topics[i], seq)) {
@@ -39,10 +39,11 @@ tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *e
         if (i > 0)
             memcpy(due.items, event->topics, i * sizeof(*due.items));
     }
+    *part = due.items == NULL ? tw_event_ref(event) : NULL;
     if (due.items == NULL)
-        return tw_event_ref(event);
+        return true;
     if (due.count > 0)
-        part = tw_event_create(
+        *part = tw_event_create(
             &(tw_event_spec_t){.topics = &due,
                                .id = tw_event_id(event),
                                .id_len = event->id_len,
@@ -53,7 +54,7 @@ tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *e
                                .frame = event->frame,
                                .frame_len = event->frame_len});
     free(due.items);
-    return part;
+    return *part != NULL || due.count == 0;
 }
 
 /* --- telling --- */
@@ -66,7 +67,8 @@ struct tw_redis_telling {
     tw_redis_route_t *items[]; /* a use of each */
 };
 
-static void announce_gap(tw_redis_routes_t *routes, const tw_redis_route_t *route)
+/* False: no memory. */
+static bool announce_gap(tw_redis_routes_t *routes, const tw_redis_route_t *route)
 {
     const char *reason = tw_gap_label((tw_gap_t)route->gap);
     json_t *data =
@@ -81,13 +83,15 @@ static void announce_gap(tw_redis_routes_t *routes, const tw_redis_route_t *rout
                                                            .payload_len = strlen(payload)});
     json_decref(data);
     free(payload);
+    if (event == NULL)
+        return false;
     atomic_fetch_add(&routes->session->stats->gaps, 1);
-    if (event != NULL)
-        tw_hub_announce(routes->hub, event);
+    tw_hub_announce(routes->hub, event);
     tw_event_unref(event);
+    return true;
 }
 
-/* The next gaps. False: there are more than a turn has time for. */
+/* The next gaps. False: there are more than a turn has time or memory for. */
 static bool tell_gaps(struct tw_redis_telling *telling, size_t *left)
 {
     tw_redis_routes_t *routes = telling->routes;
@@ -97,7 +101,8 @@ static bool tell_gaps(struct tw_redis_telling *telling, size_t *left)
         if (route->state != TW_REDIS_ROUTE_ANSWERED)
             continue;
         tw_hub_hold(routes->hub, &route->name, route->since);
-        announce_gap(routes, route);
+        if (!announce_gap(routes, route))
+            return false;
     }
     if (!telling->told && telling->next == telling->count) {
         telling->told = true;

@@ -13,6 +13,7 @@
 #define READ_ENTRIES_MAX 1024
 #define READ_BYTES ((uint64_t)1 << 19)
 #define BLOCK_MS "1000"
+#define TOO_FAR_BEHIND "this node was too far behind: streams that missed events get a gap"
 #define ACK_EVERY_MS 1000
 #define ACK_BYTES ((uint64_t)1 << 20)
 
@@ -50,13 +51,13 @@ void tw_redis_inbox_when_read(tw_redis_inbox_t *inbox, tw_redis_wait_t *wait, ui
 
 /* --- entries --- */
 
-static void find_hole(tw_redis_inbox_t *inbox, uint64_t upto)
+static void find_hole(tw_redis_inbox_t *inbox, uint64_t upto, const char *why)
 {
     inbox->state = TW_REDIS_INBOX_HOLE;
     inbox->hole_upto = upto;
     atomic_fetch_add(&inbox->session->stats->holes, 1);
-    tw_log(TW_LOG_ERROR, "this node was too far behind: streams that missed events get a gap",
-           tw_log_number("after", (int64_t)inbox->read), tw_log_number("upto", (int64_t)upto));
+    tw_log(TW_LOG_ERROR, why, tw_log_number("after", (int64_t)inbox->read),
+           tw_log_number("upto", (int64_t)upto));
     inbox->callbacks->on_hole(inbox->data, inbox->read, upto);
 }
 
@@ -70,22 +71,26 @@ void tw_redis_inbox_hole_passed(tw_redis_inbox_t *inbox)
     read_on(inbox);
 }
 
-/* Events whose numbers follow one another. */
-static void take_events(tw_redis_inbox_t *inbox, uint64_t number, const char *items, size_t len)
+/* Events whose numbers follow one another. False: one of them is lost here. */
+static bool take_events(tw_redis_inbox_t *inbox, uint64_t number, const char *items, size_t len)
 {
     const char *body;
     size_t body_len;
+    bool all = true;
 
     for (; tw_redis_item_next(&items, &len, &body, &body_len); ++number) {
         if (number <= inbox->late_upto)
             atomic_fetch_add(&inbox->session->stats->filled, 1);
-        inbox->callbacks->on_event(inbox->data, number, body, body_len);
+        all &= inbox->callbacks->on_event(inbox->data, number, body, body_len);
     }
+    return all;
 }
 
-/* {number of the first event, items, …} or {"m", message, …} */
-static void take_fields(tw_redis_inbox_t *inbox, const redisReply *fields)
+/* {number of the first event, items, …} or {"m", message, …}. False: an event is lost here. */
+static bool take_fields(tw_redis_inbox_t *inbox, const redisReply *fields)
 {
+    bool all = true;
+
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
         const redisReply *key = fields->element[i], *value = fields->element[i + 1];
         size_t digits;
@@ -94,10 +99,11 @@ static void take_fields(tw_redis_inbox_t *inbox, const redisReply *fields)
         inbox->bytes += value->len;
         uint64_t number = tw_redis_number(key->str, key->len, &digits);
         if (digits > 0)
-            take_events(inbox, number, value->str, value->len);
+            all &= take_events(inbox, number, value->str, value->len);
         else
             inbox->callbacks->on_message(inbox->data, value->str, value->len);
     }
+    return all;
 }
 
 /* False: what comes before it is missing, or the session has ended meanwhile. */
@@ -115,13 +121,16 @@ static bool take_entry(tw_redis_inbox_t *inbox, const redisReply *entry)
     if (number <= inbox->read)
         return true;
     if (before > inbox->read) {
-        find_hole(inbox, before);
+        find_hole(inbox, before, TOO_FAR_BEHIND);
         return false;
     }
-    take_fields(inbox, entry->element[1]);
-    inbox->read = number;
     if (inbox->end < number)
         inbox->end = number;
+    if (!take_fields(inbox, entry->element[1])) {
+        find_hole(inbox, number, "events could not be taken: their streams get a gap");
+        return false;
+    }
+    inbox->read = number;
     wake(inbox);
     return inbox->state == TW_REDIS_INBOX_READING;
 }
@@ -158,7 +167,7 @@ static void on_entries(const redisReply *reply, void *data)
     if (reply->type != REDIS_REPLY_ARRAY) {
         /* What was there when we asked would have come. */
         if (inbox->end_asked > inbox->read)
-            find_hole(inbox, inbox->end_asked);
+            find_hole(inbox, inbox->end_asked, TOO_FAR_BEHIND);
         else
             read_on(inbox);
         return;

@@ -31,7 +31,8 @@ typedef enum tw_redis_inbox_state {
 
 /* What is given is borrowed for the call. */
 typedef struct tw_redis_inbox_callbacks {
-    void (*on_event)(void *data, uint64_t seq, const char *body, size_t len);
+    /* False: no memory for it, or it cannot be read. Its topics are then told of a gap. */
+    bool (*on_event)(void *data, uint64_t seq, const char *body, size_t len);
     /* From another node. */
     void (*on_message)(void *data, const char *message, size_t len);
     /* What came in (after, upto] is gone. Nothing comes until tw_redis_inbox_hole_passed(). */

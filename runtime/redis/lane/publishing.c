@@ -335,12 +335,14 @@ static tw_redis_publish_t *find_publish(tw_redis_publishing_t *publishing,
 }
 
 /* One of ours, whose publisher waits: the event that it has is the one that came. */
-static void return_own(tw_redis_publishing_t *publishing, tw_redis_publish_t *publish,
+static bool return_own(tw_redis_publishing_t *publishing, tw_redis_publish_t *publish,
                        const tw_position_t *at)
 {
     static const tw_dispatch_result_t nobody = {.delivered = 0};
-    tw_event_t *part = tw_redis_routes_admit(publishing->routes, publish->event, at->seq);
+    tw_event_t *part;
 
+    if (!tw_redis_routes_admit(publishing->routes, publish->event, at->seq, &part))
+        return false; /* its publisher waits in vain, and is told so in its time */
     publish->replied = publish->state == ACCEPTED;
     enter(publish, DISPATCHED);
     if (part != NULL)
@@ -348,30 +350,30 @@ static void return_own(tw_redis_publishing_t *publishing, tw_redis_publish_t *pu
     else
         on_queued_here(publish, &nobody);
     tw_event_unref(part);
+    return true;
 }
 
-void tw_redis_publishing_arrived(tw_redis_publishing_t *publishing, uint64_t seq, const char *bytes,
+bool tw_redis_publishing_arrived(tw_redis_publishing_t *publishing, uint64_t seq, const char *bytes,
                                  size_t len)
 {
     const tw_position_t at = {.epoch = publishing->session->epoch_number, .seq = seq};
     tw_redis_body_t body;
 
     if (tw_redis_body_read(&body, bytes, len) != 0)
-        return;
+        return false;
     atomic_fetch_add_explicit(&publishing->session->stats->received, 1, memory_order_relaxed);
     tw_redis_publish_t *publish = find_publish(publishing, &body);
-    if (publish != NULL) {
-        return_own(publishing, publish, &at);
-        return;
-    }
-    tw_event_t *event = tw_redis_body_event(&body);
+    if (publish != NULL)
+        return return_own(publishing, publish, &at);
+    tw_event_t *event = tw_redis_body_event(&body), *part = NULL;
     if (event == NULL)
-        return;
-    tw_event_t *part = tw_redis_routes_admit(publishing->routes, event, seq);
+        return false;
+    bool taken = tw_redis_routes_admit(publishing->routes, event, seq, &part);
     if (part != NULL)
         tw_hub_dispatch(publishing->hub, NULL, part, &at, NULL, NULL);
     tw_event_unref(part);
     tw_event_unref(event);
+    return taken;
 }
 
 void tw_redis_publishing_expire(tw_redis_publishing_t *publishing, uint64_t now_ms, bool all)

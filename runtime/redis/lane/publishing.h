@@ -63,8 +63,9 @@ void tw_redis_publishing_begin(tw_redis_publishing_t *publishing, tw_loop_t *fro
 void tw_redis_publishing_ask(tw_redis_publishing_t *publishing, tw_loop_t *from,
                              const tw_topic_list_t *topics, tw_followed_fn on_answer, void *data);
 
-/** An event came in the inbox, newer than all before: brings it to the hub. */
-void tw_redis_publishing_arrived(tw_redis_publishing_t *publishing, uint64_t seq, const char *body,
+/** An event came in the inbox, newer than all before: brings it to the hub. False: it is lost here,
+ * because there is no memory, or it cannot be read. */
+bool tw_redis_publishing_arrived(tw_redis_publishing_t *publishing, uint64_t seq, const char *body,
                                  size_t len);
 
 /** The end of a turn: sends what was gathered. */

@@ -98,9 +98,10 @@ void tw_redis_route_count(tw_redis_route_t *route, int change);
 
 /**
  * The event as it may be dispatched here: without topics that are not followed yet or have had it.
- * A reference for the caller; NULL when nothing is left of it, or no memory.
+ * *part is a reference for the caller; NULL when nothing is left of it. False: no memory.
  */
-tw_event_t *tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *event, uint64_t seq);
+bool tw_redis_routes_admit(const tw_redis_routes_t *routes, tw_event_t *event, uint64_t seq,
+                           tw_event_t **part);
 
 /** What came in (after, upto] was missed: tells the streams of the topics that had events there,
  * then lets the inbox go on. */

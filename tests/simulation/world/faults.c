@@ -237,6 +237,15 @@ static void turn_clock(const tw_sim_entry_t *entry)
         gateway->host.wall_offset_us += entry->params[1] * 1000;
 }
 
+/* For one allocation, after so many. */
+static void take_memory(const tw_sim_entry_t *entry)
+{
+    tw_sim_gateway_t *gateway = tw_sim_gateway_at(entry->params[0]);
+    if (gateway != NULL)
+        gateway->fails_after = (unsigned)entry->params[1];
+    tw_sim_disturb(5000000);
+}
+
 static void cut(const tw_sim_entry_t *entry)
 {
     tw_sim_pipes_cut(place_of(entry->params[0]), which_of(entry->params[1]));
@@ -283,6 +292,7 @@ void tw_sim_fault(const tw_sim_entry_t *entry)
         [TW_SIM_OP_RESTART] = restart,
         [TW_SIM_OP_STALL] = stall,
         [TW_SIM_OP_CLOCK] = turn_clock,
+        [TW_SIM_OP_NO_MEMORY] = take_memory,
         [TW_SIM_OP_SNAPSHOT] = take_snapshot,
         [TW_SIM_OP_REDIS_RESTART] = redis_restart,
         [TW_SIM_OP_REDIS_STALL] = stall_redis,
@@ -305,6 +315,7 @@ void tw_sim_heal(void)
         tw_sim_pipes_swallow(place, UINT32_MAX, true, true, 0);
         if (WORLD->at[place] == NULL)
             tw_sim_start_gateway(place);
+        WORLD->at[place]->fails_after = 0;
         if (WORLD->at[place]->stalled_until_us > tw_sim_now_us())
             WORLD->at[place]->stalled_until_us = tw_sim_now_us();
     }

@@ -135,7 +135,9 @@ void tw_sim_gateway_step(tw_sim_gateway_t *gateway)
             gateway->swept_us = now_us;
             tw_hub_sweep(gateway->hub);
         }
+        tw_alloc_fail_after(gateway->fails_after);
         tw_sim_loop_step(&gateway->control_uv);
+        gateway->fails_after = tw_alloc_fail_after(0);
     }
     if (tw_sim_loop_due_us(&gateway->worker_uv) <= now_us)
         tw_sim_loop_step(&gateway->worker_uv);

@@ -23,6 +23,7 @@ typedef struct tw_sim_gateway {
     tw_fanout_t fanout;
     tw_hub_t *hub;
     tw_adapter_t *adapter;
+    unsigned fails_after; /* so many allocations that peers size; 0: none fails */
     int64_t stalled_until_us;
     int64_t swept_us;
     int64_t ready_since_us; /* when ready() changed last, as far as was looked */

@@ -125,7 +125,10 @@ static void add_gateway_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
 {
     int64_t place = below(schedule->settings.nodes);
 
-    switch (below(4)) {
+    switch (below(5)) {
+    case 4:
+        ADD(at_ms, TW_SIM_OP_NO_MEMORY, place, skewed(1, 20));
+        break;
     case 0:
         ADD(at_ms, TW_SIM_OP_CRASH, place, skewed(1, 25000), below(2));
         break;
@@ -186,6 +189,22 @@ static void add_redis_fault(tw_sim_schedule_t *schedule, int64_t at_ms)
     }
 }
 
+/* A master is restarted while a gateway does not hear of anything for a moment, many publish, and
+ * connections break. */
+static void add_loss_of_a_lane(tw_sim_schedule_t *schedule, int64_t at_ms, int64_t clients)
+{
+    const tw_sim_settings_t *settings = &schedule->settings;
+
+    ADD(at_ms - 150, TW_SIM_OP_SWALLOW, below(settings->nodes), -1, 2, 200);
+    for (int i = 0; i < 3; ++i)
+        ADD(at_ms - 100, TW_SIM_OP_PUBLISH, below(settings->nodes), below(settings->topics),
+            skewed(1, 8), between(100, 300), between(2000, 5000), 1);
+    ADD(at_ms, TW_SIM_OP_REDIS_RESTART, skewed(1, 200), 0, below(settings->masters));
+    for (int i = 0; i < 20; ++i)
+        ADD(at_ms + between(50, 800), TW_SIM_OP_TEAR, below(clients), below(settings->nodes),
+            between(500, 5000), skewed(1, 3));
+}
+
 /* Several at once that are worse together: a gateway that comes back by slow connections, and a
  * change of TIDEWAY_TAIL_EVENTS on all gateways, one after the other. */
 static void add_compound(tw_sim_schedule_t *schedule, int64_t at_ms)
@@ -218,6 +237,10 @@ static void add_fault(tw_sim_schedule_t *schedule, int64_t clients)
 
     if (one_in(2))
         add_tears(schedule, at_ms, clients);
+    if (schedule->settings.masters > 1 && one_in(4)) {
+        add_loss_of_a_lane(schedule, at_ms, clients);
+        return;
+    }
     switch (below(5)) {
     case 2:
         add_compound(schedule, at_ms);

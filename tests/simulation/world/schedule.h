@@ -56,6 +56,7 @@ typedef struct tw_sim_settings {
     X(RESTART, "restart", true, "place", "back_ms", "tail_events", "", "", "")                     \
     X(STALL, "stall", true, "place", "for_ms", "", "", "", "")                                     \
     X(CLOCK, "clock", true, "place", "by_ms", "", "", "", "")                                      \
+    X(NO_MEMORY, "no-memory", true, "place", "after", "", "", "", "")                              \
     X(SNAPSHOT, "snapshot", true, "master", "", "", "", "", "")                                    \
     X(REDIS_RESTART, "redis-restart", true, "back_ms", "snapshot", "master", "", "", "")           \
     X(REDIS_STALL, "redis-stall", true, "for_ms", "master", "", "", "", "")                        \

@@ -162,6 +162,29 @@ static void test_fanout__calls_a_transport_once_per_connection_and_topic(void **
 }
 
 /* A position of another epoch is another event, whatever its number. */
+/* Whatever its position, a stream that has got none yet gets it. */
+static void test_fanout__a_first_event_of_several_topics_is_not_taken_for_none(void **state)
+{
+    static const tw_position_t positions[] = {{7, 7}, {UINT64_MAX, UINT32_MAX}, {0, 1}, {1, 0}};
+    tw_setup_t s;
+    tw_fake_connection_t connection;
+
+    setup(&s);
+    connect_to(&s, &connection);
+    for (size_t i = 0; i < sizeof(positions) / sizeof(*positions); ++i) {
+        tw_fake_stream_t stream;
+        open_stream(&s, &stream, &connection, "a,b");
+        tw_event_t *event = tw_test_event("a,b", "x", "");
+        event->position = positions[i];
+        assert_int_equal(tw_fanout_deliver(s.fanout, event, NULL), 1);
+        tw_event_unref(event);
+        expect_ids(&stream, "x");
+        end_stream(&stream);
+    }
+    tw_fake_connection_dispose(&connection);
+    teardown(&s);
+}
+
 static void
 test_fanout__an_event_of_several_topics_is_not_taken_for_one_of_another_epoch(void **state)
 {
@@ -627,6 +650,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fanout__gives_an_event_to_the_followers_of_its_topics),
         cmocka_unit_test(test_fanout__calls_a_transport_once_per_connection_and_topic),
+        cmocka_unit_test(test_fanout__a_first_event_of_several_topics_is_not_taken_for_none),
         cmocka_unit_test(
             test_fanout__an_event_of_several_topics_is_not_taken_for_one_of_another_epoch),
         cmocka_unit_test(test_fanout__random_joins_and_leaves_against_an_oracle),
