@@ -71,7 +71,8 @@ void tw_redis_inbox_hole_passed(tw_redis_inbox_t *inbox)
     read_on(inbox);
 }
 
-/* Events whose numbers follow one another. False: one of them is lost here. */
+/* Events whose numbers follow one another. False: one of them is lost here, and with it all behind
+ * it, since no event may come before the gap that tells of it. */
 static bool take_events(tw_redis_inbox_t *inbox, uint64_t number, const char *items, size_t len)
 {
     const char *body;
@@ -81,7 +82,7 @@ static bool take_events(tw_redis_inbox_t *inbox, uint64_t number, const char *it
     for (; tw_redis_item_next(&items, &len, &body, &body_len); ++number) {
         if (number <= inbox->late_upto)
             atomic_fetch_add(&inbox->session->stats->filled, 1);
-        all &= inbox->callbacks->on_event(inbox->data, number, body, body_len);
+        all = all && inbox->callbacks->on_event(inbox->data, number, body, body_len);
     }
     return all;
 }
@@ -99,7 +100,7 @@ static bool take_fields(tw_redis_inbox_t *inbox, const redisReply *fields)
         inbox->bytes += value->len;
         uint64_t number = tw_redis_number(key->str, key->len, &digits);
         if (digits > 0)
-            all &= take_events(inbox, number, value->str, value->len);
+            all = all && take_events(inbox, number, value->str, value->len);
         else
             inbox->callbacks->on_message(inbox->data, value->str, value->len);
     }
