@@ -86,32 +86,36 @@ static const char *refuse(h2o_req_t *req, tw_error_t error)
     return tw_error_code(error);
 }
 
-/* Returns NULL and the token, which is borrowed from the cache, or the code of the error that the
- * request has been answered with. */
-static const char *verify(h2o_req_t *req, tw_text_t text, tw_token_t **token)
+/* Returns the token, which is borrowed from the cache; or NULL, and *code is that of the error that
+ * the request has been answered with. */
+static tw_token_t *verify(h2o_req_t *req, tw_text_t text, const char **code)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
+    tw_token_t *token = NULL;
     uint64_t cost_ns = 0;
     tw_token_verdict_t verdict = TW_TOKEN_INVALID;
 
     if (worker->tokens != NULL)
-        verdict =
-            tw_token_cache_verify(worker->tokens, text, tw_clock_wall_ms() / 1000, token, &cost_ns);
+        verdict = tw_token_cache_verify(worker->tokens, text, tw_clock_wall_ms() / 1000, &token,
+                                        &cost_ns);
     tw_turn_spend(req, LOOK_UP_NS + cost_ns);
     switch (verdict) {
     case TW_TOKEN_VALID:
         tw_count(cost_ns == 0 ? &counters_of(req)->tokens_cached
                               : &counters_of(req)->tokens_verified,
                  1);
-        return NULL;
+        return token;
     case TW_TOKEN_INVALID:
+        *code = refuse(req, TW_ERROR_TOKEN_INVALID);
         break;
     case TW_TOKEN_EXPIRED:
-        return refuse(req, TW_ERROR_TOKEN_EXPIRED);
+        *code = refuse(req, TW_ERROR_TOKEN_EXPIRED);
+        break;
     case TW_TOKEN_TOO_LARGE:
-        return refuse(req, TW_ERROR_TOKEN_TOO_LARGE);
+        *code = refuse(req, TW_ERROR_TOKEN_TOO_LARGE);
+        break;
     }
-    return refuse(req, TW_ERROR_TOKEN_INVALID);
+    return NULL;
 }
 
 /* Answers with the first topic that the token does not grant. */
@@ -147,7 +151,7 @@ static bool any_is_private(h2o_req_t *req, const tw_topic_list_t *topics)
 static tw_token_t *follower_of(h2o_req_t *req)
 {
     tw_text_t text = bearer_of(req);
-    tw_token_t *token = NULL;
+    const char *code;
 
     if (text.len == 0)
         text = parameter_of(req);
@@ -158,7 +162,7 @@ static tw_token_t *follower_of(h2o_req_t *req)
         tw_request_refuse(req, TW_ERROR_TOKEN_REQUIRED, false);
         return NULL;
     }
-    return verify(req, text, &token) == NULL ? token : NULL;
+    return verify(req, text, &code);
 }
 
 bool tw_access_may_follow(h2o_req_t *req, const tw_topic_list_t *topics, tw_token_t **token)
@@ -221,7 +225,8 @@ const char *tw_access_publisher(h2o_req_t *req, tw_publisher_t *publisher)
     tw_worker_context_t *worker = tw_worker_of(req);
     h2o_iovec_t header = tw_request_header(req, "authorization");
     tw_text_t text = bearer_of(req);
-    tw_token_t *token = NULL;
+    tw_token_t *token;
+    const char *code = NULL;
 
     *publisher = (tw_publisher_t){.token = NULL};
     if (tw_auth_check(&worker->gateway->auth, header.base, header.len, &publisher->rate))
@@ -232,9 +237,10 @@ const char *tw_access_publisher(h2o_req_t *req, tw_publisher_t *publisher)
         tw_request_refuse(req, TW_ERROR_UNAUTHORIZED, header.base != NULL || text.len > 0);
         return tw_error_code(TW_ERROR_UNAUTHORIZED);
     }
-    const char *code = verify(req, text, &token);
-    if (code == NULL)
-        code = check_revocations(req, token);
+    token = verify(req, text, &code);
+    if (token == NULL)
+        return code;
+    code = check_revocations(req, token);
     if (code != NULL)
         return code;
     publisher->token = tw_token_ref(token);
