@@ -1,11 +1,17 @@
 """Requests that wait for their clients: answers that are not taken, bodies that do not come, requests that do not end. One
 address holds its share, and no more."""
 
-import clients as raw
-from siege import PUBLISH, connect
+import os
 
+import pytest
+
+import clients as raw
+from siege import MB, PUBLISH, connect
+
+from lib.process_stats import rss_bytes, settled_rss_bytes
 from lib.waiting import wait_until
 
+FULL = os.environ.get("TIDEWAY_FULL") == "1"
 GREEDY, OTHER = "127.0.0.2", "127.0.0.3"
 NODE_BYTES = 1 << 21  # 64 KiB for the answers of an address, 512 KiB for its bodies
 CONNECTIONS, ANSWERS = 10, 36  # more than the node may hold
@@ -85,3 +91,29 @@ def test_held__requests_that_do_not_end_are_few(start_gateway):
         patient.frames_until_ping()
         patient.send(raw.frame(raw.DATA, raw.END_STREAM, 1))
         patient.frames_until(lambda f: f.type == raw.DATA)
+
+
+@pytest.mark.skipif(not FULL, reason="part of the long form: it takes a hundred megabytes before a busy gateway gives memory back")
+def test_held__memory_comes_back_while_connections_stay_and_events_are_delivered(start_gateway):
+    gateway = start_gateway()
+    honest = gateway.h2().subscribe("honest")
+    pid, block = gateway.process.pid, raw.request("/healthz")
+    guests = [connect(gateway, source=f"127.0.0.{2 + n}", window=0) for n in range(72)]
+    before = settled_rss_bytes(pid, still_s=0.3)
+    for guest in guests:
+        guest.send(*(raw.headers(n, block) for n in range(1, 1801, 2)))
+        guest.frames_until_ping()
+    most = rss_bytes(pid) - before
+    assert most > 100 * MB
+    for guest in guests:
+        guest.send(*(raw.rst_stream(n) for n in range(1, 1801, 2)))
+        guest.frames_until_ping()
+
+    def is_back():
+        gateway.deliver("honest", "x")
+        honest.client.pump(0.05)
+        return rss_bytes(pid) - before < most / 4
+
+    wait_until(is_back, "the memory to come back")
+    for guest in guests:
+        guest.frames_until_ping()
