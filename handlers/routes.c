@@ -23,7 +23,7 @@ typedef enum tw_route_access {
 /** What happens to a request's body. */
 typedef enum tw_route_body {
     TW_BODY_DISCARDED, /* the request is answered from its headers; a body is discarded unread */
-    TW_BODY_SMALL,     /* read before the handler is called, and refused above SMALL_BODY_BYTES */
+    TW_BODY_SMALL,     /* read once access is granted, and refused above SMALL_BODY_BYTES */
     TW_BODY_EMPTY,     /* read before the handler is called, and refused if it is not empty */
     TW_BODY_DECIDED,   /* tw_publish_on_headers() decides */
 } tw_route_body_t;
@@ -211,16 +211,23 @@ static tw_routed_t *route_request(const tw_route_t *routes, h2o_req_t *req)
     return routed;
 }
 
+/* False: the request has been answered. */
+static bool may_make(const tw_route_t *route, h2o_req_t *req)
+{
+    if (route->access != TW_ACCESS_KEY || tw_request_authorized(req))
+        return true;
+    tw_audit_refused_key(req);
+    return false;
+}
+
 static void answer(h2o_req_t *req)
 {
     const tw_route_t *route = tw_routed(req)->route;
 
     if (route == NULL)
         reply_without_route(tw_routed(req)->routes, req);
-    else if (route->access != TW_ACCESS_KEY || tw_request_authorized(req))
+    else if (may_make(route, req))
         route->handle(req);
-    else
-        tw_audit_refused_key(req);
 }
 
 static int on_req(h2o_handler_t *handler, h2o_req_t *req)
@@ -253,6 +260,8 @@ static h2o_body_decision_t on_headers(h2o_handler_t *handler, h2o_req_t *req)
         tw_turn_await(req, decide_publish);
         return H2O_BODY_HOLD;
     case TW_BODY_SMALL:
+        if (!may_make(route, req))
+            return H2O_BODY_DISCARD;
         req->entity_max = SMALL_BODY_BYTES;
         return H2O_BODY_READ;
     case TW_BODY_EMPTY:

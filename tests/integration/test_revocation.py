@@ -29,6 +29,8 @@ def test_revocations__of_another_form_are_refused(gateway):
     for body in bodies:
         answer = client.request("POST", "/v1/admin/revocations", [gateway.auth()], body)
         assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_revocation"), body
+    refused = client.request("POST", "/v1/admin/revocations", [gateway.auth("wrong")], b" " * 4097)
+    assert (refused.status, refused.json()["error"]["code"]) == (401, "unauthorized")  # before its body
     answer = client.request("POST", "/v1/admin/revocations", [gateway.auth()], b" " * 4097)
     assert (answer.status, answer.json()["error"]["code"]) == (413, "payload_too_large")
 
