@@ -9,10 +9,6 @@
 #include "base/log.h"
 #include "runtime/redis/lane/session.h"
 
-/* What an error reply begins with after which nothing that we believe of the server holds. */
-static const char *const endings[] = {"EPOCH",      "BURIED",    "READONLY", "LOADING",
-                                      "MASTERDOWN", "UNBLOCKED", "NOSCRIPT", "NOAUTH"};
-
 void tw_redis_session_inbox_key(const tw_redis_session_t *session,
                                 char key[TW_REDIS_INBOX_KEY_SIZE])
 {
@@ -44,15 +40,12 @@ typedef struct tw_redis_sent {
     void *data;
 } tw_redis_sent_t;
 
+/* What our scripts say when epoch, registration or session are over. Errors of a server that cannot
+ * be used any more end the link before they come here. */
 static bool ends_session(const redisReply *reply)
 {
-    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
-        return false;
-    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); ++i)
-        if (strncmp(reply->str, endings[i], strlen(endings[i])) == 0)
-            return true;
-    /* An error of a command that a script called, as Redis 6.2 words it. */
-    return strstr(reply->str, "-READONLY") != NULL;
+    return reply != NULL && reply->type == REDIS_REPLY_ERROR &&
+           (strncmp(reply->str, "EPOCH", 5) == 0 || strncmp(reply->str, "BURIED", 6) == 0);
 }
 
 static void on_sent_reply(const redisReply *reply, void *data)
@@ -83,19 +76,19 @@ static void send_by(tw_redis_session_t *session, tw_redis_client_t *client, tw_r
 void tw_redis_session_send(tw_redis_session_t *session, tw_redis_args_t *args,
                            tw_redis_reply_cb on_reply, void *data)
 {
-    send_by(session, session->links.commands, args, on_reply, data);
+    send_by(session, session->commands.client, args, on_reply, data);
 }
 
 void tw_redis_session_send_inbox(tw_redis_session_t *session, tw_redis_args_t *args,
                                  tw_redis_reply_cb on_reply, void *data)
 {
-    send_by(session, session->links.inbox, args, on_reply, data);
+    send_by(session, session->inbox.client, args, on_reply, data);
 }
 
 void tw_redis_session_flush(tw_redis_session_t *session)
 {
-    tw_redis_client_flush(session->links.commands);
-    tw_redis_client_flush(session->links.inbox);
+    tw_redis_client_flush(session->commands.client);
+    tw_redis_client_flush(session->inbox.client);
 }
 
 void tw_redis_session_refused(tw_redis_session_t *session, const char *what,

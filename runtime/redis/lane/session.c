@@ -58,8 +58,8 @@ void tw_redis_session_reset(tw_redis_session_t *session, const char *reason)
     char copy[TW_REDIS_ERROR_MAX]; /* it may be part of a reply that goes with its link */
 
     snprintf(copy, sizeof(copy), "%s", reason);
-    tw_redis_client_reset(session->links.commands, copy);
-    tw_redis_client_reset(session->links.inbox, copy);
+    tw_redis_client_reset(session->commands.client, copy);
+    tw_redis_client_reset(session->inbox.client, copy);
 }
 
 static void on_down(tw_redis_session_t *session, const char *reason, bool was_up)
@@ -85,21 +85,13 @@ static void on_down(tw_redis_session_t *session, const char *reason, bool was_up
     snprintf(session->last_reason, sizeof(session->last_reason), "%s", reason);
 }
 
-static void on_commands_down(const char *reason, bool was_up, void *data)
+static void on_link_down(const char *reason, bool was_up, void *data)
 {
-    tw_redis_session_t *session = data;
-    session->links.commands_up = false;
-    on_down(session, reason, was_up);
+    tw_redis_session_link_t *link = data;
+    link->up = false;
+    on_down(link->session, reason, was_up);
     /* What the one has said means nothing without the other. */
-    tw_redis_client_reset(session->links.inbox, reason);
-}
-
-static void on_inbox_down(const char *reason, bool was_up, void *data)
-{
-    tw_redis_session_t *session = data;
-    session->links.inbox_up = false;
-    on_down(session, reason, was_up);
-    tw_redis_client_reset(session->links.commands, reason);
+    tw_redis_session_reset(link->session, reason);
 }
 
 /* --- joining --- */
@@ -174,12 +166,11 @@ static void on_inbox_tried(const redisReply *reply, void *data)
     }
     set_phase(session, TW_REDIS_PHASE_UP);
     atomic_fetch_add(&session->stats->connects, 1);
-    tw_log(TW_LOG_INFO, "Redis is in use",
-           tw_log_text("address", session->links.commands_server.endpoint),
-           tw_log_text("version", session->links.commands_server.version),
-           tw_log_text("registration", session->registration),
-           tw_log_number("lane", session->index),
-           tw_log_text("continuity", continuity[joined->membership]));
+    tw_log(
+        TW_LOG_INFO, "Redis is in use", tw_log_text("address", session->commands.server.endpoint),
+        tw_log_text("version", session->commands.server.version),
+        tw_log_text("registration", session->registration), tw_log_number("lane", session->index),
+        tw_log_text("continuity", continuity[joined->membership]));
     session->callbacks->on_up(session->data, joined);
     session->joined.membership = TW_REDIS_KEPT;
 }
@@ -251,7 +242,7 @@ static void join(tw_redis_session_t *session)
     name_registration(session, successor);
     tw_redis_script_begin(session, &args, TW_REDIS_SCRIPT_JOIN);
     tw_redis_args_text(&args, session->registration);
-    tw_redis_args_text(&args, session->links.commands_server.identity);
+    tw_redis_args_text(&args, session->commands.server.identity);
     tw_redis_args_text(&args, fresh);
     tw_redis_args_text(&args, successor);
     tw_redis_args_number(&args, TW_REDIS_LEASE_MS);
@@ -264,13 +255,11 @@ static void join(tw_redis_session_t *session)
 
 static void join_when_both_are_up(tw_redis_session_t *session)
 {
-    tw_redis_links_t *links = &session->links;
-
-    if (!links->commands_up || !links->inbox_up)
+    if (!session->commands.up || !session->inbox.up)
         return;
     if (session->index > 0 && session->common->layout[0] == '\0')
         return; /* lane 0 finds it */
-    if (strcmp(links->commands_server.identity, links->inbox_server.identity) != 0)
+    if (strcmp(session->commands.server.identity, session->inbox.server.identity) != 0)
         tw_redis_session_reset(session, "Redis was replaced while we connected");
     else
         join(session);
@@ -284,29 +273,21 @@ void tw_redis_session_follow_layout(tw_redis_session_t *session)
         tw_redis_session_reset(session, "the cluster has another layout of lanes");
 }
 
-static void on_commands_up(const tw_redis_server_t *server, void *data)
+static void on_link_up(const tw_redis_server_t *server, void *data)
 {
-    tw_redis_session_t *session = data;
+    tw_redis_session_link_t *link = data;
 
-    session->links.commands_up = true;
-    session->links.commands_server = *server;
-    tw_redis_risks_log(server->risks, &session->common->risks_told);
-    join_when_both_are_up(session);
-}
-
-static void on_inbox_up(const tw_redis_server_t *server, void *data)
-{
-    tw_redis_session_t *session = data;
-    session->links.inbox_up = true;
-    session->links.inbox_server = *server;
-    join_when_both_are_up(session);
+    link->up = true;
+    link->server = *server;
+    tw_redis_risks_log(server->risks, &link->session->common->risks_told);
+    join_when_both_are_up(link->session);
 }
 
 void tw_redis_session_settled(tw_redis_session_t *session)
 {
     session->last_reason[0] = '\0';
-    tw_redis_client_settled(session->links.commands);
-    tw_redis_client_settled(session->links.inbox);
+    tw_redis_client_settled(session->commands.client);
+    tw_redis_client_settled(session->inbox.client);
 }
 
 /* --- life --- */
@@ -320,13 +301,20 @@ void tw_redis_session_init(tw_redis_session_t *session, tw_redis_common_t *commo
     snprintf(session->lane, sizeof(session->lane), "%s{%" PRIu32 "}:", common->prefix, index);
 }
 
+static void begin_link(tw_redis_session_link_t *link, tw_redis_session_t *session,
+                       const tw_redis_client_config_t *config)
+{
+    static const tw_redis_client_callbacks_t callbacks = {.on_up = on_link_up,
+                                                          .on_down = on_link_down};
+
+    link->session = session;
+    link->client = tw_redis_client_create(session->loop->uv, config, &callbacks, link);
+    tw_redis_client_start(link->client);
+}
+
 void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
                             const tw_redis_session_callbacks_t *callbacks, void *data)
 {
-    static const tw_redis_client_callbacks_t commands = {.on_up = on_commands_up,
-                                                         .on_down = on_commands_down},
-                                             inbox = {.on_up = on_inbox_up,
-                                                      .on_down = on_inbox_down};
     const tw_redis_client_config_t config = {
         .access = &session->common->access,
         .slot_key = session->lane,
@@ -344,23 +332,21 @@ void tw_redis_session_start(tw_redis_session_t *session, tw_loop_t *loop,
     session->callbacks = callbacks;
     session->data = data;
     set_phase(session, TW_REDIS_PHASE_DOWN);
-    session->links.commands = tw_redis_client_create(loop->uv, &config, &commands, session);
-    session->links.inbox = tw_redis_client_create(loop->uv, &config, &inbox, session);
-    tw_redis_client_start(session->links.commands);
-    tw_redis_client_start(session->links.inbox);
+    begin_link(&session->commands, session, &config);
+    begin_link(&session->inbox, session, &config);
 }
 
 void tw_redis_session_stop(tw_redis_session_t *session)
 {
-    tw_redis_links_t links = session->links;
+    tw_redis_client_t *commands = session->commands.client, *inbox = session->inbox.client;
     bool was_up = tw_redis_session_up(session);
 
     session->stopping = true;
     session->generation_joined = 0;
-    session->links = (tw_redis_links_t){.commands = NULL};
+    session->commands = session->inbox = (tw_redis_session_link_t){.session = session};
     set_phase(session, TW_REDIS_PHASE_STOPPED);
-    tw_redis_client_destroy(links.commands);
-    tw_redis_client_destroy(links.inbox);
+    tw_redis_client_destroy(commands);
+    tw_redis_client_destroy(inbox);
     if (was_up)
         session->callbacks->on_down(session->data);
 }

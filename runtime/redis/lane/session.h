@@ -69,11 +69,14 @@ typedef struct tw_redis_session_callbacks {
     void (*on_layout)(void *data);
 } tw_redis_session_callbacks_t;
 
-typedef struct tw_redis_links {
-    tw_redis_client_t *commands, *inbox; /* owned */
-    tw_redis_server_t commands_server, inbox_server;
-    bool commands_up, inbox_up;
-} tw_redis_links_t;
+typedef struct tw_redis_session tw_redis_session_t;
+
+typedef struct tw_redis_session_link {
+    tw_redis_session_t *session;
+    tw_redis_client_t *client; /* owned */
+    tw_redis_server_t server;  /* while it is up */
+    bool up;
+} tw_redis_session_link_t;
 
 /** What the sessions of all lanes have in common. */
 typedef struct tw_redis_common {
@@ -88,7 +91,7 @@ typedef struct tw_redis_common {
     _Atomic uint32_t up; /* lanes that are */
 } tw_redis_common_t;
 
-typedef struct tw_redis_session {
+struct tw_redis_session {
     tw_loop_t *loop;           /* borrowed */
     tw_redis_common_t *common; /* borrowed */
     tw_redis_stats_t *stats;   /* borrowed */
@@ -96,7 +99,7 @@ typedef struct tw_redis_session {
     const tw_redis_session_callbacks_t *callbacks;
     void *data;
     char lane[TW_REDIS_PREFIX_MAX + 8]; /* what all keys begin with */
-    tw_redis_links_t links;
+    tw_redis_session_link_t commands, inbox;
     _Atomic int phase; /* tw_redis_phase_t; written by the control loop */
     bool stopping;
     tw_redis_joined_t joined;   /* what the next on_up says */
@@ -109,7 +112,7 @@ typedef struct tw_redis_session {
     uint64_t start, floor;                /* see tw_redis_session_lost_before() */
     tw_log_limit_t refusals;              /* lines about errors that Redis returned */
     char last_reason[TW_REDIS_ERROR_MAX]; /* of the last failure that was logged */
-} tw_redis_session_t;
+};
 
 /** `prefix` begins the names of all keys; NULL: TW_REDIS_PREFIX. 0, or -1 with one line in `error`
  * when something of it cannot be used. */
