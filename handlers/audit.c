@@ -7,6 +7,7 @@
 
 /* What is logged of a path that anybody may send. */
 #define PATH_LOGGED_MAX 80
+#define REFUSED "admin key refused"
 
 typedef struct tw_actor {
     char peer[sizeof(((tw_connection_t *)0)->remote_address)];
@@ -32,6 +33,8 @@ void tw_audit_action(h2o_req_t *req, const char *action, tw_log_field_t about)
 
     read_actor(&actor, req);
     tw_log(TW_LOG_INFO, action, about, actor.address, tw_log_text("key", actor.key));
+    tw_audit_keep(&tw_worker_of(req)->gateway->audit, action, tw_text(about.text, about.text_len),
+                  tw_text(actor.address.text, actor.address.text_len), actor.key, 1);
 }
 
 void tw_audit_refused_key(h2o_req_t *req)
@@ -46,7 +49,10 @@ void tw_audit_refused_key(h2o_req_t *req)
     if (count == 0)
         return;
     read_actor(&actor, req);
-    tw_log(TW_LOG_WARN, "admin key refused",
-           tw_log_bytes("path", path.base, path.len < PATH_LOGGED_MAX ? path.len : PATH_LOGGED_MAX),
-           actor.address, tw_log_text("key", actor.key), tw_log_number("count", (int64_t)count));
+    const tw_log_field_t about =
+        tw_log_bytes("path", path.base, path.len < PATH_LOGGED_MAX ? path.len : PATH_LOGGED_MAX);
+    tw_log(TW_LOG_WARN, REFUSED, about, actor.address, tw_log_text("key", actor.key),
+           tw_log_number("count", (int64_t)count));
+    tw_audit_keep(&worker->gateway->audit, REFUSED, tw_text(about.text, about.text_len),
+                  tw_text(actor.address.text, actor.address.text_len), actor.key, count);
 }

@@ -2,8 +2,8 @@
  * The log lines about what operators do: who, from where, with which key, did what to what.
  *
  * Each is at the level info and has the fields `address` (the client's, as connections are listed)
- * and `key` (the fingerprint of the key, never the key). On the request's worker. It owns
- * nothing. Callers: handlers/routes.c, handlers/admin/.
+ * and `key` (the fingerprint of the key, never the key), and is kept in the gateway's audit log. On
+ * the request's worker. It owns nothing. Callers: handlers/routes.c, handlers/admin/.
  */
 #ifndef TW_HANDLERS_AUDIT_H
 #define TW_HANDLERS_AUDIT_H

@@ -15,6 +15,7 @@
 #include "base/log_limit.h"
 #include "base/loop_watch.h"
 #include "base/text.h"
+#include "handlers/clients/audit_log.h"
 #include "handlers/clients/auth.h"
 #include "handlers/clients/limits.h"
 #include "handlers/clients/origins.h"
@@ -35,6 +36,7 @@ typedef struct tw_gateway {
     const tw_hub_t *hub;   /* borrowed; for tw_stats_read() alone */
     tw_auth_t auth;
     tw_limits_t limits;
+    tw_audit_t audit;
     tw_patterns_t private_topics;  /* that streams need a token for; empty: none */
     tw_tokens_t tokens;            /* the keys of tokens */
     tw_revocations_t *revocations; /* borrowed; the tokens that are valid no more */

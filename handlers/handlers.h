@@ -38,6 +38,7 @@ void tw_handle_admin_connections(h2o_req_t *req);
 void tw_handle_admin_close(h2o_req_t *req);
 void tw_handle_admin_nodes(h2o_req_t *req);
 void tw_handle_admin_stats(h2o_req_t *req);
+void tw_handle_admin_audit(h2o_req_t *req);
 
 /* admin/subjects.c */
 void tw_handle_admin_close_subject(h2o_req_t *req);

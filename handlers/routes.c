@@ -62,6 +62,7 @@ static const tw_route_t main_routes[] = {
     ROUTE("DELETE", "/v1/admin/connections/:",        tw_handle_admin_close,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/nodes",                tw_handle_admin_nodes,       KEY,     DISCARDED)
     ROUTE("GET",    "/v1/admin/stats",                tw_handle_admin_stats,       KEY,     DISCARDED)
+    ROUTE("GET",    "/v1/admin/audit",                tw_handle_admin_audit,       KEY,     DISCARDED)
     ROUTE("GET",    "/",                              handle_root,                 PUBLIC,  DISCARDED)
     ROUTE("GET",    "/admin",                         handle_root,                 PUBLIC,  DISCARDED)
     ROUTE("GET",    "/admin/*",                       tw_handle_ui,                PUBLIC,  DISCARDED)

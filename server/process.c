@@ -143,6 +143,7 @@ static bool set_up_gateway(tw_process_t *process, char *error, size_t error_size
     gateway->version = TIDEWAY_VERSION;
     gateway->key_updates_refused = tw_key_updates_refused();
     gateway->node_id = process->node.node_id;
+    tw_audit_init(&gateway->audit);
     gateway->started_at_ms = process->node.started_at_ms;
     gateway->topics_max = options->max_topics;
     gateway->payload_bytes_max = options->max_payload_bytes;
@@ -368,6 +369,7 @@ void tw_process_close(tw_process_t *process)
     tw_limits_dispose(&process->gateway.limits);
     free(process->proxies);
     tw_auth_dispose(&process->gateway.auth);
+    tw_audit_dispose(&process->gateway.audit);
     tw_tokens_dispose(&process->gateway.tokens);
     tw_patterns_dispose(&process->gateway.private_topics);
     tw_origins_dispose(&process->gateway.cors.origins);

@@ -257,3 +257,30 @@ void tw_handle_admin_stats(h2o_req_t *req)
     tw_reply_json(req, 200,
                   stats_json(gateway->node_id, &now, gateway->started_at_ms, tw_clock_wall_ms()));
 }
+
+/* --- what operators did on this node --- */
+
+/* Texts that clients sent may not be UTF-8, which JSON has to be. */
+static json_t *json_sent(const char *text, size_t len)
+{
+    json_t *json = json_stringn(text, len);
+    return json != NULL ? json : json_string("(not UTF-8)");
+}
+
+static void add_entry(const tw_audit_entry_t *entry, void *data)
+{
+    json_array_append_new(data, json_pack("{s:o,s:s,s:o,s:o,s:s,s:I}", "at",
+                                          json_time(entry->at_ms), "action", entry->action, "about",
+                                          json_sent(entry->about, entry->about_len), "address",
+                                          json_sent(entry->address, entry->address_len), "key",
+                                          entry->key, "count", (json_int_t)entry->count));
+}
+
+void tw_handle_admin_audit(h2o_req_t *req)
+{
+    tw_gateway_t *gateway = tw_worker_of(req)->gateway;
+    json_t *list = json_array();
+
+    tw_audit_visit(&gateway->audit, add_entry, list);
+    tw_reply_json(req, 200, json_pack("{s:s,s:o}", "nodeId", gateway->node_id, "data", list));
+}

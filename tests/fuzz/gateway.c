@@ -79,6 +79,7 @@ static void set_up_gateway(void)
     gateway->cors.origins.any = true;
     gateway->version = "0";
     gateway->node_id = self.node.node_id;
+    tw_audit_init(&gateway->audit);
     gateway->topics_max = 4;
     gateway->payload_bytes_max = 4096;
     gateway->tail_events_max = hub.tail_events;

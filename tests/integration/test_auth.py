@@ -184,6 +184,17 @@ def test_auth__what_operators_do_is_logged_with_address_and_key(start_gateway):
     refused = gateway.wait_log(message="admin key refused")
     assert refused.items() >= {"level": "warn", "path": "/v1/admin/nodes", "address": "192.0.2.10",
                                "key": fingerprint("wrong-key"), "count": 1}.items()
+    audit = gateway.admin("/audit")
+    actions = [(entry["action"], entry["about"]) for entry in audit["data"]]
+    assert actions[:2] == [("operator has a topic's events forgotten", "a"),
+                           ("operator closes a connection", stream.connection_id)]
+    assert actions[-1] == ("admin key refused", "/v1/admin/nodes")
+    assert {(entry["address"], entry["key"]) for entry in audit["data"]} == {
+        ("192.0.2.10", fingerprint("test-key")), ("192.0.2.10", fingerprint("wrong-key"))}
+    for _ in range(205):
+        client.request("DELETE", "/v1/admin/connections/%FF", right)
+    audit = gateway.admin("/audit")["data"]
+    assert len(audit) == 200 and {entry["about"] for entry in audit} == {"(not UTF-8)"}
     gateway.stop()
     lines = [line for line in gateway.output if "admin key refused" in line]
     assert len(lines) < 15 and not any("wrong-key" in line or "test-key" in line for line in gateway.output)

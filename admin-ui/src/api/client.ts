@@ -5,6 +5,8 @@
 import type { Shape } from "./shape";
 import { readEventStream, type SseMessage } from "./sse";
 import {
+  type Audit,
+  auditShape,
   type Connection,
   connectionPageShape,
   errorShape,
@@ -104,6 +106,8 @@ export function createClient({
 
   return {
     stats: (signal?: AbortSignal): Promise<Stats> => get(statsShape, "/v1/admin/stats", signal),
+
+    audit: (signal?: AbortSignal): Promise<Audit> => get(auditShape, "/v1/admin/audit", signal),
 
     nodes: async (signal?: AbortSignal): Promise<GatewayNode[]> =>
       (await get(nodesShape, "/v1/admin/nodes", signal)).data,

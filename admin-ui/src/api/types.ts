@@ -99,6 +99,22 @@ export type TailEvent = Infer<typeof tailEventShape>;
 export const tailShape = object({ topic: string, events: list(tailEventShape) });
 export type Tail = Infer<typeof tailShape>;
 
+/** What operators did on one node, newest first. `about` is what they did it to, `key` a fingerprint. */
+export const auditShape = object({
+  nodeId: string,
+  data: list(
+    object({
+      at: instant,
+      action: string,
+      about: string,
+      address: string,
+      key: string,
+      count: number,
+    }),
+  ),
+});
+export type Audit = Infer<typeof auditShape>;
+
 export const publishShape = object({
   status: string,
   id: string,

@@ -34,7 +34,7 @@ export function ConnectionsPage() {
       <ListHeader title="Connections" noun="connection" list={list}>
         <SearchInput
           label="Search connections by ID"
-          placeholder="Connection ID starts with…"
+          placeholder="ID starts with…"
           value={prefix}
           onSearch={(next) => list.filter({ prefix: next })}
           className="sm:w-56"

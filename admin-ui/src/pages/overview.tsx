@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Stats } from "@/api/types";
 import { ViewHeader } from "@/components/app-shell";
+import { AuditPanel } from "@/components/audit-panel";
 import { Chart, type Series } from "@/components/chart";
 import { ErrorBoundary } from "@/components/error-boundary";
 import { LiveToggle } from "@/components/live-toggle";
@@ -150,6 +151,9 @@ export function OverviewPage() {
           <TotalsPanel stats={latest} bytesPerSecond={samples.at(-1)?.bytes ?? null} />
         </ErrorBoundary>
       </div>
+      <ErrorBoundary>
+        <AuditPanel />
+      </ErrorBoundary>
     </>
   );
 }

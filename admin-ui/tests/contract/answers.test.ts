@@ -53,6 +53,14 @@ describe("answers of a real gateway", () => {
     expect(await unnamedFields("/v1/admin/stats", null, stats)).toEqual([]);
   });
 
+  it("what operators did", async () => {
+    await client.closeConnection("nobody");
+    const { data, nodeId } = await client.audit();
+    expect(nodeId).toBe((await client.stats()).nodeId);
+    expect(data[0]).toMatchObject({ action: "operator closes a connection", about: "nobody" });
+    expect(await unnamedFields("/v1/admin/audit", "data", data[0])).toEqual([]);
+  });
+
   it("topics, by page and by prefix", async () => {
     const page = await client.topics({ page: 1, pageSize: 10, prefix: "contract/" });
     expect(page).toMatchObject({ page: 1, pageSize: 10, total: 1 });

@@ -354,6 +354,11 @@ describe("the admin UI of a running gateway", () => {
       await showsRange(page, "1–49 of 49");
       await until("the stream to end", async () => (await peer.ended()) === endedBefore + 1);
       assert.match(gateway.log(), /operator closes a connection/);
+      await page.getByRole("link", { name: "Overview", exact: true }).click();
+      const audit = page.getByRole("region", { name: "Audit", exact: true });
+      await audit
+        .getByRole("row", { name: /operator closes a connection .* 127\.0\.0\.1/ })
+        .waitFor();
       // The place of the next test's count is given back.
       await peer.open(1, ["load.33"], "swarm");
     }),
