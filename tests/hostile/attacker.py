@@ -451,6 +451,16 @@ def http1_requests(self):
 
 
 @attack
+def idle_connections(self):
+    """Connections that have had an answer, and ask for nothing more."""
+    for client in self.gather(2000 * self.scale, kind=clients.Http1):
+        with contextlib.suppress(OSError):
+            client.send(b"GET /x HTTP/1.1\r\nhost:g\r\n\r\n")
+        self.sent += 1
+    self.hold()
+
+
+@attack
 def silent_connects(self):
     """TCP connections that never say anything."""
     while self.goes_on() and len(self.open) < 5000:
