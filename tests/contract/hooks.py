@@ -1,5 +1,7 @@
 """What the document says in words only, and how long a stream is listened to."""
 
+import time
+
 import schemathesis
 
 SILENCE_S = 0.05
@@ -19,13 +21,20 @@ def name_a_topic(case):
 
 
 def choose_a_filter(case):
-    """And that connections can be filtered by prefix, or by topic."""
+    """And that connections can be filtered by prefix, or by topic, or by subject."""
     query = case.query or {}
-    if query.get("prefix") and query.get("topic"):
-        del query["prefix"]
+    filters = [name for name in ("prefix", "topic", "subject") if query.get(name)]
+    for name in filters[:-1]:
+        del query[name]
 
 
-CORRECTIONS = {"openStream": name_a_topic, "listConnections": choose_a_filter}
+def end_soon(case):
+    """And that a revocation ends in the future, within ten years."""
+    if isinstance(case.body, dict):
+        case.body["until"] = int(time.time() * 1000) + 3_600_000
+
+
+CORRECTIONS = {"openStream": name_a_topic, "listConnections": choose_a_filter, "revoke": end_soon}
 
 
 @schemathesis.hook
