@@ -29,7 +29,7 @@ publish() {
     while IFS=$separator read -r id event data <&"$jq"; do
         # --retry covers 429, 500, 502, 503 and 504, and heeds Retry-After. A repeat has the same id.
         base64 --decode <<<"$data" | "${curl[@]}" --max-time 30 --retry 5 --retry-connrefused "$url/v1/publish" \
-            --header "Authorization: Bearer ${TIDEWAY_API_KEY:-}" \
+            --header "Authorization: Bearer ${TIDEWAY_API_KEY:-${TIDEWAY_TOKEN:-}}" \
             --header 'Content-Type: text/plain; charset=utf-8' \
             --header "X-SSE-Topic: $topics" --header "X-SSE-Id: $id" \
             ${event:+--header "X-SSE-Event: $event"} --data-binary @- || exit
@@ -62,6 +62,7 @@ subscribe() {
         id=''
         exec {output}< <(exec "${curl[@]}" --no-buffer --speed-time $silence_s --speed-limit 1 "$url/v1/stream" \
             --header "X-SSE-Topic: $topics" --header 'X-SSE-Id: example-curl' \
+            ${TIDEWAY_TOKEN:+--header "Authorization: Bearer $TIDEWAY_TOKEN"} \
             ${last_event_id:+--header "Last-Event-ID: $last_event_id"})
         child=$!
         read_stream <&"$output"

@@ -24,8 +24,9 @@ def parse(line):
 
 def publish(client, topics, publication):
     """Tries until the gateway has answered. A repeat has the same id, so that subscribers can tell."""
+    key = os.environ.get("TIDEWAY_API_KEY") or os.environ.get("TIDEWAY_TOKEN", "")
     headers = {
-        "Authorization": f"Bearer {os.environ.get('TIDEWAY_API_KEY', '')}",
+        "Authorization": f"Bearer {key}",
         "Content-Type": "text/plain; charset=utf-8",
         "X-SSE-Topic": ",".join(topics),
         "X-SSE-Id": publication.get("id") or str(uuid.uuid4()),

@@ -1,6 +1,7 @@
 """Prints every event of the topics that are named as a line of JSON, across reconnects."""
 
 import json
+import os
 import sys
 
 import httpx
@@ -16,6 +17,8 @@ def show(value):
 class Subscription:
     def __init__(self, topics):
         self.headers = {"X-SSE-Topic": ",".join(topics), "X-SSE-Id": "example-python"}
+        if token := os.environ.get("TIDEWAY_TOKEN"):
+            self.headers["Authorization"] = f"Bearer {token}"
         self.last_event_id = ""
         self.retry_s = 3.0
         self.failures = 0

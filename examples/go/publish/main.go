@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -51,7 +52,7 @@ func post(ctx context.Context, client *http.Client, topics []string, p publicati
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("TIDEWAY_API_KEY"))
+	request.Header.Set("Authorization", "Bearer "+cmp.Or(os.Getenv("TIDEWAY_API_KEY"), os.Getenv("TIDEWAY_TOKEN")))
 	request.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	request.Header.Set("X-SSE-Topic", strings.Join(topics, ","))
 	request.Header.Set("X-SSE-Id", p.ID)

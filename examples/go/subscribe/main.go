@@ -74,6 +74,9 @@ func follow(ctx context.Context, client *http.Client, topics []string) error {
 	}
 	request.Header.Set("X-SSE-Topic", strings.Join(topics, ","))
 	request.Header.Set("X-SSE-Id", "example-go")
+	if token := os.Getenv("TIDEWAY_TOKEN"); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 
 	// go-sse reconnects with Last-Event-ID, after what `retry:` says and longer with each failure in a row.
 	source := sse.Client{

@@ -27,7 +27,7 @@ async function publish(topics: string[], { id = randomUUID(), event, data }: Pub
       const response = await request("/v1/publish", {
         method: "POST",
         headers: {
-          authorization: `Bearer ${process.env.TIDEWAY_API_KEY}`,
+          authorization: `Bearer ${process.env.TIDEWAY_API_KEY || process.env.TIDEWAY_TOKEN}`,
           "content-type": "text/plain; charset=utf-8",
           "x-sse-topic": topics.join(","),
           "x-sse-id": id,

@@ -32,6 +32,7 @@ async function follow(topics: string[]): Promise<void> {
       accept: "text/event-stream",
       "x-sse-topic": topics.join(","),
       "x-sse-id": "example-typescript",
+      ...(process.env.TIDEWAY_TOKEN && { authorization: `Bearer ${process.env.TIDEWAY_TOKEN}` }),
       ...(lastEventId && { "last-event-id": lastEventId }),
     },
   });

@@ -95,8 +95,8 @@ def run(tls, start_gateways):
 def start(tls):
     """A function that starts an example; all are ended after the tests."""
     with contextlib.ExitStack() as stack:
-        def start(name, verb, topics, url, key, authority=tls[0]):
-            program = Program(LANGUAGES[name], verb, topics, url, authority, key)
+        def start(name, verb, topics, url, key, authority=tls[0], token=None):
+            program = Program(LANGUAGES[name], verb, topics, url, authority, key, token)
             stack.callback(program.kill)
             return program
         yield start

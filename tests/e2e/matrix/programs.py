@@ -100,7 +100,7 @@ def language(name):
 class Program:
     """A running example."""
 
-    def __init__(self, language, verb, topics, url, authority, key):
+    def __init__(self, language, verb, topics, url, authority, key, token=None):
         self.language, self.verb = language, verb
         self.errors = bytearray()
         self._output, self._read_to = bytearray(), 0
@@ -111,6 +111,7 @@ class Program:
             language.argv(verb, topics), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True,
             env={**inherited, "TIDEWAY_URL": url, "TIDEWAY_CA": authority, "TIDEWAY_API_KEY": key,
+                 **({"TIDEWAY_TOKEN": token} if token else {}),
                  "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "EVENT_TYPE": EVENT_TYPE})
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in
                          ((self.process.stdout, self._output), (self.process.stderr, self.errors))]

@@ -7,6 +7,7 @@ import pytest
 from matrix import KEPT
 from programs import LANGUAGES, available, language, wait_until
 from lib.relay import Relay
+from lib.tokens import SECRET, token
 
 EVERY_LANGUAGE = pytest.mark.parametrize("name", LANGUAGES)
 MODES = pytest.mark.parametrize("mode", ["memory", "redis"])
@@ -176,3 +177,24 @@ def publishing_to_a_stranger(gateway, start, other_authority):
 @PROGRAMS
 def test_publisher__trusts_its_authority_alone(outcome, publishing_to_a_stranger, name):
     assert outcome(publishing_to_a_stranger, name).records() == []
+
+
+@pytest.fixture(scope="session")
+def private(start_gateways, tmp_path_factory):
+    """A gateway whose topics need tokens."""
+    path = tmp_path_factory.mktemp("tokens") / "secret"
+    path.write_text(SECRET)
+    return start_gateways(private_topics="*", token_keys=path)[0]
+
+
+@PROGRAMS
+def test_programs__follow_and_publish_with_a_token(private, start, name):
+    language(name)
+    topic = f"private.{name}"
+    granted = token([topic], [topic])
+    subscriber = start(name, "subscribe", [topic], private.url, "", token=granted)
+    wait_until(lambda: private.topics().get(topic), f"{name} to connect")
+    publisher = start(name, "publish", [topic], private.url, "", token=granted)
+    publisher.feed([{"id": "1", "data": "private"}])
+    wait_until(subscriber.records, f"{name} to get the event")
+    assert subscriber.records()[-1]["data"] == "private"

@@ -32,11 +32,19 @@ impl Publication {
     }
 }
 
+/// The key, or the token in its place.
+fn key() -> String {
+    let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    given("TIDEWAY_API_KEY")
+        .or_else(|| given("TIDEWAY_TOKEN"))
+        .unwrap_or_default()
+}
+
 async fn post(client: &Client, topics: &str, publication: &Publication) -> Result<String, Failure> {
     let mut request = client
         .post(url("/v1/publish"))
         .timeout(TIMEOUT)
-        .bearer_auth(env::var("TIDEWAY_API_KEY").unwrap_or_default())
+        .bearer_auth(key())
         .header("content-type", "text/plain; charset=utf-8")
         .header("x-sse-topic", topics)
         .header("x-sse-id", &publication.id)

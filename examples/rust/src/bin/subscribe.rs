@@ -1,5 +1,6 @@
 //! Prints every event of the topics that are named as a line of JSON, across reconnects.
 
+use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,6 +57,9 @@ impl Subscription {
             .header("accept", "text/event-stream")
             .header("x-sse-topic", &self.topics)
             .header("x-sse-id", "example-rust");
+        if let Ok(token) = env::var("TIDEWAY_TOKEN") {
+            request = request.bearer_auth(token);
+        }
         if let Some(id) = &self.last_event_id {
             request = request.header("last-event-id", id);
         }
