@@ -78,28 +78,24 @@ static void on_called(const redisReply *reply, void *data)
         conclude(call.peers, request, TW_NOT_FOUND, NULL);
 }
 
-static void call_peer(tw_redis_peers_t *peers, const char *peer, const char *message,
+/* Sends "Q{…}" or "A{…}", and takes the object over. */
+static void call_peer(tw_redis_peers_t *peers, const char *peer, char kind, json_t *object,
                       uint64_t token)
 {
     tw_redis_call_t *call = tw_alloc(sizeof(*call));
+    char *text = json_dumps(object, JSON_COMPACT), *message = NULL;
     tw_redis_args_t args;
 
+    if (text == NULL || asprintf(&message, "%c%s", kind, text) < 0)
+        abort();
     *call = (tw_redis_call_t){peers, token};
     tw_redis_script_begin_own(peers->session, &args, TW_REDIS_SCRIPT_CALL);
     tw_redis_args_text(&args, peer);
     tw_redis_args_text(&args, message);
     tw_redis_session_send(peers->session, &args, on_called, call);
-}
-
-/* "Q{…}" or "A{…}"; free() it. Takes the object over. */
-static char *to_message(char kind, json_t *object)
-{
-    char *text = json_dumps(object, JSON_COMPACT), *message = NULL;
-    if (text == NULL || asprintf(&message, "%c%s", kind, text) < 0)
-        abort();
+    free(message);
     free(text);
     json_decref(object);
-    return message;
 }
 
 /* --- answering --- */
@@ -109,9 +105,7 @@ static void reply(tw_redis_service_t *service, json_t *answer)
 {
     if (service->from != NULL) {
         json_object_set_new(answer, "token", json_integer(service->token));
-        char *message = to_message('A', answer);
-        call_peer(service->peers, service->from, message, 0);
-        free(message);
+        call_peer(service->peers, service->from, 'A', answer, 0);
     } else {
         service->on_answer(service->data, TW_OK, answer);
         json_decref(answer);
@@ -241,9 +235,7 @@ void tw_redis_peers_ask(tw_redis_peers_t *peers, const char *peer, json_t *reque
     TAILQ_INSERT_TAIL(&peers->requests, sent, link);
     json_object_set_new(request, "from", json_string(peers->session->registration));
     json_object_set_new(request, "token", json_integer((json_int_t)sent->token));
-    char *message = to_message('Q', request);
-    call_peer(peers, peer, message, sent->token);
-    free(message);
+    call_peer(peers, peer, 'Q', request, sent->token);
 }
 
 static void on_answer(tw_redis_peers_t *peers, const json_t *answer)

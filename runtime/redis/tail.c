@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "runtime/redis/lane/history.h"
-#include "runtime/redis/protocol/codec.h"
 #include "runtime/redis/query.h"
 
 static void deliver_tail(tw_redis_query_t *query)
@@ -28,15 +27,13 @@ static void reverse(tw_redis_query_t *query)
 static void take_entry(tw_redis_query_t *query, const redisReply *id, const redisReply *body,
                        uint64_t *number)
 {
-    tw_redis_body_t parsed;
-    tw_event_t *event;
     uint64_t before;
+    tw_event_t *event = tw_redis_history_event(id, body, number, &before);
 
-    if (!tw_redis_entry_id(id, number, &before) || *number <= query->after ||
-        body->type != REDIS_REPLY_STRING ||
-        tw_redis_body_read(&parsed, body->str, body->len) != 0 ||
-        (event = tw_redis_body_event(&parsed)) == NULL)
+    if (event == NULL || *number <= query->after) {
+        tw_event_unref(event);
         return;
+    }
     event->position = (tw_position_t){.epoch = query->session->epoch_number, .seq = *number};
     query->events[query->event_count++] = event;
 }

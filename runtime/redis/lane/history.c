@@ -31,10 +31,16 @@ void tw_redis_history_init(tw_redis_history_t *history, tw_redis_routes_t *route
     TAILQ_INIT(&history->waiting);
 }
 
-bool tw_redis_entry_id(const redisReply *id, uint64_t *number, uint64_t *before)
+tw_event_t *tw_redis_history_event(const redisReply *id, const redisReply *body, uint64_t *number,
+                                   uint64_t *before)
 {
-    return id->type == REDIS_REPLY_STRING &&
-           sscanf(id->str, "%" SCNu64 "-%" SCNu64, number, before) == 2;
+    tw_redis_body_t parsed;
+
+    if (id->type != REDIS_REPLY_STRING ||
+        sscanf(id->str, "%" SCNu64 "-%" SCNu64, number, before) != 2 ||
+        body->type != REDIS_REPLY_STRING || tw_redis_body_read(&parsed, body->str, body->len) != 0)
+        return NULL;
+    return tw_redis_body_event(&parsed);
 }
 
 void tw_redis_history_read(tw_redis_session_t *session, const tw_topic_name_t *topic, uint64_t to,
@@ -126,13 +132,9 @@ static bool take_piece(tw_redis_priming_t *priming, const redisReply *reply)
 
     tw_redis_session_learn_floor(history->session, strtoull(reply->element[2]->str, NULL, 10));
     for (size_t i = 0; i < most && !broken; ++i) {
-        const redisReply *body = reply->element[4 + 2 * i];
-        tw_event_t *event = NULL;
-        tw_redis_body_t parsed;
-        broken = !tw_redis_entry_id(reply->element[3 + 2 * i], &number, &before) ||
-                 body->type != REDIS_REPLY_STRING ||
-                 tw_redis_body_read(&parsed, body->str, body->len) != 0 ||
-                 (event = tw_redis_body_event(&parsed)) == NULL;
+        tw_event_t *event = tw_redis_history_event(reply->element[3 + 2 * i],
+                                                   reply->element[4 + 2 * i], &number, &before);
+        broken = event == NULL;
         if (broken)
             break;
         event->position = tw_redis_session_position(history->session, number);

@@ -33,8 +33,10 @@ void tw_redis_history_prime(tw_redis_history_t *history, tw_redis_route_t *route
  * followed any more, or the session was lost. Never [now]. */
 void tw_redis_history_when_read(tw_redis_route_t *route, tw_redis_wait_t *wait);
 
-/** Splits an entry's id ("<number>-<number before>"); false when it is not one. */
-bool tw_redis_entry_id(const redisReply *id, uint64_t *number, uint64_t *before);
+/** The event of an entry that was read, with a reference for the caller, who sets its position, and
+ * what its id says; NULL: it cannot be read, and what of *number and *before is unknown stays. */
+tw_event_t *tw_redis_history_event(const redisReply *id, const redisReply *body, uint64_t *number,
+                                   uint64_t *before);
 
 /** Reads a piece of a topic's history: from the event `to` on (UINT64_MAX: the newest) backwards.
  * See scripts/read.lua. */
