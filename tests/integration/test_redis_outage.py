@@ -147,10 +147,10 @@ def test_a_long_history_is_filled_in_pieces(redis, start_gateway):
     for i, stream in enumerate(streams):
         assert [event.data for event in stream.wait_events(1)] == [f"{i:04}" * 200_000]
     assert away.metrics()["tideway_redis_events_filled_total"] == 40
-    # 32 MB: once it is known how large its entries are, no answer brings more than one of them
+    # 32 MB: before it is known how large its entries are no answer may bring more than one, and then as many as are small
     log = [line.strip() for line in redis.cli("SLOWLOG", "GET", "10000").splitlines()]
     reads = [log[i + 2] for i, line in enumerate(log) if line.lower() == "xread" and log[i + 1] == "COUNT"]
-    assert reads.count("1") >= 8
+    assert reads.count("1") >= 40
     assert here.deliver("t7", "on") == 1
     assert streams[7].wait_events(2)[1].data == "on"
 
@@ -192,7 +192,7 @@ def test_streams_and_publishes_do_not_wait_for_the_catch_up(thin_line):
     wait_until(lambda: all_ready([away]), "the gateway to be ready")
     other = away.h2().subscribe("other")
     assert here.deliver("other", "x", id="1") == 1
-    assert len(stream.events) < 6, "the catch-up was over too early to tell"
+    assert away.metrics()["tideway_redis_events_filled_total"] < 6, "they waited for the catch-up, or it was too fast to tell"
     assert [event.id for event in stream.wait_events(6)] == [str(i) for i in range(6)]
     assert other.wait_events(1)[0].id == "1"
 

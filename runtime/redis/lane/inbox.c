@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "runtime/redis/protocol/codec.h"
 
-/* Of one answer: about what a turn may dispatch. An entry is what one call published. */
-#define READ_ENTRIES_FIRST 32
+/* Of one answer: about what a turn may dispatch. An entry is what one call published. How large
+ * they are is not known of the first one, which may be one of many that wait. */
+#define READ_ENTRIES_FIRST 1
 #define READ_ENTRIES_MAX 1024
 #define READ_BYTES ((uint64_t)1 << 19)
 #define BLOCK_MS "1000"

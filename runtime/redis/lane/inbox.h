@@ -73,6 +73,12 @@ void tw_redis_inbox_down(tw_redis_inbox_t *inbox);
  * registration that the inbox has ended. */
 void tw_redis_inbox_end(tw_redis_inbox_t *inbox);
 
+/** Whether what came while there was no session is still being read, which may take long. */
+static inline bool tw_redis_inbox_is_late(const tw_redis_inbox_t *inbox)
+{
+    return inbox->read < inbox->late_upto;
+}
+
 /** Calls wait->run once everything up to `upto` was processed, or is known to be missing; [now] if
  * that is so. */
 void tw_redis_inbox_when_read(tw_redis_inbox_t *inbox, tw_redis_wait_t *wait, uint64_t upto);

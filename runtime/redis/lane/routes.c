@@ -136,7 +136,7 @@ void tw_redis_route_count(tw_redis_route_t *route, int change)
         put(routes, route, &routes->to_tell);
 }
 
-/* The inbox is where it was when Redis began to put the topic's events into it, or further. */
+/* Every event of the topic after `since` is in the inbox, or will be. */
 static void begin_followed(tw_redis_routes_t *routes, tw_redis_route_t *route, uint64_t since)
 {
     tw_hub_hold(routes->hub, &route->name, since);
@@ -183,6 +183,14 @@ static void repeat(tw_redis_route_batch_t *batch)
     }
 }
 
+static void follow_batch(tw_redis_route_batch_t *batch, uint64_t since)
+{
+    for (size_t i = 0; i < batch->count; ++i)
+        if (batch->items[i]->state == TW_REDIS_ROUTE_FOLLOWING &&
+            batch->items[i]->asked == batch->asked[i])
+            begin_followed(batch->routes, batch->items[i], since);
+}
+
 static void on_inbox_there(tw_redis_wait_t *wait)
 {
     tw_redis_route_batch_t *batch = (tw_redis_route_batch_t *)wait;
@@ -193,10 +201,7 @@ static void on_inbox_there(tw_redis_wait_t *wait)
         if (since < batch->newest)
             since = batch->newest;
         tw_hub_advance(routes->hub, routes->session->index, since);
-        for (size_t i = 0; i < batch->count; ++i)
-            if (batch->items[i]->state == TW_REDIS_ROUTE_FOLLOWING &&
-                batch->items[i]->asked == batch->asked[i])
-                begin_followed(routes, batch->items[i], since);
+        follow_batch(batch, since);
     }
     end_batch(batch);
 }
@@ -234,6 +239,11 @@ static void on_followed(const redisReply *reply, void *data)
     }
     batch->newest = strtoull(reply->element[0]->str, NULL, 10);
     answer_gaps(batch);
+    if (!routes->holds_inbox && tw_redis_inbox_is_late(routes->inbox)) {
+        follow_batch(batch, batch->newest); /* their streams begin where the inbox is */
+        end_batch(batch);
+        return;
+    }
     batch->wait.run = on_inbox_there;
     tw_redis_inbox_when_read(routes->inbox, &batch->wait,
                              strtoull(reply->element[1]->str, NULL, 10));

@@ -7,7 +7,8 @@
  *     UNFOLLOWING   it is to be left, or was; somebody may need it again before that is done
  *
  * A route is FOLLOWED once Redis has said from which number on events come and the inbox was read
- * to where it was then.
+ * to where it was then; while what came without a session is being read, which may take long, at
+ * once: streams begin where the inbox is, and resumes wait for it by themselves.
  *
  * When the registration is lost, all routes are FOLLOWING again, and their streams have missed
  * something; when the inbox has a hole, those of some have. The inbox is not read on before all of
