@@ -155,6 +155,9 @@ static void write_metrics(FILE *out, const tw_gateway_t *gateway)
     write_row(out, "tideway_tail_events", "", TW_GAUGE, "Events kept in tails.", stats.kept_events);
     write_row(out, "tideway_tail_bytes", "", TW_GAUGE, "Bytes of events kept in tails.",
               stats.kept_bytes);
+    write_row(out, "tideway_revocations", "", TW_GAUGE,
+              "Subjects whose tokens are revoked, as this node knows.",
+              tw_revocations_count(gateway->revocations));
     write_row(out, "tideway_log_lines_dropped_total", "", TW_COUNTER,
               "Log lines that could not be written.", tw_log_dropped());
     write_loops(out, gateway);

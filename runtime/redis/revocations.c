@@ -12,6 +12,7 @@
 #include "runtime/listing.h"
 
 #define LOOK_LEASES 5
+#define FRESH_MS 10000
 #define BATCH 32
 #define ENTRY_MAX (2 * 20 + 3 + TW_SUBJECT_MAX)
 
@@ -57,8 +58,9 @@ void tw_redis_revocations_message(tw_redis_revocations_t *revocations, const cha
         message[1 + end] != ' ')
         return;
     revocation.subject = tw_text(message + end + 2, len - end - 2);
-    /* Also of a token from an issuer whose clock is ahead: who revokes means all that is open. */
-    apply(revocations, &revocation, true);
+    /* Who revokes means all that is open, also with a token of an issuer whose clock is ahead. A
+     * late message must not close what was opened with a token that was issued since. */
+    apply(revocations, &revocation, tw_clock_wall_ms() - revocation.revoked_at_ms < FRESH_MS);
 }
 
 /* --- into the list --- */

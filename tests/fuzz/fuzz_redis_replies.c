@@ -133,6 +133,11 @@ static void on_status(void *data, tw_status_t status)
     ++test->answered;
 }
 
+static void on_subject_closed(void *data, tw_status_t status, uint64_t count)
+{
+    on_status(data, status);
+}
+
 static void on_open(void *data, tw_status_t status, const tw_opening_t *opening)
 {
     tw_fake_stream_t *stream = data;
@@ -175,6 +180,7 @@ static void end_stream(size_t i)
 
 static void open_stream(tw_fuzz_input_t *input)
 {
+    static const tw_claims_t ann = {.subject = "ann", .subject_len = 3, .issued_at_ms = 1};
     uint8_t how = tw_fuzz_byte(input);
     size_t i = how % STREAMS;
     tw_fake_stream_t *stream = &test->streams[i];
@@ -185,6 +191,8 @@ static void open_stream(tw_fuzz_input_t *input)
     end_stream(i);
     test->in_use[i] = true;
     tw_fake_stream_init(stream, &test->connection, pick_topics(how >> 2), NULL);
+    if ((how & 0x40) != 0)
+        tw_subscriber_set_claims(stream->subscriber, &ann);
     const tw_resume_t resume = {.last_event_id = id.base, .last_event_id_len = id.len};
     test->adapter->ops->open_stream(test->adapter, stream->subscriber, &resume, on_open, stream);
 }
@@ -212,7 +220,7 @@ static void read_state(uint8_t how)
     tw_page_query_t query = {.page = 1, .page_size = 10};
 
     ++test->asked;
-    switch (how % 6) {
+    switch (how % 9) {
     case 0:
         test->adapter->ops->list_topics(test->adapter, from, &query, on_topics, NULL);
         break;
@@ -228,6 +236,18 @@ static void read_state(uint8_t how)
         break;
     case 4:
         test->adapter->ops->tail_events(test->adapter, from, &topic, NULL, 5, on_tail, NULL);
+        break;
+    case 5:
+        query.subject = tw_text_of("ann");
+        test->adapter->ops->list_streams(test->adapter, from, &query, on_connections, NULL);
+        break;
+    case 6:
+        test->adapter->ops->close_subject(test->adapter, from, tw_text_of("ann"), TW_CLOSE_ADMIN,
+                                          on_subject_closed, NULL);
+        break;
+    case 7:
+        test->adapter->ops->revoke(test->adapter, from, tw_text_of("ann"), INT64_C(1) << 52,
+                                   on_status, NULL);
         break;
     default:
         test->adapter->ops->close_by_id(test->adapter, from, "00000001-1", TW_CLOSE_ADMIN,
