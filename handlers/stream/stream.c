@@ -164,7 +164,6 @@ static void on_open(void *data, tw_status_t status, const tw_opening_t *how)
         tw_log(TW_LOG_DEBUG, "stream opened", tw_log_text("connectionId", id),
                tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_text("remoteAddress", tw_subscriber_remote_address(subscriber)),
-               tw_log_text("subject", tw_subscriber_subject(subscriber)),
                tw_log_number("topics", subscriber->topic_count));
     tw_stream_add_head(req);
     add_stream_id(req, id);

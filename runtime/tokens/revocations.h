@@ -11,7 +11,8 @@
  * by the other.
  *
  * The hub owns the list. Callers: runtime/hub.c (its life), runtime/join.c (checks),
- * handlers/access.c (checks of publishes), runtime/listing.c and runtime/redis/ (new ones).
+ * handlers/access.c (checks of publishes), handlers/ops.c (how many there are), runtime/listing.c
+ * and runtime/redis/ (new ones).
  */
 #ifndef TW_TOKENS_REVOCATIONS_H
 #define TW_TOKENS_REVOCATIONS_H

@@ -10,7 +10,7 @@
  * that it knows its own event again. Where several bodies stand one after the other each is an
  * item: its length, a space, and the body. Any thread.
  *
- * Callers: runtime/redis/lane/, runtime/redis/tail.c.
+ * Callers: runtime/redis/lane/.
  */
 #ifndef TW_REDIS_CODEC_H
 #define TW_REDIS_CODEC_H
