@@ -58,8 +58,10 @@ static void deliver(tw_redis_query_t *query)
     json_array_foreach(query->rows, i, node)
     {
         most += rows_in(node);
-        json_array_foreach(json_object_get(node, "rows"), r, fields) topics_max +=
-            json_array_size(json_object_get(fields, "t"));
+        json_array_foreach(json_object_get(node, "rows"), r, fields)
+        {
+            topics_max += json_array_size(json_object_get(fields, "t"));
+        }
     }
     tw_stream_row_t *rows = tw_alloc(most * sizeof(*rows));
     tw_topic_name_t *topics = tw_alloc(topics_max * sizeof(*topics));
@@ -159,11 +161,17 @@ static void on_nodes(const redisReply *reply, void *data)
     query->send = ask_for_rows;
     query->status = TW_OK;
     query->pending = 1;
-    json_array_foreach(nodes, i, node) json_array_append_new(
-        query->rows, json_pack("{s:s,s:s}", "registration", tw_redis_text_at(node, 0), "node",
-                               tw_redis_text_at(node, 1)));
+    json_array_foreach(nodes, i, node)
+    {
+        json_array_append_new(query->rows,
+                              json_pack("{s:s,s:s}", "registration", tw_redis_text_at(node, 0),
+                                        "node", tw_redis_text_at(node, 1)));
+    }
     json_decref(nodes);
-    json_array_foreach(query->rows, i, node) ask_node(query, node, 0, 0);
+    json_array_foreach(query->rows, i, node)
+    {
+        ask_node(query, node, 0, 0);
+    }
     part_done(query);
 }
 
