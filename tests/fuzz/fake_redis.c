@@ -81,11 +81,9 @@ static const char *const words[] = {
     "bb 1 2 17 1 1 0\naid: 3\ndata: z\n\n",
     "Q{\"from\":\"other\",\"token\":4,\"op\":\"list\",\"prefix\":\"\",\"count\":0,\"skip\":0}",
     "Q{\"from\":\"other\",\"token\":1,\"op\":\"list\",\"topic\":\"a\",\"count\":5,\"skip\":0}",
-    "Q{\"from\":\"other\",\"token\":2,\"op\":\"list\",\"prefix\":\"00000001-\",\"count\":5,"
-    "\"skip\":0}",
+    "Q{\"from\":\"o\",\"token\":2,\"op\":\"list\",\"prefix\":\"01-\",\"count\":5,\"skip\":0}",
     "Q{\"from\":\"n\",\"token\":3,\"op\":\"close\",\"id\":\"00000001-1\"}",
-    "A{\"token\":1,\"total\":7,\"rows\":[{\"i\":\"1-1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\","
-    "\"o\":1}]}",
+    "A{\"token\":1,\"total\":7,\"rows\":[{\"i\":\"1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\",\"o\":1}]}",
     "A{\"token\":2,\"closed\":true}",
     "00000009-1",
     "00000000000000aa",
