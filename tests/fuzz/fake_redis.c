@@ -83,7 +83,7 @@ static const char *const words[] = {
     "Q{\"from\":\"other\",\"token\":1,\"op\":\"list\",\"topic\":\"a\",\"count\":5,\"skip\":0}",
     "Q{\"from\":\"o\",\"token\":2,\"op\":\"list\",\"prefix\":\"01-\",\"count\":5,\"skip\":0}",
     "Q{\"from\":\"n\",\"token\":3,\"op\":\"close\",\"id\":\"00000001-1\"}",
-    "A{\"token\":1,\"total\":7,\"rows\":[{\"i\":\"1\",\"t\":[\"a\"],\"a\":\"x\",\"p\":\"h\",\"o\":1}]}",
+    "A{\"token\":1,\"total\":7,\"rows\":[{\"i\":\"1\",\"t\":[\"a\"],\"a\":\"x\",\"o\":1}]}",
     "A{\"token\":2,\"closed\":true}",
     "00000009-1",
     "00000000000000aa",
