@@ -336,7 +336,11 @@ def test_what_was_missed_is_found_though_history_was_cut(pair):
 
 def test_nodes_are_listed_by_their_registrations(pair):
     pair.lease("a-1", node_id="z")
-    assert pair.run("list_nodes", EPOCH) == [["a-1", "z", "nodeId", "z"], ["b-1", "node-b-1", "nodeId", "node-b-1"]]
+    pair.call("HSET", pair.key("n:a-1"), "hostname", "h", "state", "up")
+    fields = ("hostname", "ip", "version", "startedAt", "state", "figures")
+    listed = [(row[:2], dict(zip(row[2::2], row[3::2]))) for row in pair.run("list_nodes", EPOCH)]
+    assert listed == [(["a-1", "z"], {**dict.fromkeys(fields, ""), "hostname": "h", "state": "up"}),
+                      (["b-1", "node-b-1"], dict.fromkeys(fields, ""))]
 
 
 def test_the_dead_are_not_listed(pair):
