@@ -152,8 +152,10 @@ static void let_go(void *owner, tw_subscriber_t *subscriber, tw_close_reason_t r
     tw_sim_say("client %" PRIu32 " loses its stream on %s", client->record.client,
                client->gateway->id);
     WORLD->work += client->record.topic_count;
-    client->left_place = client->gateway->place;
-    client->left_us = tw_sim_now_us();
+    if (client->is_open) { /* who only asked for a stream still comes from where it had its last */
+        client->left_place = client->gateway->place;
+        client->left_us = tw_sim_now_us();
+    }
     client->gateway = NULL;
     client->is_open = false;
     client->record.owed_count = 0;

@@ -182,7 +182,7 @@ bool tw_sim_client_has_moved_on(const tw_sim_client_t *client, uint32_t topic)
 {
     uint32_t master = tw_sim_topic_lane(topic) % NETWORK->masters;
 
-    if (client->gateway != NULL)
+    if (client->is_open)
         return !tw_sim_is_left_behind(client->gateway->place, topic);
     return client->left_us > WORLD->failed_over_us[master] &&
            !tw_sim_is_left_behind(client->left_place, topic);
