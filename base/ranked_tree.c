@@ -126,6 +126,17 @@ size_t tw_ranked_before(const tw_ranked_tree_t *tree, const void *key)
     return before;
 }
 
+tw_ranked_entry_t *tw_ranked_at(const tw_ranked_tree_t *tree, size_t rank)
+{
+    tw_ranked_entry_t *entry = tree->root;
+    while (entry != NULL && rank != size_of(entry->left)) {
+        size_t left = size_of(entry->left);
+        entry = rank < left ? entry->left : entry->right;
+        rank -= rank < left ? 0 : left + 1;
+    }
+    return entry;
+}
+
 static void walk(tw_ranked_entry_t *entry, size_t from, size_t *count, tw_ranked_visit_fn visit,
                  void *data)
 {

@@ -48,6 +48,9 @@ tw_ranked_entry_t *tw_ranked_find(const tw_ranked_tree_t *tree, const void *key)
 /** Returns how many entries sort before `key`. */
 size_t tw_ranked_before(const tw_ranked_tree_t *tree, const void *key);
 
+/** Returns the entry of a rank (0 is the first), or NULL when there are fewer. */
+tw_ranked_entry_t *tw_ranked_at(const tw_ranked_tree_t *tree, size_t rank);
+
 /** Visits up to `count` entries in order, beginning with the one of rank `from` (0 is the first).
  * The visitor changes no tree. */
 void tw_ranked_walk(const tw_ranked_tree_t *tree, size_t from, size_t count,

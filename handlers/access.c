@@ -64,26 +64,26 @@ static tw_text_t cookie_of(const h2o_req_t *req)
 
 /* --- what it is --- */
 
-/* A wrong token counts as a wrong key does. Others have been signed, and are no guesses. */
-static const char *refuse(h2o_req_t *req, tw_error_t error)
+/* A wrong token counts as a wrong key does. Others have been signed, and are no guesses. Returns
+ * the code of the error. */
+static const char *refuse(h2o_req_t *req, tw_token_verdict_t verdict)
 {
     tw_counters_t *counters = counters_of(req);
 
-    switch (error) {
-    case TW_ERROR_TOKEN_TOO_LARGE:
+    switch (verdict) {
+    case TW_TOKEN_TOO_LARGE:
         tw_count(&counters->tokens_too_large, 1);
-        tw_reply_error(req, error);
-        break;
-    case TW_ERROR_TOKEN_EXPIRED:
+        tw_reply_error(req, TW_ERROR_TOKEN_TOO_LARGE);
+        return tw_error_code(TW_ERROR_TOKEN_TOO_LARGE);
+    case TW_TOKEN_EXPIRED:
         tw_count(&counters->tokens_expired, 1);
-        tw_request_refuse(req, error, false);
-        break;
+        tw_request_refuse(req, TW_ERROR_TOKEN_EXPIRED, false);
+        return tw_error_code(TW_ERROR_TOKEN_EXPIRED);
     default:
         tw_count(&counters->tokens_invalid, 1);
-        tw_request_refuse(req, error, true);
-        break;
+        tw_request_refuse(req, TW_ERROR_TOKEN_INVALID, true);
+        return tw_error_code(TW_ERROR_TOKEN_INVALID);
     }
-    return tw_error_code(error);
 }
 
 /* Returns the token, which is borrowed from the cache; or NULL, and *code is that of the error that
@@ -99,23 +99,13 @@ static tw_token_t *verify(h2o_req_t *req, tw_text_t text, const char **code)
         verdict = tw_token_cache_verify(worker->tokens, text, tw_clock_wall_ms() / 1000, &token,
                                         &cost_ns);
     tw_turn_spend(req, LOOK_UP_NS + cost_ns);
-    switch (verdict) {
-    case TW_TOKEN_VALID:
-        tw_count(cost_ns == 0 ? &counters_of(req)->tokens_cached
-                              : &counters_of(req)->tokens_verified,
-                 1);
-        return token;
-    case TW_TOKEN_INVALID:
-        *code = refuse(req, TW_ERROR_TOKEN_INVALID);
-        break;
-    case TW_TOKEN_EXPIRED:
-        *code = refuse(req, TW_ERROR_TOKEN_EXPIRED);
-        break;
-    case TW_TOKEN_TOO_LARGE:
-        *code = refuse(req, TW_ERROR_TOKEN_TOO_LARGE);
-        break;
+    if (verdict != TW_TOKEN_VALID) {
+        *code = refuse(req, verdict);
+        return NULL;
     }
-    return NULL;
+    tw_count(cost_ns == 0 ? &counters_of(req)->tokens_cached : &counters_of(req)->tokens_verified,
+             1);
+    return token;
 }
 
 /* Answers with the first topic that the token does not grant. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "handlers/reply.h"
 
 static void on_request_gone(void *data)
 {
@@ -33,4 +34,16 @@ void tw_pending_unref(tw_pending_t *pending)
 {
     if (--pending->refs == 0)
         free(pending);
+}
+
+void tw_pending_done(void *data, tw_status_t status)
+{
+    tw_pending_t *pending = data;
+    h2o_req_t *req = tw_pending_take(pending);
+
+    if (req != NULL && status == TW_OK)
+        tw_reply_text(req, 204, NULL, "", 0);
+    else if (req != NULL)
+        tw_reply_status(req, status);
+    tw_pending_unref(pending);
 }

@@ -12,6 +12,8 @@
 
 #include <h2o.h>
 
+#include "runtime/model/status.h"
+
 typedef struct tw_pending {
     h2o_req_t *req; /* NULL: the client has gone, or the request was taken */
     unsigned refs;
@@ -26,5 +28,9 @@ h2o_req_t *tw_pending_take(tw_pending_t *pending);
 
 /** Drops a reference; the last one frees it. */
 void tw_pending_unref(tw_pending_t *pending);
+
+/** A tw_status_fn whose data is the pending request: answers 204, or with the error of the status,
+ * and drops the caller's reference. */
+void tw_pending_done(void *data, tw_status_t status);
 
 #endif

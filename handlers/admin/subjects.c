@@ -67,18 +67,6 @@ void tw_handle_admin_close_subject(h2o_req_t *req)
 
 /* --- revoking --- */
 
-static void on_revoked(void *data, tw_status_t status)
-{
-    tw_pending_t *pending = data;
-    h2o_req_t *req = tw_pending_take(pending);
-
-    if (req != NULL && status == TW_OK)
-        tw_reply_text(req, 204, NULL, "", 0);
-    else if (req != NULL)
-        tw_reply_status(req, status);
-    tw_pending_unref(pending);
-}
-
 /* {"subject", "until"} and nothing else. */
 static bool read_revocation(const json_t *body, tw_text_t *subject, int64_t *until_ms)
 {
@@ -104,7 +92,7 @@ void tw_handle_admin_revoke(h2o_req_t *req)
     if (read_revocation(body, &subject, &until_ms)) {
         tw_audit_action(req, "operator revokes a subject's tokens",
                         tw_log_bytes("subject", subject.base, subject.len));
-        adapter->ops->revoke(adapter, &worker->shard->loop, subject, until_ms, on_revoked,
+        adapter->ops->revoke(adapter, &worker->shard->loop, subject, until_ms, tw_pending_done,
                              tw_pending_create(req));
     } else {
         tw_reply_error(req, TW_ERROR_INVALID_REVOCATION);

@@ -136,18 +136,6 @@ void tw_handle_admin_tail(h2o_req_t *req)
 
 /* --- forgetting --- */
 
-static void on_forgotten(void *data, tw_status_t status)
-{
-    tw_pending_t *pending = data;
-    h2o_req_t *req = tw_pending_take(pending);
-
-    if (req != NULL && status == TW_OK)
-        tw_reply_text(req, 204, NULL, "", 0);
-    else if (req != NULL)
-        tw_reply_status(req, status);
-    tw_pending_unref(pending);
-}
-
 void tw_handle_admin_forget(h2o_req_t *req)
 {
     tw_worker_context_t *worker = tw_worker_of(req);
@@ -158,7 +146,7 @@ void tw_handle_admin_forget(h2o_req_t *req)
     tw_audit_action(req, "operator has a topic's events forgotten",
                     tw_log_bytes("topic", topic.base, topic.len));
     worker->gateway->adapter->ops->forget_tail(worker->gateway->adapter, &worker->shard->loop,
-                                               &topic, on_forgotten, tw_pending_create(req));
+                                               &topic, tw_pending_done, tw_pending_create(req));
 }
 
 /* --- a stream --- */

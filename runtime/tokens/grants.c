@@ -65,18 +65,6 @@ static tw_subject_key_t subject_key(const tw_grant_t *grant)
     return (tw_subject_key_t){tw_text(grant->subject, grant->subject_len), grant->number};
 }
 
-static void take_entry(tw_ranked_entry_t *entry, void *data)
-{
-    *(tw_ranked_entry_t **)data = entry;
-}
-
-static tw_ranked_entry_t *entry_at(const tw_ranked_tree_t *tree, size_t rank)
-{
-    tw_ranked_entry_t *entry = NULL;
-    tw_ranked_walk(tree, rank, 1, take_entry, &entry);
-    return entry;
-}
-
 static void end_stream(const tw_grants_t *grants, const tw_grant_t *grant, tw_close_reason_t reason)
 {
     tw_loop_spend(grants->loop, END_NS);
@@ -103,7 +91,7 @@ static void on_time_to_expire(tw_slice_t *slice)
     int64_t now_ms = tw_clock_wall_ms();
     const tw_ranked_entry_t *first;
 
-    while ((first = entry_at(&grants->by_expiry, 0)) != NULL) {
+    while ((first = tw_ranked_at(&grants->by_expiry, 0)) != NULL) {
         const tw_grant_t *grant = BY_EXPIRY(first);
         if (grant->expires_at_ms > now_ms) {
             set_timer(grants, grant->expires_at_ms);
@@ -189,7 +177,7 @@ size_t tw_grants_list(const tw_grants_t *grants, tw_text_t subject, size_t from,
            total = tw_ranked_before(&grants->by_subject, &high) - first;
 
     for (; from < total && count > 0; ++from, --count)
-        visit(BY_SUBJECT(entry_at(&grants->by_subject, first + from))->stream, data);
+        visit(BY_SUBJECT(tw_ranked_at(&grants->by_subject, first + from))->stream, data);
     return total;
 }
 
@@ -199,7 +187,7 @@ static const tw_grant_t *next_of(const tw_ending_t *ending)
 {
     const tw_subject_key_t from = {ending->query.subject, ending->next};
     const tw_ranked_tree_t *tree = &ending->grants->by_subject;
-    const tw_ranked_entry_t *entry = entry_at(tree, tw_ranked_before(tree, &from));
+    const tw_ranked_entry_t *entry = tw_ranked_at(tree, tw_ranked_before(tree, &from));
     const tw_grant_t *grant = entry != NULL ? BY_SUBJECT(entry) : NULL;
 
     if (grant == NULL || grant->number > ending->last || grant->subject_len != from.subject.len ||

@@ -68,15 +68,9 @@ static tw_revoked_t *find(const tw_revocations_t *list, tw_text_t subject)
     return entry != NULL ? REVOKED_OF(entry) : NULL;
 }
 
-static void take_entry(tw_ranked_entry_t *entry, void *data)
-{
-    *(tw_ranked_entry_t **)data = entry;
-}
-
 static tw_revoked_t *at_rank(const tw_revocations_t *list, size_t rank)
 {
-    tw_ranked_entry_t *entry = NULL;
-    tw_ranked_walk(&list->by_end, rank, 1, take_entry, &entry);
+    tw_ranked_entry_t *entry = tw_ranked_at(&list->by_end, rank);
     return entry != NULL ? RANKED_OF(entry) : NULL;
 }
 

@@ -89,6 +89,11 @@ static void expect_same(const tw_ranked_tree_t *tree, const tw_oracle_t *oracle,
 
     assert_int_equal(tw_ranked_count(tree), oracle->count);
     assert_int_equal(tw_ranked_before(tree, &key), oracle_before(oracle, key));
+    size_t rank = tw_test_random_below(random, KEYS + 2);
+    const tw_ranked_entry_t *at = tw_ranked_at(tree, rank);
+    assert_int_equal(at != NULL, rank < oracle->count);
+    if (at != NULL)
+        assert_int_equal(((const tw_item_t *)at)->key, oracle->keys[rank]);
     assert_int_equal(found != NULL, oracle_has(oracle, key));
     if (found != NULL)
         assert_int_equal(((const tw_item_t *)found)->key, key);
