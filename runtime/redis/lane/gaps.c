@@ -96,7 +96,8 @@ static bool tell_gaps(struct tw_redis_telling *telling, size_t *left)
 {
     tw_redis_routes_t *routes = telling->routes;
 
-    for (; !telling->told && telling->next<telling->count && * left> 0; ++telling->next, --*left) {
+    for (; !telling->told && *left > 0 && telling->next < telling->count;
+         ++telling->next, --*left) {
         const tw_redis_route_t *route = telling->items[telling->next];
         if (route->state != TW_REDIS_ROUTE_ANSWERED)
             continue;
@@ -119,7 +120,7 @@ static bool tell_positions(struct tw_redis_telling *telling, size_t *left)
     tw_topic_list_t topics = {.items = names, .max = TOPICS_PER_SLICE};
     size_t first = telling->next;
 
-    for (; telling->next<telling->count && * left> 0; ++telling->next, --*left) {
+    for (; *left > 0 && telling->next < telling->count; ++telling->next, --*left) {
         tw_redis_route_t *route = telling->items[telling->next];
         if (route->state != TW_REDIS_ROUTE_ANSWERED)
             continue;
