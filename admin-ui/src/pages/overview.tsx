@@ -5,35 +5,18 @@ import { AuditPanel } from "@/components/audit-panel";
 import { Chart, type Series } from "@/components/chart";
 import { ErrorBoundary } from "@/components/error-boundary";
 import { LiveToggle } from "@/components/live-toggle";
-import { RelativeTime } from "@/components/relative-time";
+import { NodesPanel } from "@/components/nodes-panel";
 import { ErrorState, StaleBanner } from "@/components/states";
-import { Badge } from "@/components/ui/badge";
 import { Card, CardContent, CardHeader, CardTitle } from "@/components/ui/card";
 import { NativeSelect } from "@/components/ui/native-select";
 import { Skeleton } from "@/components/ui/skeleton";
-import {
-  Table,
-  TableBody,
-  TableCell,
-  TableHead,
-  TableHeader,
-  TableRow,
-} from "@/components/ui/table";
-import {
-  formatBytes,
-  formatCompact,
-  formatCount,
-  formatDuration,
-  formatSeconds,
-  plural,
-} from "@/lib/format";
+import { formatBytes, formatCompact, formatCount, formatDuration, plural } from "@/lib/format";
 import { live } from "@/lib/live";
-import { Link, navigate, useSearch, withSearch } from "@/lib/router";
+import { navigate, useSearch, withSearch } from "@/lib/router";
 import { type ClusterHistory, isPresent, type KnownNode, type Sample } from "@/lib/stats-history";
 import { sampling } from "@/lib/stats-sampler";
 import { useStore } from "@/lib/store";
 import { useFrozen } from "@/lib/use-frozen";
-import { cn } from "@/lib/utils";
 
 const TEAL = { stroke: "stroke-chart-1", fill: "fill-chart-1/12", dot: "bg-chart-1" };
 const VIOLET = { stroke: "stroke-chart-2", fill: "fill-chart-2/12", dot: "bg-chart-2" };
@@ -238,119 +221,6 @@ function Legend({ series }: { series: readonly Series[] }) {
         </li>
       ))}
     </ul>
-  );
-}
-
-/** `unknown`: these are nodes of a while ago. */
-function NodesPanel({ nodes, unknown }: { nodes: readonly KnownNode[] | null; unknown: boolean }) {
-  return (
-    <Card aria-label="Nodes" className="overflow-hidden xl:col-span-2">
-      <CardHeader>
-        <CardTitle>Nodes</CardTitle>
-        {nodes && (
-          <span className="text-xs text-muted-foreground">
-            {formatCount(nodes.filter(isPresent).length)} in the cluster
-          </span>
-        )}
-      </CardHeader>
-      <NodesTable nodes={nodes} unknown={unknown} />
-    </Card>
-  );
-}
-
-const NODE_COLUMNS = ["Node", "State", "Streams", "Publishes", "Deliveries", "Address", "Version"];
-
-function NodesTable({ nodes, unknown }: { nodes: readonly KnownNode[] | null; unknown: boolean }) {
-  return (
-    <Table label="Nodes of the cluster">
-      <TableHeader>
-        <TableRow>
-          {NODE_COLUMNS.map((name) => (
-            <TableHead key={name} className={cn(NUMBERS.has(name) && "text-right")}>
-              {name}
-            </TableHead>
-          ))}
-          <TableHead className="text-right">Started</TableHead>
-        </TableRow>
-      </TableHeader>
-      <TableBody>
-        {nodes === null && (
-          <TableRow>
-            <TableCell colSpan={NODE_COLUMNS.length + 1}>
-              <Skeleton className="h-5" />
-            </TableCell>
-          </TableRow>
-        )}
-        {nodes?.map((one) => (
-          <NodeRow key={one.node.nodeId} one={one} unknown={unknown} />
-        ))}
-      </TableBody>
-    </Table>
-  );
-}
-
-const NUMBERS = new Set(["Streams", "Publishes", "Deliveries"]);
-
-function NodeRow({ one, unknown }: { one: KnownNode; unknown: boolean }) {
-  const { node, history } = one;
-  const last = history.samples.at(-1);
-  return (
-    <TableRow>
-      <TableCell>
-        <Link
-          to={withSearch("/overview", { node: node.nodeId })}
-          title={`Figures of ${node.nodeId} alone`}
-          className="rounded-sm tabular-nums outline-none hover:text-primary hover:underline focus-visible:ring-2 focus-visible:ring-ring"
-        >
-          {node.nodeId}
-        </Link>
-        <div className="text-xs text-muted-foreground">{node.hostname}</div>
-      </TableCell>
-      <TableCell>
-        <NodeState one={one} unknown={unknown} />
-      </TableCell>
-      <TableCell className="text-right tabular-nums">
-        <Figure value={last?.streams} format={formatCount} />
-      </TableCell>
-      <TableCell className="text-right tabular-nums">
-        <Figure value={last?.accepted} format={perSecond} />
-      </TableCell>
-      <TableCell className="text-right tabular-nums">
-        <Figure value={last?.deliveries} format={perSecond} />
-      </TableCell>
-      <TableCell className="tabular-nums">{node.ip}</TableCell>
-      <TableCell className="tabular-nums">{node.version}</TableCell>
-      <TableCell className="text-right text-muted-foreground">
-        <RelativeTime at={node.startedAt} />
-      </TableCell>
-    </TableRow>
-  );
-}
-
-function perSecond(value: number): string {
-  return `${formatCompact(value)}/s`;
-}
-
-function Figure({
-  value = null,
-  format,
-}: {
-  value: number | null | undefined;
-  format: (value: number) => string;
-}) {
-  return value === null ? <span className="text-muted-foreground">–</span> : format(value);
-}
-
-function NodeState({ one, unknown }: { one: KnownNode; unknown: boolean }) {
-  const { state, history } = one;
-  const since = history.latestAt > 0 ? ` since ${formatSeconds(history.latestAt)}` : "";
-  if (state === "dead") return <Badge variant="destructive">Dead{since}</Badge>;
-  if (state === "left") return <Badge variant="outline">Left{since.replace("since", "at")}</Badge>;
-  if (state === "silent" || unknown) return <Badge variant="outline">No data{since}</Badge>;
-  return (
-    <Badge variant={state === "up" ? "success" : "warning"} className="first-letter:uppercase">
-      {state}
-    </Badge>
   );
 }
 
