@@ -447,7 +447,7 @@ def test_tokens__wrong_ones_count_as_wrong_keys_do(start_gateway, tmp_path):
 def test_tokens__are_counted_by_result_and_never_logged(start_gateway, tmp_path):
     gateway = start(start_gateway, tmp_path / "keys", SECRET, workers=1)
     good, other = token(["one"], ["p"], sub="ada"), token(["x"])
-    late, huge, wrong = token(["one"], ttl_s=-1000), "a.b." + "c" * 4096, "aa.bb.cc"
+    late, huge, wrong = token(["one"], ttl_s=-1000), "a.b." + "c" * 4096, f"aa.bb.{'c' * 43}"
     follow(gateway, "one", query=f"?access_token={good}")
     follow(gateway, "one", headers=bearer(good))
     publish(gateway, "p", good)
