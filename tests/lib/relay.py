@@ -21,6 +21,7 @@ class Relay:
         self.cuts = 0
         self.accepted = 0
         self.refused_at = []  # seconds, by time.monotonic()
+        self._passed_at = time.monotonic()  # when something was passed on last, in either direction
         self._refusing = False
         self._deaf = False  # what clients send is no longer passed on
         self._links = set()  # (writer to the client, writer to the gateway)
@@ -67,13 +68,13 @@ class Relay:
         await asyncio.gather(self._pump(reader, there, lambda: self._deaf), self._pump(there_reader, writer))
         self._links.discard(link)
 
-    @staticmethod
-    async def _pump(reader, writer, is_deaf=lambda: False):
+    async def _pump(self, reader, writer, is_deaf=lambda: False):
         try:
             while data := await reader.read(1 << 16):
                 if not is_deaf():
                     writer.write(data)
                     await writer.drain()
+                    self._passed_at = time.monotonic()
         except (OSError, ssl.SSLError):
             pass
         writer.close()
@@ -87,6 +88,11 @@ class Relay:
                     # asyncio's TLS transport that has been closed already may have no protocol to abort
                     with contextlib.suppress(AttributeError):
                         end.transport.abort()
+
+    def is_quiet(self):
+        """Whether both ends have had time to read what the other has sent: Chromium forgets what its page has not
+        read yet when the connection ends."""
+        return time.monotonic() - self._passed_at > 0.3
 
     def cut(self, refuse=False, gently=False):
         """Ends every connection at once; `refuse`: and every new one, until accept(); `gently`: what the

@@ -65,6 +65,7 @@ def resuming(gateway, start):
         relay = Relay([gateway.address])
         subscriber = start(name, "subscribe", [topic], relay.url, gateway.key)
         wait_until(connected, f"{name} to connect")
+        wait_until(relay.is_quiet, f"{name} to have read the opening of its stream")
         relay.cut(refuse=True, gently=True)  # it must have the id with which its stream opens
         wait_until(lambda: not connected(), f"{name} to be gone")
         deliver("first")
